@@ -1,0 +1,311 @@
+import { dtypeIndex, getDefaultDtype, typedArrayOf, type DType } from "./dtype.js";
+import { makeError } from "./errors.js";
+import { native, type Scalar, type TypedArray } from "./native.js";
+import { readOptions } from "./options.js";
+import { create, handleOf, isTensor, type Tensor } from "./tensor.js";
+
+/** What {@link tensor} accepts: elements, nested arrays of them, or a typed array. */
+export type TensorData = Scalar | TypedArray | Uint8ClampedArray | readonly TensorData[];
+/** The size of each dimension; a number is one dimension. */
+export type ShapeLike = number | readonly number[];
+
+/** Options of everything that makes a tensor. */
+export interface CreationOptions {
+  /** The kind of element; otherwise it follows from the data, or is the default dtype. */
+  dtype?: DType;
+  /** Where the tensor lives. */
+  device?: "cpu";
+  /** Whether gradients accumulate in its `grad`. */
+  requiresGrad?: boolean;
+}
+
+const deepest = 32;
+
+function read(op: string, options: CreationOptions | undefined) {
+  const given = readOptions(op, options, {
+    dtype: undefined as DType | undefined,
+    device: "cpu" as string,
+    requiresGrad: false,
+  });
+  if (given.device !== "cpu")
+    throw makeError(
+      RangeError,
+      `${op}: device ${JSON.stringify(given.device)} is not available; this version computes on "cpu"`,
+      { code: "ERR_DEVICE", op },
+    );
+  if (typeof given.requiresGrad !== "boolean")
+    throw makeError(TypeError, `${op}: requiresGrad must be true or false`, { code: "ERR_OPTION", op });
+  return given;
+}
+
+function finish(made: Tensor, requiresGrad: boolean): Tensor {
+  if (!requiresGrad) return made;
+  try {
+    return made.requiresGrad_();
+  } catch (error) {
+    made.dispose();
+    throw error;
+  }
+}
+
+function shapeOf(shape: ShapeLike): readonly number[] {
+  return typeof shape === "number" ? [shape] : shape;
+}
+
+/**
+ * Makes a tensor from data, which is copied now.
+ *
+ * Numbers (whole ones too) make the default dtype, booleans bool, bigints int64; typed arrays keep their type and
+ * are one-dimensional. `dtype` converts.
+ * @throws RangeError (`ERR_RAGGED`) for rows of unequal length, with the place; TypeError for what is no number.
+ */
+export function tensor(data: TensorData, options?: CreationOptions): Tensor {
+  const { dtype, requiresGrad } = read("tensor", options);
+  if (ArrayBuffer.isView(data)) return finish(fromTypedArray(data as TypedArray, dtype), requiresGrad);
+  const shape = shapeOfNested(data);
+  const chosen = dtype ?? inferDtype(data);
+  dtypeIndex(chosen);
+  const flat = typedArrayOf(chosen, shape.reduce((product, size) => product * size, 1));
+  fill(flat, data, shape, chosen);
+  return finish(
+    create((out) => native.fromArray(out, flat, shape, chosen === "bool")),
+    requiresGrad,
+  );
+}
+
+function fromTypedArray(data: TypedArray, dtype: DType | undefined): Tensor {
+  const made = create((out) => native.fromArray(out, data, null, false));
+  if (dtype === undefined || dtype === made.dtype) return made;
+  try {
+    return made.to(dtype);
+  } finally {
+    made.dispose();
+  }
+}
+
+/** The sizes along the first elements; rows are compared with them while they are copied. */
+function shapeOfNested(data: unknown): number[] {
+  const shape: number[] = [];
+  let level = data;
+  while (Array.isArray(level) || ArrayBuffer.isView(level)) {
+    if (shape.length === deepest)
+      throw makeError(RangeError, `tensor: arrays are nested deeper than ${deepest} levels`, {
+        code: "ERR_RAGGED",
+        op: "tensor",
+      });
+    shape.push((level as ArrayLike<unknown>).length);
+    level = (level as ArrayLike<unknown>)[0];
+  }
+  return shape;
+}
+
+function inferDtype(data: unknown): DType {
+  const kinds = new Set<string>();
+  const visit = (level: unknown, depth: number): void => {
+    if (Array.isArray(level) && depth < deepest) for (const item of level) visit(item, depth + 1);
+    else kinds.add(ArrayBuffer.isView(level) ? "number" : typeof level);
+  };
+  visit(data, 0);
+  if (kinds.size === 1 && kinds.has("boolean")) return "bool";
+  if (kinds.size === 1 && kinds.has("bigint")) return "int64";
+  return getDefaultDtype();
+}
+
+const typeNames = { number: "numbers", boolean: "booleans", bigint: "bigints" };
+
+/** Copies the leaves of `data` into `flat`, row after row. */
+function fill(flat: TypedArray, data: unknown, shape: readonly number[], dtype: DType): void {
+  let next = 0;
+  const path: number[] = [];
+  const place = () => (path.length === 0 ? "the value" : `[${path.join("][")}]`);
+  const visit = (level: unknown, depth: number): void => {
+    if (depth === shape.length) {
+      flat[next++] = element(level, dtype, place) as never;
+      return;
+    }
+    const row = level as ArrayLike<unknown>;
+    const length = Array.isArray(level) || ArrayBuffer.isView(level) ? row.length : undefined;
+    if (length === undefined || length !== shape[depth])
+      throw makeError(
+        RangeError,
+        `expected sequence of length ${shape[depth]} at dim ${depth} (got ${length ?? describe(level)}); ` +
+          `tensor: ${place()} does not have the shape of its siblings`,
+        { code: "ERR_RAGGED", op: "tensor" },
+      );
+    for (let i = 0; i < length; ++i) {
+      path[depth] = i;
+      visit(row[i], depth + 1);
+    }
+    path.length = depth;
+  };
+  visit(data, 0);
+}
+
+function element(value: unknown, dtype: DType, place: () => string): Scalar {
+  const kind = typeof value;
+  if (kind !== "number" && kind !== "boolean" && kind !== "bigint") {
+    const hint = isTensor(value) ? "; use stack() to join tensors" : "";
+    if (Array.isArray(value) || ArrayBuffer.isView(value))
+      throw makeError(RangeError, `tensor: ${place()} is an array, but its siblings are ${typeNames.number}`, {
+        code: "ERR_RAGGED",
+        op: "tensor",
+      });
+    throw makeError(TypeError, `tensor: ${place()} must be a number, boolean or bigint, got ${describe(value)}${hint}`, {
+      code: "ERR_ARGUMENT",
+      op: "tensor",
+    });
+  }
+  if (dtype !== "int64") return dtype === "bool" ? Number(Boolean(value)) : Number(value);
+  if (kind === "bigint") return value as bigint;
+  if (!Number.isFinite(Number(value)))
+    throw makeError(RangeError, `tensor: ${place()} is ${String(value)}, which int64 cannot hold`, {
+      code: "ERR_ARGUMENT",
+      op: "tensor",
+    });
+  return BigInt(Math.trunc(Number(value)));
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (isTensor(value)) return "a Tensor";
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 20)) : `a ${typeof value}`;
+}
+
+function filled(op: string, shape: ShapeLike, value: Scalar, options: CreationOptions | undefined): Tensor {
+  const { dtype, requiresGrad } = read(op, options);
+  const inferred = dtype ?? (typeof value === "boolean" ? "bool" : typeof value === "bigint" ? "int64" : undefined);
+  return finish(
+    create((out) => native.full(out, shapeOf(shape), dtypeIndex(inferred), value)),
+    requiresGrad,
+  );
+}
+
+/** A tensor of zeros. */
+export function zeros(shape: ShapeLike, options?: CreationOptions): Tensor {
+  return filled("zeros", shape, 0, options);
+}
+/** A tensor of ones. */
+export function ones(shape: ShapeLike, options?: CreationOptions): Tensor {
+  return filled("ones", shape, 1, options);
+}
+/** A tensor of one value, whose type gives the dtype as in {@link tensor}. */
+export function full(shape: ShapeLike, value: Scalar, options?: CreationOptions): Tensor {
+  return filled("full", shape, value, options);
+}
+
+function likeOptions(op: string, like: Tensor, options: CreationOptions | undefined): CreationOptions {
+  handleOf(like, op);
+  return { dtype: like.dtype, ...options };
+}
+/** Zeros of another tensor's shape and dtype. */
+export function zerosLike(like: Tensor, options?: CreationOptions): Tensor {
+  return filled("zerosLike", like.shape, 0, likeOptions("zerosLike", like, options));
+}
+/** Ones of another tensor's shape and dtype. */
+export function onesLike(like: Tensor, options?: CreationOptions): Tensor {
+  return filled("onesLike", like.shape, 1, likeOptions("onesLike", like, options));
+}
+/** One value in another tensor's shape and dtype. */
+export function fullLike(like: Tensor, value: Scalar, options?: CreationOptions): Tensor {
+  return filled("fullLike", like.shape, value, likeOptions("fullLike", like, options));
+}
+
+function finite(op: string, name: string, value: unknown): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw makeError(RangeError, `${op}: ${name} must be a finite number, got ${String(value)}`, {
+    code: "ERR_ARGUMENT",
+    op,
+  });
+}
+
+/**
+ * start, start + step, ... up to but without `end`: `arange(end)` or `arange(start, end, step)`. Of the default dtype
+ * unless `dtype` says otherwise, since JavaScript does not tell whole numbers apart.
+ * @throws RangeError (`ERR_ARGUMENT`) for a step of zero or one that leads away from `end`.
+ */
+export function arange(end: number, options?: CreationOptions): Tensor;
+export function arange(start: number, end: number, options?: CreationOptions): Tensor;
+export function arange(start: number, end: number, step: number, options?: CreationOptions): Tensor;
+export function arange(...given: (number | CreationOptions | undefined)[]): Tensor {
+  const numbers = given.filter((value) => typeof value === "number");
+  const { dtype, requiresGrad } = read("arange", given[numbers.length] as CreationOptions | undefined);
+  const [start, end, step] = numbers.length < 2 ? [0, numbers[0], 1] : [numbers[0], numbers[1], numbers[2] ?? 1];
+  const from = finite("arange", "start", start);
+  const to = finite("arange", "end", end);
+  const by = finite("arange", "step", step);
+  if (by === 0) throw makeError(RangeError, "step must be nonzero; arange", { code: "ERR_ARGUMENT", op: "arange" });
+  if ((to - from) / by < 0)
+    throw makeError(
+      RangeError,
+      `upper bound and lower bound inconsistent with step sign; arange: from ${from} to ${to} by ${by}`,
+      { code: "ERR_ARGUMENT", op: "arange" },
+    );
+  const count = Math.ceil((to - from) / by);
+  return finish(
+    create((out) => native.arange(out, [count], dtypeIndex(dtype), from, by)),
+    requiresGrad,
+  );
+}
+
+/** `steps` evenly spaced numbers from `start` to `end`, both included. */
+export function linspace(start: number, end: number, steps: number, options?: CreationOptions): Tensor {
+  const { dtype, requiresGrad } = read("linspace", options);
+  const from = finite("linspace", "start", start);
+  const to = finite("linspace", "end", end);
+  const step = steps > 1 ? (to - from) / (steps - 1) : 0;
+  const isWhole = dtype !== undefined && !dtype.startsWith("float");
+  const computed = dtypeIndex(isWhole ? "float64" : dtype);
+  const made = create((out) => native.linspace(out, [steps], computed, from, steps > 1 ? to : from, step));
+  if (!isWhole) return finish(made, requiresGrad);
+  try {
+    return finish(made.to(dtype), requiresGrad);
+  } finally {
+    made.dispose();
+  }
+}
+
+/** The identity matrix of n rows and m (or n) columns. */
+export function eye(n: number, m: number | CreationOptions = n, options?: CreationOptions): Tensor {
+  const columns = typeof m === "number" ? m : n;
+  const { dtype, requiresGrad } = read("eye", typeof m === "number" ? options : m);
+  return finish(
+    create((out) => native.eye(out, [n, columns], dtypeIndex(dtype), columns)),
+    requiresGrad,
+  );
+}
+
+function drawn(op: "rand" | "randn", shape: ShapeLike, options: CreationOptions | undefined): Tensor {
+  const { dtype, requiresGrad } = read(op, options);
+  return finish(
+    create((out) => native[op](out, shapeOf(shape), dtypeIndex(dtype))),
+    requiresGrad,
+  );
+}
+/** Uniform random numbers in [0, 1), by Philox: fixed by {@link manualSeed} and the order of calls. */
+export function rand(shape: ShapeLike, options?: CreationOptions): Tensor {
+  return drawn("rand", shape, options);
+}
+/** Standard normal random numbers, by Philox: fixed by {@link manualSeed} and the order of calls. */
+export function randn(shape: ShapeLike, options?: CreationOptions): Tensor {
+  return drawn("randn", shape, options);
+}
+/** Starts the random numbers afresh from a whole number. */
+export function manualSeed(seed: number | bigint): void {
+  native.manualSeed(seed);
+}
+
+/** Joins tensors along an existing dimension. */
+export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
+  const handles = tensors.map((tensor) => handleOf(tensor, "cat"));
+  return create((out) => native.cat(out, handles, dim));
+}
+/** Joins tensors of one shape along a new dimension. */
+export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
+  const handles = tensors.map((tensor) => handleOf(tensor, "stack"));
+  return create((out) => native.stack(out, handles, dim));
+}
+/** Elements of `then` where `condition` (bool) is true, of `otherwise` elsewhere. */
+export function where(condition: Tensor, then: Tensor | Scalar, otherwise: Tensor | Scalar): Tensor {
+  handleOf(condition, "where");
+  return condition.where(then, otherwise);
+}

@@ -1,0 +1,52 @@
+import { makeError } from "./errors.js";
+import { native, type TypedArray } from "./native.js";
+
+/** The kinds of element. `float32` is the default of new tensors, `int64` of bigints, `bool` of booleans. */
+export type DType = "float32" | "float64" | "int32" | "int64" | "uint8" | "bool";
+
+const indices = new Map(native.dtypes.map((name, index) => [name, index]));
+
+/** The dtype with this number in native code's table. */
+export function dtypeName(index: number): DType {
+  return native.dtypes[index] as DType;
+}
+
+/** The number that native code knows a dtype by; undefined is the default dtype. */
+export function dtypeIndex(dtype: DType | undefined): number {
+  if (dtype === undefined) return native.defaultDtype();
+  const index = indices.get(dtype);
+  if (index === undefined)
+    throw makeError(TypeError, `unknown dtype ${JSON.stringify(dtype)}; use one of ${native.dtypes.join(", ")}`, {
+      code: "ERR_DTYPE",
+    });
+  return index;
+}
+
+/** The typed array that holds elements of a dtype. */
+export function typedArrayOf(dtype: DType, length: number): TypedArray {
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(length);
+    case "float64":
+      return new Float64Array(length);
+    case "int32":
+      return new Int32Array(length);
+    case "int64":
+      return new BigInt64Array(length);
+    default:
+      return new Uint8Array(length);
+  }
+}
+
+/**
+ * Changes the dtype of tensors made without one: `"float32"` (at the start) or `"float64"`.
+ * @throws TypeError with code ERR_DTYPE for any other dtype.
+ */
+export function setDefaultDtype(dtype: DType): void {
+  native.setDefaultDtype(dtypeIndex(dtype));
+}
+
+/** The dtype of tensors made without one. */
+export function getDefaultDtype(): DType {
+  return dtypeName(native.defaultDtype());
+}

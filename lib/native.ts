@@ -1,0 +1,156 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { existsSync } from "node:fs";
+import { makeError } from "./errors.js";
+
+/** A fresh object that native code ties to a value; it is watched weakly. */
+type Fresh = object;
+/** What stands for a tensor across the boundary; 0 stands for none, and the number beside it counts. */
+export type Handle = number;
+/** What a tensor can be combined with: every JavaScript value that is a number of some kind. */
+export type Scalar = number | bigint | boolean;
+/** The arrays that hold tensors' elements, one kind per dtype. */
+export type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
+/** One entry of an index: a position, a range with null for what was left out, or an ellipsis. */
+export type NativeIndex = number | [number | null, number | null, number | null] | "...";
+
+/** A row of the op table, as native code has it. */
+export interface OpRow {
+  name: string;
+  label: string;
+  kind: "elementwise" | "reduction" | "generator" | "random" | "structure";
+  arity: number;
+  dtypes: "any" | "numeric" | "floating" | "truth" | "select" | "total" | "mean" | "own";
+  lo: number;
+  hi: number;
+}
+
+/** What the engine holds and has done; see {@link engineStats}. */
+export interface EngineStats {
+  /** Tensors that JavaScript can still reach, as far as known. */
+  tensors: number;
+  /** Nodes of the graph, pending or computed. */
+  nodes: number;
+  /** Bytes that tensors hold. */
+  bytes: number;
+  /** Bytes that tensors may hold. */
+  capacityBytes: number;
+  /** Plans that have run. */
+  runs: number;
+  /** Kernels launched. */
+  kernels: number;
+  /** Times that dead tensors were looked for. */
+  sweeps: number;
+}
+
+type ElementwiseEntry = (out: Fresh, ...handlesThenNumbers: Scalar[]) => Handle;
+type ReductionEntry = (out: Fresh, input: Handle, axes: readonly number[] | null, keepdim: boolean) => Handle;
+type GeneratorEntry = (out: Fresh, shape: readonly number[], dtype: number, ...numbers: Scalar[]) => Handle;
+
+/** The entries of the addon. Entries of rows are found by the op's name. */
+export interface Native {
+  readonly ops: readonly OpRow[];
+  readonly dtypes: readonly string[];
+
+  fromArray(out: Fresh, data: TypedArray, shape: readonly number[] | null, areBooleans: boolean): Handle;
+  full(out: Fresh, shape: readonly number[], dtype: number, value: Scalar): Handle;
+  arange: GeneratorEntry;
+  linspace: GeneratorEntry;
+  eye: GeneratorEntry;
+  rand: GeneratorEntry;
+  randn: GeneratorEntry;
+  manualSeed(seed: number | bigint): void;
+  setDefaultDtype(dtype: number): void;
+  defaultDtype(): number;
+
+  reshape(out: Fresh, input: Handle, shape: readonly number[]): Handle;
+  flatten(out: Fresh, input: Handle, first: number, last: number): Handle;
+  unsqueeze(out: Fresh, input: Handle, dim: number): Handle;
+  squeeze(out: Fresh, input: Handle, dims: readonly number[] | null): Handle;
+  permute(out: Fresh, input: Handle, dims: readonly number[]): Handle;
+  transpose(out: Fresh, input: Handle, dim0: number, dim1: number): Handle;
+  expand(out: Fresh, input: Handle, shape: readonly number[]): Handle;
+  flip(out: Fresh, input: Handle, dims: readonly number[]): Handle;
+  narrow(out: Fresh, input: Handle, dim: number, start: number, length: number): Handle;
+  select(out: Fresh, input: Handle, dim: number, index: number): Handle;
+  at(out: Fresh, input: Handle, indices: readonly NativeIndex[]): Handle;
+  splice(out: Fresh, input: Handle, indices: readonly NativeIndex[], part: Handle, number: Scalar): Handle;
+  cat(out: Fresh, inputs: readonly Handle[], dim: number): Handle;
+  stack(out: Fresh, inputs: readonly Handle[], dim: number): Handle;
+  pad(out: Fresh, input: Handle, widths: readonly number[], value: Scalar): Handle;
+  matmul(out: Fresh, a: Handle, b: Handle): Handle;
+  to(out: Fresh, input: Handle, dtype: number): Handle;
+  detach(out: Fresh, input: Handle): Handle;
+  nameGradient(handle: Handle, label: string, suffix: string): void;
+
+  shape(handle: Handle): number[];
+  dtype(handle: Handle): number;
+  flags(handle: Handle): number;
+  gradFn(handle: Handle): string | null;
+  item(handle: Handle): Scalar;
+  data(handle: Handle): TypedArray;
+  realize(handles: readonly Handle[]): void;
+  rebind(target: Handle, value: Handle, number: Scalar, op: string, broadcasts: boolean): void;
+
+  backward(root: Handle, gradient: Handle, inputs: readonly Handle[], retain: boolean, create: boolean): void;
+  gradients(
+    out: readonly Fresh[],
+    outputs: readonly Handle[],
+    gradients: readonly Handle[],
+    inputs: readonly Handle[],
+    retain: boolean,
+    create: boolean,
+    allowUnused: boolean,
+  ): Handle[];
+  grad(handle: Handle): object | null | undefined;
+  bindGrad(out: Fresh, handle: Handle): Handle;
+  setGrad(handle: Handle, gradient: Handle): void;
+  requireGrad(handle: Handle, wanted: boolean): void;
+  setGradEnabled(enabled: boolean): boolean;
+  isGradEnabled(): boolean;
+
+  dispose(handle: Handle): void;
+  beginScope(): void;
+  endScope(kept: readonly Handle[]): void;
+  stats(): EngineStats;
+}
+
+/** Entries of the rows that compute element by element. */
+export type ElementwiseEntries = Record<string, ElementwiseEntry>;
+/** Entries of the rows that reduce. */
+export type ReductionEntries = Record<string, ReductionEntry>;
+
+/** The folder of package.json: two above the compiled module, one above the source. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "binding.gyp"))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error("adjoint: package.json was not found above the library");
+    folder = parent;
+  }
+  return folder;
+}
+
+function load(): unknown {
+  const require = createRequire(import.meta.url);
+  try {
+    return (require("node-gyp-build") as (folder: string) => unknown)(packageRoot());
+  } catch (cause) {
+    const code = (cause as { code?: string }).code;
+    const hint =
+      code === "ERR_DLOPEN_DISABLED"
+        ? "Node runs with --permission: add --allow-addons"
+        : "build it with `npm run build` in adjoint's folder (it needs cmake and a C++20 compiler)";
+    const error = makeError(Error, `adjoint: the native addon could not be loaded; ${hint}`, { code: "ERR_ADDON" });
+    error.cause = cause;
+    throw error;
+  }
+}
+
+/** The addon of this environment. */
+export const native = load() as Native & { [row: string]: unknown };
+/** The same, by the names of elementwise rows. */
+export const elementwise = native as unknown as ElementwiseEntries;
+/** The same, by the names of reduction rows. */
+export const reductions = native as unknown as ReductionEntries;

@@ -1,0 +1,137 @@
+import { makeError } from "./errors.js";
+
+// Options are read once, own enumerable properties only, into objects without a prototype, so that neither a
+// polluted Object.prototype nor a getter that answers differently the second time can change what was checked.
+
+/**
+ * Reads an options object: every option of `defaults`, with the value given or its default.
+ *
+ * A value of `undefined` counts as not given. The result has no prototype and belongs to the caller.
+ *
+ * @throws TypeError `ERR_OPTION` where `given` is not an object, names an option that does not exist (the
+ * message suggests the nearest one; PyTorch's spelling counts) or one of `refused`, which maps names to reasons.
+ */
+export function readOptions<T extends object>(
+  what: string,
+  given: unknown,
+  defaults: T,
+  refused: Record<string, string> = {},
+): T {
+  const result = Object.assign(Object.create(null) as object, defaults) as Record<string, unknown>;
+  for (const [name, value] of ownEntries(what, given)) {
+    checkName(what, "option", name, Object.keys(defaults), refused);
+    if (value !== undefined) result[name] = value;
+  }
+  return result as T;
+}
+
+/** The own enumerable properties of an options object, each read once; none where it is undefined. */
+export function ownEntries(what: string, given: unknown): [string, unknown][] {
+  if (given === undefined) return [];
+  if (given === null || typeof given !== "object" || Array.isArray(given)) {
+    throw optionError(
+      `${what}: options must be an object such as { name: value }, but got ${describe(given)}`,
+    );
+  }
+  return Object.entries(given);
+}
+
+/** Refuses a name that is not among `known`, naming the nearest one that is, or the reason why it is refused. */
+export function checkName(
+  what: string,
+  kind: string,
+  name: string,
+  known: readonly string[],
+  refused: Record<string, string> = {},
+): void {
+  const refusedName = [name, camelCase(name)].find((n) => Object.hasOwn(refused, n));
+  if (refusedName === undefined && known.includes(name)) return;
+  if (refusedName !== undefined) {
+    throw optionError(`${what}: ${kind} '${name}' means nothing here: ${refused[refusedName]}`);
+  }
+  const nearest = nearestName(name, known);
+  const hint =
+    nearest !== undefined
+      ? `did you mean '${nearest}'?`
+      : known.length > 0
+        ? `known are ${known.map((n) => `'${n}'`).join(", ")}`
+        : "there are none";
+  throw optionError(`${what}: unknown ${kind} '${name}', ${hint}`);
+}
+
+/** PyTorch's spelling of a name as ours: `weight_decay` is `weightDecay`, `T_max` is `tMax`. */
+export function camelCase(name: string): string {
+  const camel = name.replace(/(?<=[a-zA-Z0-9])_+([a-zA-Z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  return camel.slice(0, 1).toLowerCase() + camel.slice(1);
+}
+
+/** Our spelling of a name as PyTorch's: `weightDecay` is `weight_decay`. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The name a person most likely meant, or undefined where none is near. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const meant = camelCase(name);
+  const plain = (s: string) => s.toLowerCase().replaceAll("_", "");
+  const same = known.find((k) => k === meant) ?? known.find((k) => plain(k) === plain(name));
+  if (same !== undefined) return same;
+  let best: string | undefined;
+  // About one slip in three letters: 'momentun' is near 'momentum', 'x' is near nothing.
+  let fewest = Math.floor(Math.min(name.length, 24) / 3) + 1;
+  for (const candidate of known) {
+    const edits = editDistance(plain(name), plain(candidate), fewest);
+    if (edits < fewest) {
+      best = candidate;
+      fewest = edits;
+    }
+  }
+  return best;
+}
+
+/** A value in a few words, for messages. */
+export function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  switch (typeof value) {
+    case "string":
+      return `the string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)}`;
+    case "number":
+    case "boolean":
+    case "undefined":
+      return String(value);
+    case "bigint":
+      return `${value}n`;
+    case "object": {
+      const name: unknown = (value.constructor as { name?: unknown } | undefined)?.name;
+      return typeof name === "string" && name !== "" && name !== "Object" ? `a ${name}` : "an object";
+    }
+    default:
+      return `a ${typeof value}`;
+  }
+}
+
+function optionError(message: string): TypeError {
+  return makeError(TypeError, message, { code: "ERR_OPTION" });
+}
+
+/** Levenshtein distance with neighbouring letters swapped counting once, given up at `limit`. */
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit || a.length > 64) return limit;
+  let before: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let fewest = Math.min(substituted, previous[j]! + 1, row[j - 1]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        fewest = Math.min(fewest, before[j - 2]! + 1);
+      }
+      row.push(fewest);
+    }
+    before = previous;
+    previous = row;
+  }
+  return previous[b.length]!;
+}

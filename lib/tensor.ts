@@ -1,0 +1,814 @@
+import { inspect } from "node:util";
+import { dtypeIndex, dtypeName, getDefaultDtype, type DType } from "./dtype.js";
+import { makeError } from "./errors.js";
+import { parseIndices, type Index } from "./indexing.js";
+import { elementwise, native, reductions, type Handle, type Scalar, type TypedArray } from "./native.js";
+import { readOptions } from "./options.js";
+import { formatTensor } from "./print.js";
+
+// A Tensor is an integer. Native code keeps the value behind it, checks every shape and dtype at the call, and
+// computes when a value is read. Elementwise entries take one handle per input, then one number per input, used
+// where the handle is 0.
+
+/** What elementwise methods combine a tensor with. */
+export type Operand = Tensor | Scalar;
+/** A nested array of elements. */
+export type NestedArray = Scalar | NestedArray[];
+/** Which dimensions a reduction takes away; all of them when left out. Negative ones count from the end. */
+export type Dims = number | readonly number[] | null | undefined;
+
+/** Options of reductions. */
+export interface ReduceOptions {
+  /** Keep the reduced dimensions, with size 1. */
+  keepdim?: boolean;
+}
+
+/** Options of {@link Tensor.backward}. */
+export interface BackwardOptions {
+  /** Keep the graph, so that backward can run again. */
+  retainGraph?: boolean;
+  /** Record the gradients' own history, for gradients of gradients. */
+  createGraph?: boolean;
+  /** Accumulate in these leaves only. */
+  inputs?: readonly Tensor[];
+}
+
+const disposed: Handle = 0xffffffff;
+/** Only this module can make a Tensor; others go through {@link create}. */
+const key = Symbol("adjoint");
+/** A value that structuredClone and postMessage refuse, so that a tensor never arrives empty in a worker. */
+const uncloneable = () => {
+  throw new Error("a Tensor cannot be sent to another thread; send its toArray() or data()");
+};
+
+const integerBounds: Partial<Record<DType, readonly [Scalar, Scalar]>> = {
+  uint8: [0, 255],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+};
+
+let handleOfTensor: (tensor: unknown) => Handle | undefined;
+let create: (record: (out: object) => Handle) => Tensor;
+let fresh: (count: number, record: (out: object[]) => Handle[]) => (Tensor | null)[];
+
+/**
+ * An n-dimensional array with a dtype, on a device, that can take part in gradients.
+ *
+ * Methods record what to compute and return at once; values are computed when they are read. Operands broadcast
+ * as in NumPy. Methods whose names end in `_` give the tensor itself a new value. Shapes and dtypes are checked at
+ * the call: errors are RangeError (`ERR_SHAPE`, `ERR_DIM`, `ERR_INDEX`) and TypeError (`ERR_DTYPE`, `ERR_ARGUMENT`),
+ * with the op in `op` and the shapes in `shapes`.
+ */
+export class Tensor {
+  #handle: Handle = disposed;
+  protected readonly uncloneable = uncloneable;
+
+  static {
+    handleOfTensor = (tensor) =>
+      typeof tensor === "object" && tensor !== null && #handle in tensor ? tensor.#handle : undefined;
+    create = (record) => {
+      const out = new Tensor(key);
+      out.#handle = record(out);
+      return out;
+    };
+    fresh = (count, record) => {
+      const out = Array.from({ length: count }, () => new Tensor(key));
+      return record(out).map((handle, i) => {
+        if (handle === 0) return null;
+        out[i]!.#handle = handle;
+        return out[i]!;
+      });
+    };
+  }
+
+  /** Tensors come from {@link tensor}, {@link zeros} and their like, not from `new`. */
+  constructor(token: symbol) {
+    if (token !== key) throw makeError(TypeError, "Tensor: use tensor(data) to make one", { code: "ERR_ARGUMENT" });
+  }
+
+  // --- What it is ----------------------------------------------------------------------------------------------
+
+  /** The size of each dimension; a fresh array. */
+  get shape(): number[] {
+    return native.shape(this.#handle);
+  }
+  /** The kind of element. */
+  get dtype(): DType {
+    return dtypeName(native.dtype(this.#handle));
+  }
+  /** Where the elements live. */
+  get device(): "cpu" {
+    native.dtype(this.#handle);
+    return "cpu";
+  }
+  /** The number of dimensions. */
+  get ndim(): number {
+    return this.shape.length;
+  }
+  /** The number of elements. */
+  numel(): number {
+    return this.shape.reduce((product, size) => product * size, 1);
+  }
+  /** The size of one dimension; negative ones count from the end. */
+  size(dim: number): number {
+    const { shape } = this;
+    const size = shape.at(dim);
+    if (size === undefined || !Number.isInteger(dim))
+      throw makeError(
+        RangeError,
+        `Dimension out of range (expected to be in range of [${-shape.length}, ${shape.length - 1}], but got ${dim})`,
+        { code: "ERR_DIM", op: "size", shapes: [shape] },
+      );
+    return size;
+  }
+
+  // --- Reading -------------------------------------------------------------------------------------------------
+
+  /**
+   * The only element: a number, a boolean for bool, a bigint for an int64 beyond 2**53. Waits for the value.
+   * @throws Error (`ERR_ITEM`) unless there is exactly one element.
+   */
+  item<T extends Scalar = number>(): T {
+    return native.item(this.#handle) as T;
+  }
+  /** {@link item}, as a promise. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- errors are rejections too
+  async itemAsync<T extends Scalar = number>(): Promise<T> {
+    return this.item<T>();
+  }
+  /** The elements, row after row, in a new typed array; bool gives 0 and 1. Waits for the value. */
+  dataSync(): TypedArray {
+    return native.data(this.#handle);
+  }
+  /** {@link dataSync}, as a promise. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- errors are rejections too
+  async data(): Promise<TypedArray> {
+    return this.dataSync();
+  }
+  /** The elements as nested arrays; a 0-d tensor gives its element. Waits for the value. */
+  toArray(): NestedArray {
+    const { shape, dtype } = this;
+    const values = this.dataSync();
+    const element = (i: number): Scalar => (dtype === "bool" ? values[i] === 1 : values[i]!);
+    let next = 0;
+    const level = (dim: number): NestedArray =>
+      dim === shape.length ? element(next++) : Array.from({ length: shape[dim]! }, () => level(dim + 1));
+    return level(0);
+  }
+  /** PyTorch's text; see {@link setPrintOptions}. Waits for the value. */
+  toString(): string {
+    const gradFn = native.gradFn(this.#handle);
+    return formatTensor({
+      shape: this.shape,
+      dtype: this.dtype,
+      values: this.dataSync(),
+      ...(gradFn !== null && { gradFn }),
+      requiresGrad: this.requiresGrad,
+      defaultDtype: getDefaultDtype(),
+    });
+  }
+  [inspect.custom](): string {
+    return this.toString();
+  }
+  /** Nested arrays; int64 elements become numbers, as JSON has nothing else. */
+  toJSON(): unknown {
+    const plain = (value: NestedArray): unknown =>
+      Array.isArray(value) ? value.map(plain) : typeof value === "bigint" ? Number(value) : value;
+    return plain(this.toArray());
+  }
+  /** Its slices along the first dimension. */
+  *[Symbol.iterator](): Generator<Tensor, void> {
+    const { shape } = this;
+    if (shape.length === 0)
+      throw makeError(TypeError, "iteration over a 0-d tensor", { code: "ERR_SHAPE", shapes: [shape] });
+    for (let i = 0; i < shape[0]!; ++i) yield this.select(0, i);
+  }
+  /** Text where text is wanted; JavaScript's operators would silently compute nonsense, so they throw. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return this.toString();
+    throw makeError(
+      TypeError,
+      "JavaScript operators do not work on tensors; use methods: x.add(y), x.sub(y), x.mul(y), x.div(y), x.pow(2), " +
+        "x.neg(), x.lt(y), x.eq(y); x.item() gives a number",
+      { code: "ERR_OPERATOR" },
+    );
+  }
+
+  // --- Gradients -----------------------------------------------------------------------------------------------
+
+  /** Whether gradients flow to or through it. Settable on leaves. */
+  get requiresGrad(): boolean {
+    return (native.flags(this.#handle) & 1) !== 0;
+  }
+  set requiresGrad(wanted: boolean) {
+    native.requireGrad(this.#handle, wanted);
+  }
+  /**
+   * Sets {@link requiresGrad} and returns the tensor.
+   * @throws TypeError (`ERR_DTYPE`) for integers and bool, Error (`ERR_AUTOGRAD`) for switching off a result.
+   */
+  requiresGrad_(wanted = true): this {
+    native.requireGrad(this.#handle, wanted);
+    return this;
+  }
+  /** Whether it was made by the user rather than by an op with history. */
+  get isLeaf(): boolean {
+    return (native.flags(this.#handle) & 2) !== 0;
+  }
+  /** The accumulated gradient of a leaf: the same tensor until it is set to null. */
+  get grad(): Tensor | null {
+    const grad = native.grad(this.#handle);
+    if (grad !== undefined) return grad as Tensor | null;
+    const out = new Tensor(key);
+    out.#handle = native.bindGrad(out, this.#handle);
+    return out;
+  }
+  set grad(grad: Tensor | null) {
+    if (grad !== null && handleOfTensor(grad) === undefined)
+      throw makeError(TypeError, `assigned grad expected to be a Tensor or null but got ${typeof grad}`, {
+        code: "ERR_ARGUMENT",
+        op: "grad",
+      });
+    native.setGrad(this.#handle, grad === null ? 0 : grad.#handle);
+  }
+  /** The name of the step of history that made it, such as `"PowBackward0"`; null for a leaf. */
+  get gradFn(): string | null {
+    return native.gradFn(this.#handle);
+  }
+  /**
+   * Adds the gradient of this tensor to `grad` of the leaves it was computed from. `gradient` weighs the elements
+   * and has this tensor's shape; for a tensor of one element it is 1. The graph's saved values are freed unless
+   * `retainGraph` or `createGraph`.
+   * @throws Error (`ERR_AUTOGRAD`) with PyTorch's sentences: no history, not a scalar, a second time.
+   */
+  backward(gradient?: Tensor | null, options?: BackwardOptions): void {
+    const { retainGraph, createGraph, inputs } = readOptions("backward", options, {
+      retainGraph: false,
+      createGraph: false,
+      inputs: [] as readonly Tensor[],
+    });
+    const seed = gradient === undefined || gradient === null ? 0 : handleOf(gradient, "backward");
+    const leaves = inputs.map((leaf) => handleOf(leaf, "backward"));
+    native.backward(this.#handle, seed, leaves, retainGraph, createGraph);
+  }
+  /** The same value without history. */
+  detach(): Tensor {
+    return create((out) => native.detach(out, this.#handle));
+  }
+
+  // --- Memory --------------------------------------------------------------------------------------------------
+
+  /** Lets go of the value at once; using the tensor afterwards throws `ERR_DISPOSED`. A second time does nothing. */
+  dispose(): void {
+    if (this.#handle === disposed) return;
+    native.dispose(this.#handle);
+    this.#handle = disposed;
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  // --- One element at a time: of one tensor --------------------------------------------------------------------
+
+  #unary(op: string): Tensor {
+    const out = new Tensor(key);
+    out.#handle = elementwise[op]!(out, this.#handle);
+    return out;
+  }
+  /** A copy with a history of its own. */
+  clone(): Tensor {
+    return this.#unary("clone");
+  }
+  /** -x */
+  neg(): Tensor {
+    return this.#unary("neg");
+  }
+  /** |x|; the gradient at 0 is 0. */
+  abs(): Tensor {
+    return this.#unary("abs");
+  }
+  /** -1, 0 or 1; 0 at NaN. */
+  sign(): Tensor {
+    return this.#unary("sign");
+  }
+  /** x * x */
+  square(): Tensor {
+    return this.#unary("square");
+  }
+  /** The largest whole number that is not above. */
+  floor(): Tensor {
+    return this.#unary("floor");
+  }
+  /** The smallest whole number that is not below. */
+  ceil(): Tensor {
+    return this.#unary("ceil");
+  }
+  /** The nearest whole number; halves go to the even one. */
+  round(): Tensor {
+    return this.#unary("round");
+  }
+  /** Towards zero. */
+  trunc(): Tensor {
+    return this.#unary("trunc");
+  }
+  /** max(x, 0); the gradient at 0 is 0. */
+  relu(): Tensor {
+    return this.#unary("relu");
+  }
+  /** The square root; NaN below 0, infinite gradient at 0. */
+  sqrt(): Tensor {
+    return this.#unary("sqrt");
+  }
+  /** 1 / sqrt(x) */
+  rsqrt(): Tensor {
+    return this.#unary("rsqrt");
+  }
+  /** 1 / x */
+  reciprocal(): Tensor {
+    return this.#unary("reciprocal");
+  }
+  /** e**x */
+  exp(): Tensor {
+    return this.#unary("exp");
+  }
+  /** 2**x */
+  exp2(): Tensor {
+    return this.#unary("exp2");
+  }
+  /** e**x - 1, accurate near 0. */
+  expm1(): Tensor {
+    return this.#unary("expm1");
+  }
+  /** The natural logarithm. */
+  log(): Tensor {
+    return this.#unary("log");
+  }
+  /** The logarithm to base 2. */
+  log2(): Tensor {
+    return this.#unary("log2");
+  }
+  /** The logarithm to base 10. */
+  log10(): Tensor {
+    return this.#unary("log10");
+  }
+  /** log(1 + x), accurate near 0. */
+  log1p(): Tensor {
+    return this.#unary("log1p");
+  }
+  /** The sine of x in radians. */
+  sin(): Tensor {
+    return this.#unary("sin");
+  }
+  /** The cosine of x in radians. */
+  cos(): Tensor {
+    return this.#unary("cos");
+  }
+  /** The tangent of x in radians. */
+  tan(): Tensor {
+    return this.#unary("tan");
+  }
+  /** The inverse sine, in radians. */
+  asin(): Tensor {
+    return this.#unary("asin");
+  }
+  /** The inverse cosine, in radians. */
+  acos(): Tensor {
+    return this.#unary("acos");
+  }
+  /** The inverse tangent, in radians. */
+  atan(): Tensor {
+    return this.#unary("atan");
+  }
+  /** The hyperbolic sine. */
+  sinh(): Tensor {
+    return this.#unary("sinh");
+  }
+  /** The hyperbolic cosine. */
+  cosh(): Tensor {
+    return this.#unary("cosh");
+  }
+  /** The hyperbolic tangent. */
+  tanh(): Tensor {
+    return this.#unary("tanh");
+  }
+  /** The inverse hyperbolic sine. */
+  asinh(): Tensor {
+    return this.#unary("asinh");
+  }
+  /** The inverse hyperbolic cosine; NaN below 1. */
+  acosh(): Tensor {
+    return this.#unary("acosh");
+  }
+  /** The inverse hyperbolic tangent; NaN outside [-1, 1]. */
+  atanh(): Tensor {
+    return this.#unary("atanh");
+  }
+  /** 1 / (1 + e**-x) */
+  sigmoid(): Tensor {
+    return this.#unary("sigmoid");
+  }
+  /** The error function. */
+  erf(): Tensor {
+    return this.#unary("erf");
+  }
+  /** 1 - erf(x), accurate where that is small. */
+  erfc(): Tensor {
+    return this.#unary("erfc");
+  }
+  /** Where it is NaN. */
+  isnan(): Tensor {
+    return this.#unary("isnan");
+  }
+  /** Where it is infinite. */
+  isinf(): Tensor {
+    return this.#unary("isinf");
+  }
+  /** Where it is neither NaN nor infinite. */
+  isfinite(): Tensor {
+    return this.#unary("isfinite");
+  }
+  /** Where it is zero or false. */
+  logicalNot(): Tensor {
+    return this.#unary("logicalNot");
+  }
+
+  // --- One element at a time: of two and three -----------------------------------------------------------------
+
+  #binary(op: string, other: Operand): Tensor {
+    const out = new Tensor(key);
+    const handle = handleOfTensor(other);
+    out.#handle =
+      handle === undefined
+        ? elementwise[op]!(out, this.#handle, 0, 0, other as Scalar)
+        : elementwise[op]!(out, this.#handle, handle);
+    return out;
+  }
+  #reversed(op: string, other: Scalar): Tensor {
+    return create((out) => elementwise[op]!(out, 0, this.#handle, other));
+  }
+  #ternary(op: string, second: Operand, third: Operand): Tensor {
+    const [b, c] = [handleOfTensor(second), handleOfTensor(third)];
+    const number = (handle: Handle | undefined, operand: Operand) =>
+      handle === undefined ? (operand as Scalar) : 0;
+    return create((out) =>
+      elementwise[op]!(out, this.#handle, b ?? 0, c ?? 0, 0, number(b, second), number(c, third)),
+    );
+  }
+  /** x + alpha * other */
+  add(other: Operand, options?: { alpha?: number }): Tensor {
+    return this.#binary("add", scaled("add", other, options));
+  }
+  /** x - alpha * other */
+  sub(other: Operand, options?: { alpha?: number }): Tensor {
+    return this.#binary("sub", scaled("sub", other, options));
+  }
+  /** other - x, for a number on the left. */
+  rsub(other: Scalar): Tensor {
+    const out = this.#reversed("sub", other);
+    native.nameGradient(out.#handle, "Rsub", "1");
+    return out;
+  }
+  /** x * other */
+  mul(other: Operand): Tensor {
+    return this.#binary("mul", other);
+  }
+  /** x / other; integers give the default dtype. */
+  div(other: Operand): Tensor {
+    return this.#binary("div", other);
+  }
+  /** other / x, for a number on the left. */
+  rdiv(other: Scalar): Tensor {
+    return this.#reversed("div", other);
+  }
+  /** x ** other. The gradient of x**0 is 0 everywhere. */
+  pow(other: Operand): Tensor {
+    return this.#binary("pow", other);
+  }
+  /** other ** x, for a number on the left. */
+  rpow(other: Scalar): Tensor {
+    return this.#reversed("pow", other);
+  }
+  /** The larger of the two; NaN wins, and equal ones share the gradient. */
+  maximum(other: Operand): Tensor {
+    return this.#binary("maximum", other);
+  }
+  /** The smaller of the two; NaN wins, and equal ones share the gradient. */
+  minimum(other: Operand): Tensor {
+    return this.#binary("minimum", other);
+  }
+  /** The angle of the point (other, x), in radians, in (-pi, pi]. */
+  atan2(other: Operand): Tensor {
+    return this.#binary("atan2", other);
+  }
+  /** sqrt(x**2 + other**2) without overflow. */
+  hypot(other: Operand): Tensor {
+    return this.#binary("hypot", other);
+  }
+  /** x == other, as bool. */
+  eq(other: Operand): Tensor {
+    return this.#binary("eq", other);
+  }
+  /** x != other, as bool. */
+  ne(other: Operand): Tensor {
+    return this.#binary("ne", other);
+  }
+  /** x < other, as bool. */
+  lt(other: Operand): Tensor {
+    return this.#binary("lt", other);
+  }
+  /** x <= other, as bool. */
+  le(other: Operand): Tensor {
+    return this.#binary("le", other);
+  }
+  /** x > other, as bool. */
+  gt(other: Operand): Tensor {
+    return this.#binary("gt", other);
+  }
+  /** x >= other, as bool. */
+  ge(other: Operand): Tensor {
+    return this.#binary("ge", other);
+  }
+  /** Where both are nonzero. */
+  logicalAnd(other: Operand): Tensor {
+    return this.#binary("logicalAnd", other);
+  }
+  /** Where at least one is nonzero. */
+  logicalOr(other: Operand): Tensor {
+    return this.#binary("logicalOr", other);
+  }
+  /** Elements of `then` where this bool tensor is true, of `otherwise` elsewhere. */
+  where(then: Operand, otherwise: Operand): Tensor {
+    return this.#ternary("where", then, otherwise);
+  }
+  /** x + weight * (end - x), exact at both ends. */
+  lerp(end: Operand, weight: Operand): Tensor {
+    return this.#ternary("lerp", end, weight);
+  }
+  /** Limits to [min, max]; a bound that is null or left out does not limit. The gradient is 1 at the bounds. */
+  clamp(min?: Operand | null, max?: Operand | null): Tensor {
+    if ((min ?? max ?? undefined) === undefined)
+      throw makeError(TypeError, "torch.clamp: At least one of 'min' or 'max' must not be None; clamp: give a bound", {
+        code: "ERR_ARGUMENT",
+        op: "clamp",
+      });
+    const [lowest, highest] = integerBounds[this.dtype] ?? [-Infinity, Infinity];
+    return this.#ternary("clamp", min ?? lowest, max ?? highest);
+  }
+  /** x + value * a * b */
+  addcmul(a: Tensor, b: Operand, options?: { value?: number }): Tensor {
+    const { value } = readOptions("addcmul", options, { value: 1 });
+    return named(this.add((value === 1 ? a : a.mul(value)).mul(b)), "Addcmul");
+  }
+  /** x + value * a / b */
+  addcdiv(a: Tensor, b: Operand, options?: { value?: number }): Tensor {
+    const { value } = readOptions("addcdiv", options, { value: 1 });
+    return named(this.add((value === 1 ? a : a.mul(value)).div(b)), "Addcdiv");
+  }
+
+  // --- Reductions ----------------------------------------------------------------------------------------------
+
+  #reduce(op: string, dim: Dims, options: ReduceOptions | undefined): Tensor {
+    const { keepdim } = readOptions(op, options, { keepdim: false });
+    const axes = typeof dim === "number" ? [dim] : (dim ?? null);
+    return create((out) => reductions[op]!(out, this.#handle, axes, keepdim));
+  }
+  /** The sum; in int64 for integers and bool. Added up in pairs, so that errors stay small. */
+  sum(dim?: Dims, options?: ReduceOptions): Tensor {
+    return this.#reduce("sum", dim, options);
+  }
+  /** The arithmetic mean of a floating tensor; NaN of nothing. */
+  mean(dim?: Dims, options?: ReduceOptions): Tensor {
+    return this.#reduce("mean", dim, options);
+  }
+  /** The largest element; NaN wins, and equal ones share the gradient. */
+  amax(dim?: Dims, options?: ReduceOptions): Tensor {
+    return this.#reduce("amax", dim, options);
+  }
+  /** The smallest element; NaN wins, and equal ones share the gradient. */
+  amin(dim?: Dims, options?: ReduceOptions): Tensor {
+    return this.#reduce("amin", dim, options);
+  }
+  /** The largest of all elements. */
+  max(): Tensor {
+    return named(this.amax(), "Max", "1");
+  }
+  /** The smallest of all elements. */
+  min(): Tensor {
+    return named(this.amin(), "Min", "1");
+  }
+  /** Whether an element is nonzero. */
+  any(dim?: Dims, options?: ReduceOptions): Tensor {
+    return this.#reduce("any", dim, options);
+  }
+  /** Whether no element is zero. */
+  all(dim?: Dims, options?: ReduceOptions): Tensor {
+    return this.#reduce("all", dim, options);
+  }
+
+  // --- Products ------------------------------------------------------------------------------------------------
+
+  /** The matrix product, as in NumPy: 1-D tensors are vectors, dimensions before the last two are batches. */
+  matmul(other: Tensor): Tensor {
+    return create((out) => native.matmul(out, this.#handle, handleOf(other, "matmul")));
+  }
+  /** The sum of products of two 1-D tensors of one length. */
+  dot(other: Tensor): Tensor {
+    const shapes = [this.shape, shapeOf(other, "dot")];
+    if (shapes.some((shape) => shape.length !== 1))
+      throw makeError(
+        RangeError,
+        `1D tensors expected, but got ${shapes[0]!.length}D and ${shapes[1]!.length}D tensors; dot: use matmul`,
+        { code: "ERR_SHAPE", op: "dot", shapes },
+      );
+    return this.matmul(other);
+  }
+
+  // --- Shape and position --------------------------------------------------------------------------------------
+
+  /** The same elements in another shape; one size may be -1. */
+  reshape(...shape: number[] | [readonly number[]]): Tensor {
+    return create((out) => native.reshape(out, this.#handle, list(shape)));
+  }
+  /** The dimensions from `startDim` to `endDim` as one. */
+  flatten(startDim = 0, endDim = -1): Tensor {
+    return create((out) => native.flatten(out, this.#handle, startDim, endDim));
+  }
+  /** With a new dimension of size 1 at `dim`. */
+  unsqueeze(dim: number): Tensor {
+    return create((out) => native.unsqueeze(out, this.#handle, dim));
+  }
+  /** Without the dimensions of size 1, or those among `dim`. */
+  squeeze(dim?: Dims): Tensor {
+    const dims = typeof dim === "number" ? [dim] : (dim ?? null);
+    return create((out) => native.squeeze(out, this.#handle, dims));
+  }
+  /** With its dimensions in another order. */
+  permute(...dims: number[] | [readonly number[]]): Tensor {
+    return create((out) => native.permute(out, this.#handle, list(dims)));
+  }
+  /** With two dimensions exchanged. */
+  transpose(dim0: number, dim1: number): Tensor {
+    return create((out) => native.transpose(out, this.#handle, dim0, dim1));
+  }
+  /** With its dimensions reversed: a matrix transposed. */
+  get T(): Tensor {
+    return this.permute(this.shape.map((_, dim) => dim).reverse());
+  }
+  /** With dimensions of size 1 repeated to `shape`, and new ones in front; -1 keeps a size. */
+  expand(...shape: number[] | [readonly number[]]): Tensor {
+    return create((out) => native.expand(out, this.#handle, list(shape)));
+  }
+  /** Backwards along `dims`. */
+  flip(...dims: number[] | [readonly number[]]): Tensor {
+    return create((out) => native.flip(out, this.#handle, list(dims)));
+  }
+  /** `length` positions from `start` along `dim`. */
+  narrow(dim: number, start: number, length: number): Tensor {
+    return create((out) => native.narrow(out, this.#handle, dim, start, length));
+  }
+  /** One position along `dim`, which goes away. */
+  select(dim: number, index: number): Tensor {
+    return create((out) => native.select(out, this.#handle, dim, index));
+  }
+  /**
+   * Reads a part, as Python's brackets do: `x.at(0)` is `x[0]`, `x.at("1:", -1)` is `x[1:, -1]`, and
+   * `x.at("...", "::2")` is `x[..., ::2]`. The result is a value of its own.
+   */
+  at(...index: Index[]): Tensor {
+    return create((out) => native.at(out, this.#handle, parseIndices("at", index)));
+  }
+  /**
+   * With `widths` more elements at the edges: pairs (before, after), the last dimension first; negative ones crop.
+   */
+  pad(widths: readonly number[], options?: { value?: Scalar }): Tensor {
+    const { value } = readOptions("pad", options, { value: 0 as Scalar });
+    return create((out) => native.pad(out, this.#handle, widths, value));
+  }
+  /** In another dtype; fractions are cut off towards zero. */
+  to(dtype: DType): Tensor {
+    return create((out) => native.to(out, this.#handle, dtypeIndex(dtype)));
+  }
+
+  // --- In place ------------------------------------------------------------------------------------------------
+
+  // These rebind: the tensor gets a new value, and whoever used the old one keeps it.
+
+  #rebind(op: string, value: Tensor): this {
+    try {
+      native.rebind(this.#handle, value.#handle, 0, op, false);
+    } finally {
+      value.dispose();
+    }
+    return this;
+  }
+  /** x := x + alpha * other */
+  add_(other: Operand, options?: { alpha?: number }): this {
+    return this.#rebind("add_", this.add(other, options));
+  }
+  /** x := x - alpha * other */
+  sub_(other: Operand, options?: { alpha?: number }): this {
+    return this.#rebind("sub_", this.sub(other, options));
+  }
+  /** x := x * other */
+  mul_(other: Operand): this {
+    return this.#rebind("mul_", this.mul(other));
+  }
+  /** x := x / other */
+  div_(other: Operand): this {
+    return this.#rebind("div_", this.div(other));
+  }
+  /** x := x ** other */
+  pow_(other: Operand): this {
+    return this.#rebind("pow_", this.pow(other));
+  }
+  /** x := -x */
+  neg_(): this {
+    return this.#rebind("neg_", this.neg());
+  }
+  /** x := x within [min, max] */
+  clamp_(min?: Operand | null, max?: Operand | null): this {
+    return this.#rebind("clamp_", this.clamp(min, max));
+  }
+  /** x := x + weight * (end - x) */
+  lerp_(end: Operand, weight: Operand): this {
+    return this.#rebind("lerp_", this.lerp(end, weight));
+  }
+  /** x := x + value * a * b */
+  addcmul_(a: Tensor, b: Operand, options?: { value?: number }): this {
+    return this.#rebind("addcmul_", this.addcmul(a, b, options));
+  }
+  /** x := x + value * a / b */
+  addcdiv_(a: Tensor, b: Operand, options?: { value?: number }): this {
+    return this.#rebind("addcdiv_", this.addcdiv(a, b, options));
+  }
+  /** x := source, broadcast and converted to this shape and dtype. */
+  copy_(source: Tensor): this {
+    native.rebind(this.#handle, handleOf(source, "copy_"), 0, "copy_", true);
+    return this;
+  }
+  /** x := value everywhere. */
+  fill_(value: Scalar): this {
+    native.rebind(this.#handle, 0, value, "fill_", true);
+    return this;
+  }
+  /** x := 0 everywhere. */
+  zero_(): this {
+    native.rebind(this.#handle, 0, 0, "zero_", true);
+    return this;
+  }
+  /**
+   * Gives a part new values: `x.set([0], 5)` is `x[0] = 5`, `x.set(["1:", -1], y)` is `x[1:, -1] = y`. The value
+   * broadcasts.
+   */
+  set(index: Index | readonly Index[], value: Operand): this {
+    const indices = parseIndices("set", Array.isArray(index) ? index : [index as Index]);
+    const handle = handleOfTensor(value);
+    const whole = create((out) =>
+      native.splice(out, this.#handle, indices, handle ?? 0, handle === undefined ? (value as Scalar) : 0),
+    );
+    return this.#rebind("set", whole);
+  }
+}
+
+function list(given: number[] | [readonly number[]]): readonly number[] {
+  return Array.isArray(given[0]) ? (given[0] as readonly number[]) : (given as number[]);
+}
+
+function scaled(op: string, other: Operand, options: { alpha?: number } | undefined): Operand {
+  if (options === undefined) return other;
+  const { alpha } = readOptions(op, options, { alpha: 1 });
+  if (other instanceof Tensor) return alpha === 1 ? other : other.mul(alpha);
+  return Number(other) * alpha;
+}
+
+function named(tensor: Tensor, label: string, suffix = "0"): Tensor {
+  native.nameGradient(handleOf(tensor, label), label, suffix);
+  return tensor;
+}
+
+function shapeOf(tensor: unknown, op: string): number[] {
+  return native.shape(handleOf(tensor, op));
+}
+
+/** Whether `value` is a Tensor of this copy of the library. */
+export function isTensor(value: unknown): value is Tensor {
+  return handleOfTensor(value) !== undefined;
+}
+
+/** The integer behind a tensor. @throws TypeError (`ERR_ARGUMENT`) for anything else. */
+export function handleOf(tensor: unknown, op: string): Handle {
+  const handle = handleOfTensor(tensor);
+  if (handle !== undefined) return handle;
+  const isForeign = (tensor as { constructor?: { name?: unknown } } | null)?.constructor?.name === "Tensor";
+  throw makeError(
+    TypeError,
+    isForeign
+      ? `${op}: this Tensor belongs to another copy of adjoint, or to another library`
+      : `${op}: expected a Tensor, got ${tensor === null ? "null" : Array.isArray(tensor) ? "an array; use tensor(data)" : typeof tensor}`,
+    { code: "ERR_ARGUMENT", op },
+  );
+}
+
+// `create` makes a tensor from an entry that records a value for the fresh object it is given; `fresh` makes several,
+// null where the entry gives no handle.
+export { create, fresh };

@@ -1,0 +1,64 @@
+// The dtypes: one row each. Everything that depends on the list of dtypes expands ADJOINT_DTYPES.
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+namespace adjoint {
+
+//         name     C++ type  PyTorch's word
+#define ADJOINT_DTYPES(ROW)                                                                                  \
+  ROW(boolean, bool, "bool", "Bool")                                                                         \
+  ROW(uint8, uint8_t, "uint8", "Byte")                                                                       \
+  ROW(int32, int32_t, "int32", "Int")                                                                        \
+  ROW(int64, int64_t, "int64", "Long")                                                                       \
+  ROW(float32, float, "float32", "Float")                                                                    \
+  ROW(float64, double, "float64", "Double")
+
+// Ordered so that of two dtypes the later one can hold what the promotion of both needs.
+enum class DType : uint8_t {
+#define ROW(name, type, label, word) name,
+  ADJOINT_DTYPES(ROW)
+#undef ROW
+};
+
+struct DTypeInfo {
+  std::string_view label; // as JavaScript spells it
+  std::string_view word;  // as PyTorch's messages spell it
+  uint8_t bytes;
+};
+
+inline constexpr DTypeInfo dtype_table[] = {
+#define ROW(name, type, label, word) {label, word, sizeof(type)},
+    ADJOINT_DTYPES(ROW)
+#undef ROW
+};
+inline constexpr size_t dtype_count = sizeof(dtype_table) / sizeof(dtype_table[0]);
+
+inline const DTypeInfo& info(DType dtype) { return dtype_table[static_cast<size_t>(dtype)]; }
+inline int64_t bytes_of(DType dtype) { return info(dtype).bytes; }
+inline bool is_floating(DType dtype) { return dtype >= DType::float32; }
+
+// Categories promote (bool < integer < floating) before widths do.
+inline int category(DType dtype) { return dtype == DType::boolean ? 0 : is_floating(dtype) ? 2 : 1; }
+
+// uint8 with a signed type gives the signed type, as the order of rows says.
+inline DType promoted(DType a, DType b) { return a > b ? a : b; }
+
+template <class T> inline constexpr DType dtype_of = DType::boolean;
+#define ROW(name, type, label, word) template <> inline constexpr DType dtype_of<type> = DType::name;
+ADJOINT_DTYPES(ROW)
+#undef ROW
+
+// Calls `body.template operator()<T>()` with the C++ type of `dtype`.
+template <class Body> decltype(auto) with_type(DType dtype, Body&& body) {
+  switch (dtype) {
+#define ROW(name, type, label, word)                                                                         \
+  case DType::name:                                                                                          \
+    return body.template operator()<type>();
+    ADJOINT_DTYPES(ROW)
+#undef ROW
+  }
+  __builtin_unreachable();
+}
+
+} // namespace adjoint

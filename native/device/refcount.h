@@ -1,0 +1,58 @@
+// Intrusive reference counts for what one engine's thread owns. A graph can be a chain of a million nodes, so
+// the last release never recurses: what dies is buried, and the outermost burial frees one object after another.
+#pragma once
+#include <cstdint>
+#include <utility>
+
+namespace adjoint {
+
+class RefCounted {
+ public:
+  RefCounted() = default;
+  RefCounted(const RefCounted&) = delete;
+  RefCounted& operator=(const RefCounted&) = delete;
+
+  void retain() const { ++references_; }
+  void release() const {
+    if (--references_ == 0) bury(this);
+  }
+  uint32_t references() const { return references_; }
+
+ protected:
+  virtual ~RefCounted() = default;
+
+ private:
+  static void bury(const RefCounted* object);
+  mutable uint32_t references_ = 0;
+};
+
+// An owning pointer to a RefCounted; null is allowed.
+template <class T>
+class Ref {
+ public:
+  Ref() = default;
+  Ref(T* object) : object_(object) {
+    if (object_) object_->retain();
+  }
+  Ref(const Ref& other) : Ref(other.object_) {}
+  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  template <class U>
+  Ref(const Ref<U>& other) : Ref(other.get()) {}
+  ~Ref() {
+    if (object_) object_->release();
+  }
+  Ref& operator=(Ref other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  T* get() const { return object_; }
+  T* operator->() const { return object_; }
+  T& operator*() const { return *object_; }
+  explicit operator bool() const { return object_ != nullptr; }
+  bool operator==(const Ref& other) const { return object_ == other.object_; }
+
+ private:
+  T* object_ = nullptr;
+};
+
+} // namespace adjoint

@@ -1,0 +1,195 @@
+// Reverse mode: walks history from the roots, newest op first, and records the gradients as ordinary nodes.
+#include "graph/backward.h"
+
+#include "device/error.h"
+#include "graph/gradients.h"
+#include "graph/record.h"
+
+namespace adjoint {
+
+namespace {
+
+constexpr const char* second_time =
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward. (here: backward({ retainGraph: true }))";
+
+class GradMode {
+ public:
+  GradMode(Engine& engine, bool enabled) : engine_(engine), before_(engine.grad_enabled) { engine.grad_enabled = enabled; }
+  ~GradMode() { engine_.grad_enabled = before_; }
+
+ private:
+  Engine& engine_;
+  bool before_;
+};
+
+Value checked_seed(Engine& engine, const Value& root, const Value& seed) {
+  if (!root.source)
+    throw autograd_error("element 0 of tensors does not require grad and does not have a grad_fn; "
+                         "create the input with { requiresGrad: true }");
+  if (!seed) {
+    if (root.node->elements() != 1)
+      throw autograd_error("grad can be implicitly created only for scalar outputs; backward: the tensor has shape " +
+                               to_string(root.shape()) + ", so reduce it (sum, mean) or pass a gradient of that shape",
+                           "backward", {root.shape()});
+    return full(engine, 1.0, root.shape(), root.dtype());
+  }
+  if (!(seed.shape() == root.shape()))
+    throw shape_error("backward",
+                      "Mismatch in shape: grad_output[0] has a shape of torch.Size(" + to_string(seed.shape()) +
+                          ") and output[0] has a shape of torch.Size(" + to_string(root.shape()) + ").",
+                      {seed.shape(), root.shape()});
+  return to(seed, root.dtype());
+}
+
+// One pass. Sources are found by pointer; a Function's slot by its visit index.
+class Pass {
+ public:
+  Pass(Engine& engine, const std::vector<Value>& targets) : engine_(engine) {
+    for (const Value& target : targets) target.source->target_epoch = epoch_;
+    has_targets_ = !targets.empty();
+  }
+
+  void run(const std::vector<Value>& roots, const std::vector<Value>& seeds, const BackwardOptions& options) {
+    std::vector<Value> checked;
+    for (size_t i = 0; i < roots.size(); ++i)
+      checked.push_back(checked_seed(engine_, roots[i], i < seeds.size() ? seeds[i] : Value()));
+    for (const Value& root : roots) collect(root.source.get());
+    std::sort(order_.begin(), order_.end(), [](Function* a, Function* b) { return a->sequence > b->sequence; });
+    for (size_t i = 0; i < order_.size(); ++i) order_[i]->visit_index = static_cast<uint32_t>(i);
+    mark_needed();
+    for (size_t i = 0; i < order_.size(); ++i)
+      if (needed_[i] && order_[i]->is_freed) throw autograd_error(second_time, "backward");
+
+    const GradMode mode(engine_, options.create_graph);
+    arrived_.resize(order_.size());
+    for (size_t i = 0; i < roots.size(); ++i) deliver(roots[i].source.get(), checked[i]);
+    for (size_t i = 0; i < order_.size(); ++i) {
+      Function& function = *order_[i];
+      if (!needed_[i] || !arrived_[i]) continue;
+      for (size_t input = 0; input < function.edge_count; ++input) {
+        Source* source = function.edges[input].source.get();
+        if (source && wants(source)) deliver(source, input_gradient(function, input, arrived_[i]));
+      }
+      if (!is_target(&function)) arrived_[i] = {};
+    }
+  }
+
+  // Creating a graph keeps the old one, since the new one refers to it.
+  void free_graph(const BackwardOptions& options) {
+    if (options.retain_graph || options.create_graph) return;
+    for (size_t i = 0; i < order_.size(); ++i)
+      if (needed_[i]) order_[i]->free_saved();
+  }
+
+  // Null where nothing arrived.
+  Value result(Source* source) const {
+    if (source->visit_epoch != epoch_) return {};
+    return source->is_leaf() ? leaves_[source->visit_index].second : arrived_[source->visit_index];
+  }
+  const std::vector<std::pair<Cell*, Value>>& leaves() const { return leaves_; }
+
+ private:
+  bool is_target(Source* source) const { return source->target_epoch == epoch_; }
+  bool wants(Source* source) const {
+    if (source->is_leaf()) return !has_targets_ || is_target(source);
+    return is_target(source) || needed_[source->visit_index];
+  }
+
+  void collect(Source* root) {
+    std::vector<Source*> pending = {root};
+    while (!pending.empty()) {
+      Source* source = pending.back();
+      pending.pop_back();
+      if (source->is_leaf()) continue;
+      auto* function = static_cast<Function*>(source);
+      if (function->visit_epoch == epoch_) continue;
+      function->visit_epoch = epoch_;
+      order_.push_back(function);
+      for (size_t i = 0; i < function->edge_count; ++i)
+        if (function->edges[i].source) pending.push_back(function->edges[i].source.get());
+    }
+  }
+
+  // A function runs when a target lies behind it; without targets, always.
+  void mark_needed() {
+    needed_.assign(order_.size(), !has_targets_);
+    if (!has_targets_) return;
+    for (size_t i = order_.size(); i-- > 0;) {
+      for (size_t j = 0; j < order_[i]->edge_count && !needed_[i]; ++j) {
+        Source* source = order_[i]->edges[j].source.get();
+        needed_[i] = source && wants(source);
+      }
+    }
+  }
+
+  void deliver(Source* source, const Value& grad) {
+    if (source->is_leaf() && source->visit_epoch != epoch_) {
+      source->visit_epoch = epoch_;
+      source->visit_index = static_cast<uint32_t>(leaves_.size());
+      leaves_.emplace_back(static_cast<Cell*>(source), Value());
+    }
+    Value& slot = source->is_leaf() ? leaves_[source->visit_index].second : arrived_[source->visit_index];
+    slot = slot ? sum_of(slot, grad) : grad;
+  }
+
+ public:
+  static Value sum_of(const Value& a, const Value& b) {
+    const Value terms[] = {a, b};
+    return elementwise(a.node->engine, Op::add, terms);
+  }
+
+ private:
+  Engine& engine_;
+  uint32_t epoch_ = engine_.next_epoch();
+  bool has_targets_ = false;
+  std::vector<Function*> order_; // newest first
+  std::vector<char> needed_;
+  std::vector<Value> arrived_;
+  std::vector<std::pair<Cell*, Value>> leaves_;
+};
+
+} // namespace
+
+void backward(Engine& engine, const Value& root, const Value& seed, const std::vector<Value>& only,
+              const BackwardOptions& options) {
+  Pass pass(engine, only);
+  pass.run({root}, {seed}, options);
+  pass.free_graph(options);
+  const GradMode mode(engine, options.create_graph);
+  engine.announce(root.node);
+  for (const auto& [leaf, grad] : pass.leaves()) {
+    if (leaf->is_orphaned) continue;
+    const Value value = leaf->grad ? Pass::sum_of(leaf->grad->value(), grad) : grad;
+    if (!leaf->grad) leaf->grad = new Cell(value.node);
+    leaf->grad->node = value.node;
+    leaf->grad->function = {};
+    if (value.source && !value.source->is_leaf()) leaf->grad->function = static_cast<Function*>(value.source.get());
+    engine.announce_gradient(leaf);
+  }
+}
+
+std::vector<Value> gradients(Engine& engine, const std::vector<Value>& roots, const std::vector<Value>& seeds,
+                             const std::vector<Value>& inputs, const BackwardOptions& options) {
+  for (const Value& input : inputs)
+    if (!input.source) throw autograd_error("One of the differentiated Tensors does not require grad", "grad");
+  Pass pass(engine, inputs);
+  pass.run(roots, seeds, options);
+  std::vector<Value> results;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    results.push_back(pass.result(inputs[i].source.get()));
+    if (!results.back() && !options.allow_unused)
+      throw autograd_error("The differentiated Tensor at index " + std::to_string(i) +
+                               " appears to not have been used in the graph. Set allow_unused=True if this is the desired "
+                               "behavior. (here: { allowUnused: true })",
+                           "grad");
+  }
+  pass.free_graph(options);
+  for (const Value& result : results)
+    if (result) engine.announce(result.node);
+  return results;
+}
+
+} // namespace adjoint

@@ -1,0 +1,111 @@
+// The graph: what a value is made from, and how it is differentiated. Two structures that share only nodes:
+//
+//   Node      a value: a recipe (op and inputs) until it is stored in a buffer, whereupon the recipe goes.
+//   Function  one step of history: the gradient of one op, with edges to the sources of its inputs.
+//   Cell      what a JavaScript Tensor holds: a value that can be rebound; a leaf's gradient accumulates in it.
+//
+// A Node never points to a Function, so freeing history frees no recipe and the other way round.
+#pragma once
+#include <array>
+#include <string>
+
+#include "device/device.h"
+#include "ops/op.h"
+
+namespace adjoint {
+
+class Engine;
+
+struct Node final : RefCounted {
+  Node(Engine& engine, Op op, DType dtype, Dims shape);
+  ~Node() override;
+
+  Engine& engine;
+  const Op op;
+  const DType dtype;
+  bool is_persistent = false; // state that a program rebinds: stored by the first run that computes it
+  uint8_t input_count = 0;
+  uint8_t times_computed = 0;
+  uint16_t depth = 0;        // pending ops below, at most
+  uint32_t saved_count = 0;  // live Functions that will need this value
+  uint32_t plan_epoch = 0;   // scratch of a run
+  uint32_t plan_index = 0;
+  const Dims shape;
+  std::array<Ref<Node>, 3> inputs;
+  Ref<Attributes> attributes;
+  Ref<Buffer> buffer; // row-major, once computed
+  Number number;      // Op::number only
+
+  bool is_number() const { return op == Op::number; }
+  bool is_pending() const { return !buffer && !is_number(); }
+  int64_t elements() const { return element_count(shape); }
+  int64_t bytes() const { return elements() * bytes_of(dtype); }
+  void store(Ref<Buffer> result);
+};
+
+// Where a gradient goes: a Function, or a Cell that is a leaf.
+struct Source : RefCounted {
+  virtual bool is_leaf() const = 0;
+  uint32_t visit_epoch = 0; // scratch of a backward pass
+  uint32_t visit_index = 0;
+  uint32_t target_epoch = 0;
+};
+
+// A value as an op sees it: the node, and the source of its history where it has one.
+struct Value {
+  Ref<Node> node;
+  Ref<Source> source;
+  const Dims& shape() const { return node->shape; }
+  DType dtype() const { return node->dtype; }
+  explicit operator bool() const { return static_cast<bool>(node); }
+};
+
+struct Edge {
+  Ref<Source> source; // null where no gradient is wanted
+  Dims shape;
+  DType dtype = DType::float32;
+};
+
+struct Function final : Source {
+  Function(Op op, uint64_t sequence) : op(op), sequence(sequence) {}
+  ~Function() override { free_saved(); }
+  bool is_leaf() const override { return false; }
+
+  const Op op;
+  const uint64_t sequence; // grows with every recorded op, so consumers come after producers
+  std::string_view label;  // without "Backward"
+  char suffix = '0';       // PyTorch numbers the overloads
+  bool is_freed = false;   // saved values were there and have been freed
+  uint8_t edge_count = 0;
+  std::array<Edge, 3> edges;
+  std::array<Ref<Node>, 3> saved_inputs; // null unless the gradient names them
+  Ref<Node> saved_output;
+  Ref<Attributes> attributes;
+
+  void save_input(size_t i, const Ref<Node>& node);
+  void save_output(const Ref<Node>& node);
+  bool has_saved() const;
+  void free_saved();
+  std::string name() const { return std::string(label) + "Backward" + suffix; }
+};
+
+struct Cell final : Source {
+  explicit Cell(Ref<Node> node) : node(std::move(node)) {}
+  bool is_leaf() const override { return true; }
+
+  Ref<Node> node;
+  Ref<Function> function; // null for a leaf
+  Ref<Cell> grad;
+  bool requires_grad = false;   // of a leaf
+  const char* view_of = nullptr; // the op that made it, where PyTorch would give a window into its input
+  bool is_orphaned = false;     // no JavaScript object can read the gradient any more
+  uint32_t handle = 0;
+
+  bool tracks() const { return requires_grad || function; }
+  Value value() {
+    if (function) return {node, function};
+    return {node, requires_grad ? Ref<Source>(this) : Ref<Source>()};
+  }
+};
+
+} // namespace adjoint

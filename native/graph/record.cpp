@@ -1,0 +1,445 @@
+#include "graph/record.h"
+
+#include <numeric>
+
+#include "graph/gradients.h"
+#include "ops/arithmetic.h"
+
+namespace adjoint {
+
+namespace {
+
+std::string quoted(std::string_view op) { return std::string(op); }
+
+Ref<Node> make(Engine& engine, Op op, DType dtype, const Dims& shape, std::span<const Value> inputs,
+               Ref<Attributes> attributes = {}) {
+  Ref<Node> node = new Node(engine, op, dtype, shape);
+  for (const Value& input : inputs) {
+    node->inputs[node->input_count++] = input.node;
+    node->depth = std::max<uint16_t>(node->depth, static_cast<uint16_t>(input.node->depth + 1));
+  }
+  node->attributes = std::move(attributes);
+  engine.after_recording(node);
+  return node;
+}
+
+// History, when the mode asks for it and an input has some. Only what the gradients name is kept alive.
+Value attach(const Ref<Node>& node, Op op, std::span<const Value> inputs, const Ref<Attributes>& attributes = {}) {
+  Engine& engine = node->engine;
+  bool is_tracked = false;
+  for (const Value& input : inputs) is_tracked |= static_cast<bool>(input.source);
+  if (!is_tracked || !engine.grad_enabled || !is_floating(node->dtype)) return {node, {}};
+
+  Ref<Function> function = new Function(op, engine.next_sequence++);
+  function->label = info(op).label;
+  function->attributes = attributes;
+  function->edge_count = static_cast<uint8_t>(inputs.size());
+  GradientNeeds needs;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    function->edges[i] = {inputs[i].source, inputs[i].shape(), inputs[i].dtype()};
+    if (!inputs[i].source) continue;
+    const GradientNeeds own = gradient_needs(op, i);
+    for (size_t j = 0; j < 3; ++j) needs.inputs[j] |= own.inputs[j];
+    needs.output |= own.output;
+  }
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (needs.inputs[i]) function->save_input(i, inputs[i].node);
+  if (needs.output) function->save_output(node);
+  return {node, function};
+}
+
+Value record(Engine& engine, Op op, DType dtype, const Dims& shape, std::span<const Value> inputs,
+             const Ref<Attributes>& attributes = {}) {
+  return attach(make(engine, op, dtype, shape, inputs, attributes), op, inputs, attributes);
+}
+
+// A row evaluated on numbers alone stays a number.
+Value fold(Engine& engine, Op op, std::span<const Value> inputs) {
+  using T = double;
+  double values[3] = {};
+  for (size_t i = 0; i < inputs.size(); ++i) values[i] = inputs[i].node->number.as_double();
+  [[maybe_unused]] const auto [a, b, c] = values;
+  double result = 0;
+  switch (op) {
+#define UNARY(name, label, dtypes, lo, hi, value, ...)                                                       \
+  case Op::name:                                                                                             \
+    result = static_cast<double>(value);                                                                     \
+    break;
+#define BINARY UNARY
+#define TERNARY UNARY
+#include "ops/elementwise.def"
+#undef UNARY
+#undef BINARY
+#undef TERNARY
+  default:
+    break;
+  }
+  if (info(op).dtypes == Dtypes::truth) return number(engine, Number::of_boolean(result != 0));
+  bool is_whole = info(op).dtypes != Dtypes::floating;
+  for (const Value& input : inputs) is_whole &= !is_floating(input.dtype());
+  return number(engine, is_whole ? Number::of_integer(static_cast<int64_t>(result)) : Number(result));
+}
+
+DType compute_dtype(const Engine& engine, const OpInfo& op, std::span<const Value> inputs) {
+  const DType dtype = promoted_dtype(engine, op.dtypes == Dtypes::select ? inputs.subspan(1) : inputs);
+  if (op.dtypes == Dtypes::floating && !is_floating(dtype)) return engine.default_dtype;
+  if (op.dtypes == Dtypes::numeric && dtype == DType::boolean)
+    throw dtype_error(quoted(op.name), quoted(op.name) + ": not defined for bool tensors; convert with .to(\"int64\") first");
+  return dtype;
+}
+
+} // namespace
+
+void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType dtype) {
+  if (shape.size() > max_rank)
+    throw shape_error(quoted(op), quoted(op) + ": " + std::to_string(shape.size()) + " dimensions, but at most " +
+                                      std::to_string(max_rank) + " are possible");
+  int64_t bytes = bytes_of(dtype);
+  bool is_empty = false, overflows = false;
+  for (int64_t extent : shape) {
+    if (extent < 0)
+      throw shape_error(quoted(op), quoted(op) + ": shape " + to_string(shape) + " has a negative dimension", {shape});
+    is_empty |= extent == 0;
+    if (!overflows && extent > 0) overflows = __builtin_mul_overflow(bytes, extent, &bytes);
+  }
+  if (is_empty) return;
+  if (overflows || bytes > engine.device->capacity_bytes())
+    throw shape_error(quoted(op),
+                      quoted(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " + to_string(shape) +
+                          " needs more memory than this machine has (" +
+                          std::to_string(engine.device->capacity_bytes() >> 20) + " MiB)",
+                      {shape});
+}
+
+int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank) {
+  const auto extent = static_cast<int64_t>(std::max<size_t>(rank, 1));
+  if (axis < -extent || axis >= extent)
+    throw Error(ErrorClass::range_error, "ERR_DIM",
+                "Dimension out of range (expected to be in range of [" + std::to_string(-extent) + ", " +
+                    std::to_string(extent - 1) + "], but got " + std::to_string(axis) + "); " + quoted(op) +
+                    " on a tensor of " + std::to_string(rank) + " dimensions",
+                quoted(op));
+  return axis < 0 ? axis + extent : axis;
+}
+
+Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b) {
+  const size_t rank = std::max(a.size(), b.size());
+  Dims shape(rank);
+  for (size_t i = 0; i < rank; ++i) {
+    const int64_t x = i + a.size() < rank ? 1 : a[i + a.size() - rank];
+    const int64_t y = i + b.size() < rank ? 1 : b[i + b.size() - rank];
+    if (x != y && x != 1 && y != 1)
+      throw shape_error(quoted(op),
+                        "The size of tensor a (" + std::to_string(x) + ") must match the size of tensor b (" +
+                            std::to_string(y) + ") at non-singleton dimension " + std::to_string(i) + "; " + quoted(op) +
+                            ": shapes " + to_string(a) + " and " + to_string(b) + " do not broadcast",
+                        {a, b});
+    shape[i] = x == 1 ? y : x;
+  }
+  return shape;
+}
+
+DType promoted_dtype(const Engine& engine, std::span<const Value> values) {
+  // The strongest kind of operand first: tensors with axes, 0-d tensors, numbers.
+  DType dtypes[3];
+  bool present[3] = {};
+  for (const Value& value : values) {
+    const size_t tier = value.node->is_number() ? 2 : value.shape().empty() ? 1 : 0;
+    dtypes[tier] = present[tier] ? promoted(dtypes[tier], value.dtype()) : value.dtype();
+    present[tier] = true;
+  }
+  if (present[2] && is_floating(dtypes[2])) dtypes[2] = engine.default_dtype;
+  DType result = DType::boolean;
+  bool has_result = false;
+  for (size_t tier = 0; tier < 3; ++tier) {
+    if (!present[tier]) continue;
+    if (!has_result || category(dtypes[tier]) > category(result)) result = dtypes[tier];
+    has_result = true;
+  }
+  return result;
+}
+
+Value number(Engine& engine, Number value) {
+  Ref<Node> node = new Node(engine, Op::number, value.dtype, {});
+  node->number = value;
+  return {node, {}};
+}
+
+Value full(Engine& engine, Number value, const Dims& shape, DType dtype) {
+  check_shape(engine, "full", shape, dtype);
+  const Value scalar = to(number(engine, value), dtype);
+  return shape.empty() ? scalar : expand(scalar, shape);
+}
+
+Value zeros(Engine& engine, const Dims& shape, DType dtype) { return full(engine, Number::of_integer(0), shape, dtype); }
+
+Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType dtype) {
+  Ref<Node> node = new Node(engine, Op::stored, dtype, shape);
+  node->buffer = std::move(buffer);
+  return {node, {}};
+}
+
+Value generate(Engine& engine, Op op, const Dims& shape, DType dtype, std::span<const Number> numbers) {
+  check_shape(engine, info(op).name, shape, dtype);
+  Ref<Attributes> attributes = new Attributes;
+  std::copy(numbers.begin(), numbers.end(), attributes->numbers);
+  return {make(engine, op, dtype, shape, {}, attributes), {}};
+}
+
+Value draw(Engine& engine, Op op, const Dims& shape, DType dtype) {
+  check_shape(engine, info(op).name, shape, dtype);
+  if (!is_floating(dtype))
+    throw dtype_error(quoted(info(op).name), quoted(info(op).name) + ": random numbers are float32 or float64, not " +
+                                                 std::string(info(dtype).label));
+  Ref<Attributes> attributes = new Attributes;
+  attributes->seed = engine.seed;
+  attributes->offset = engine.random_offset;
+  // One counter for every two elements at least, whatever the dtype: the stream does not depend on it.
+  engine.random_offset += static_cast<uint64_t>(element_count(shape) + 1) / 2;
+  return {make(engine, op, dtype, shape, {}, attributes), {}};
+}
+
+Value elementwise(Engine& engine, Op op, std::span<const Value> inputs) {
+  const OpInfo& row = info(op);
+  bool is_constant = true;
+  for (const Value& input : inputs) is_constant &= input.node->is_number();
+  if (is_constant) return fold(engine, op, inputs);
+
+  Dims shape = inputs[0].shape();
+  for (const Value& input : inputs.subspan(1)) shape = broadcast_shapes(row.name, shape, input.shape());
+  const DType dtype = compute_dtype(engine, row, inputs);
+  check_shape(engine, row.name, shape, dtype);
+
+  std::array<Value, 3> operands;
+  std::copy(inputs.begin(), inputs.end(), operands.begin());
+  const size_t first = row.dtypes == Dtypes::select ? 1 : 0;
+  if (first == 1 && inputs[0].dtype() != DType::boolean)
+    throw dtype_error("where", "where expected condition to be a boolean tensor, but got a tensor with dtype " +
+                                   std::string(info(inputs[0].dtype()).word) + "; compare first, as in x.gt(0)");
+  if (first == 1 && inputs[0].node->is_number()) {
+    const Value chosen = to(inputs[inputs[0].node->number.integer ? 1 : 2], dtype);
+    return chosen.shape() == shape ? chosen : expand(chosen, shape);
+  }
+  for (size_t i = first; i < inputs.size(); ++i)
+    if (!operands[i].node->is_number()) operands[i] = to(operands[i], dtype);
+  return record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : dtype, shape,
+                std::span(operands.data(), inputs.size()));
+}
+
+Value power(const Value& base, const Value& exponent) {
+  Engine& engine = base.node->engine;
+  const Value both[] = {base, exponent};
+  if (base.node->is_number() || !exponent.node->is_number())
+    return named(elementwise(engine, Op::pow, both), "Pow", '1');
+  const Number& p = exponent.node->number;
+  const double value = p.as_double();
+  if (!is_floating(base.dtype()) && p.dtype == DType::int64 && value < 0)
+    throw Error(ErrorClass::range_error, "ERR_VALUE",
+                "Integers to negative integer powers are not allowed.; convert with .to(\"float32\") first", "pow");
+  const auto apply = [&](Op op) { return named(elementwise(engine, op, std::span(&base, 1)), "Pow"); };
+  if (base.dtype() != DType::boolean && (is_floating(base.dtype()) || p.dtype == DType::int64)) {
+    if (value == 1) return apply(Op::clone);
+    if (value == 2) return apply(Op::square);
+    if (value == 3) {
+      const Value factors[] = {apply(Op::square), base};
+      return named(elementwise(engine, Op::mul, factors), "Pow");
+    }
+  }
+  if (value == -1) return apply(Op::reciprocal);
+  if (value == 0.5) return apply(Op::sqrt);
+  return elementwise(engine, Op::pow, both);
+}
+
+Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
+  Engine& engine = input.node->engine;
+  const OpInfo& row = info(op);
+  const size_t rank = input.shape().size();
+  const bool is_full = axes.empty();
+  if (is_full)
+    for (size_t i = 0; i < rank; ++i) axes.push_back(static_cast<int64_t>(i));
+  for (int64_t& axis : axes) axis = normalize_axis(row.name, axis, rank);
+  std::sort(axes.begin(), axes.end());
+  if (std::adjacent_find(axes.begin(), axes.end()) != axes.end())
+    throw Error(ErrorClass::range_error, "ERR_DIM", quoted(row.name) + ": a dimension appears twice in " + to_string(axes),
+                quoted(row.name));
+  // On a 0-d tensor the axes 0 and -1 are allowed, and mean nothing.
+  if (rank == 0) axes = {};
+
+  Value source = input;
+  DType dtype = input.dtype();
+  if (row.dtypes == Dtypes::mean && !is_floating(dtype))
+    throw dtype_error("mean", "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+                              "complex dtype. Got: " +
+                                  std::string(info(dtype).word) + "; convert with .to(\"float32\") first");
+  if (row.dtypes == Dtypes::total && !is_floating(dtype)) source = to(input, dtype = DType::int64);
+  const bool has_identity = row.dtypes != Dtypes::any;
+  Dims shape;
+  for (size_t i = 0; i < rank; ++i) {
+    const bool goes = axes.contains(static_cast<int64_t>(i));
+    if (goes && input.shape()[i] == 0 && !has_identity)
+      throw shape_error(quoted(row.name),
+                        quoted(row.name) + "(): Expected reduction dim " + std::to_string(i) +
+                            " to have non-zero size; an empty tensor has no extreme value",
+                        {input.shape()});
+    if (!goes) shape.push_back(input.shape()[i]);
+    else if (keepdim) shape.push_back(1);
+  }
+  Ref<Attributes> attributes = new Attributes;
+  attributes->axes = std::move(axes);
+  const Value result = record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : dtype, shape,
+                              std::span(&source, 1), attributes);
+  return named(result, row.label, is_full || row.dtypes == Dtypes::any ? '0' : '1');
+}
+
+Value to(const Value& input, DType dtype) {
+  if (input.dtype() == dtype && !input.node->is_number()) return input;
+  return record(input.node->engine, Op::to, dtype, input.shape(), std::span(&input, 1));
+}
+
+Value reshape(const Value& input, Dims shape) {
+  Engine& engine = input.node->engine;
+  const int64_t elements = input.node->elements();
+  int64_t known = 1;
+  int64_t* unknown = nullptr;
+  bool is_valid = true;
+  for (int64_t& extent : shape) {
+    if (extent == -1 && !unknown) unknown = &extent;
+    else if (extent < 0 || __builtin_mul_overflow(known, extent, &known)) is_valid = false;
+  }
+  const Dims asked = shape;
+  if (is_valid && unknown) {
+    if (known > 0 && elements % known == 0) *unknown = elements / known;
+    else is_valid = false;
+  } else if (known != elements) {
+    is_valid = false;
+  }
+  if (!is_valid)
+    throw shape_error("reshape",
+                      "shape '" + to_string(asked) + "' is invalid for input of size " + std::to_string(elements) +
+                          "; reshape: the input has shape " + to_string(input.shape()),
+                      {input.shape(), asked});
+  check_shape(engine, "reshape", shape, input.dtype());
+  return record(engine, Op::reshape, input.dtype(), shape, std::span(&input, 1));
+}
+
+Value permute(const Value& input, const Dims& order) {
+  const size_t rank = input.shape().size();
+  Ref<Attributes> attributes = new Attributes;
+  Dims shape;
+  for (int64_t axis : order) {
+    const int64_t own = normalize_axis("permute", axis, rank);
+    if (attributes->axes.contains(own))
+      throw Error(ErrorClass::range_error, "ERR_DIM", "permute(): duplicate dims are not allowed, got " + to_string(order), "permute");
+    attributes->axes.push_back(own);
+    if (rank > 0) shape.push_back(input.shape()[static_cast<size_t>(own)]);
+  }
+  if (order.size() != rank)
+    throw Error(ErrorClass::range_error, "ERR_DIM",
+                "permute: " + std::to_string(order.size()) + " dims for a tensor of shape " + to_string(input.shape()),
+                "permute", {input.shape()});
+  return record(input.node->engine, Op::permute, input.dtype(), shape, std::span(&input, 1), attributes);
+}
+
+Value expand(const Value& input, Dims shape) {
+  const Dims& from = input.shape();
+  const size_t added = shape.size() - std::min(shape.size(), from.size());
+  bool is_valid = shape.size() >= from.size();
+  for (size_t i = 0; is_valid && i < shape.size(); ++i) {
+    if (i < added) {
+      is_valid = shape[i] >= 0;
+      continue;
+    }
+    if (shape[i] == -1) shape[i] = from[i - added];
+    is_valid = shape[i] == from[i - added] || (from[i - added] == 1 && shape[i] >= 0);
+  }
+  if (!is_valid)
+    throw shape_error("expand",
+                      "expand: shape " + to_string(from) + " cannot be expanded to " + to_string(shape) +
+                          "; only dimensions of size 1 grow, and new ones come in front",
+                      {from, shape});
+  check_shape(input.node->engine, "expand", shape, input.dtype());
+  return record(input.node->engine, Op::expand, input.dtype(), shape, std::span(&input, 1));
+}
+
+Value slice(const Value& input, const Dims& starts, const Dims& steps, const Dims& shape) {
+  Ref<Attributes> attributes = new Attributes;
+  attributes->starts = starts;
+  attributes->steps = steps;
+  return record(input.node->engine, Op::slice, input.dtype(), shape, std::span(&input, 1), attributes);
+}
+
+Value splice(const Value& base, const Value& part, const Dims& starts, const Dims& steps, const Dims& shape) {
+  Ref<Attributes> attributes = new Attributes;
+  attributes->starts = starts;
+  attributes->steps = steps;
+  Value fitted = to(part, base.dtype());
+  if (fitted.shape() != shape) fitted = expand(fitted, shape);
+  const Value inputs[] = {base, fitted};
+  return record(base.node->engine, Op::splice, base.dtype(), base.shape(), inputs, attributes);
+}
+
+Value matmul(const Value& a, const Value& b) {
+  Engine& engine = a.node->engine;
+  const Dims &x = a.shape(), &y = b.shape();
+  if (x.empty() || y.empty())
+    throw shape_error("matmul",
+                      "both arguments to matmul need to be at least 1D, but they are " + std::to_string(x.size()) +
+                          "D and " + std::to_string(y.size()) + "D; use mul for scalars",
+                      {x, y});
+  if (a.dtype() != b.dtype())
+    throw dtype_error("matmul", "expected m1 and m2 to have the same dtype, but got: " + std::string(info(a.dtype()).word) +
+                                    " != " + std::string(info(b.dtype()).word) + "; convert one with .to()");
+  const int64_t rows = x.size() == 1 ? 1 : x[x.size() - 2], inner = x.back();
+  const int64_t columns = y.size() == 1 ? 1 : y.back(), inner_b = y.size() == 1 ? y.back() : y[y.size() - 2];
+  if (inner != inner_b) {
+    const std::string shapes = to_string(x) + " and " + to_string(y);
+    throw shape_error("matmul",
+                      x.size() == 1 && y.size() == 1
+                          ? "inconsistent tensor size, expected tensor " + to_string(x) + " and src " + to_string(y) +
+                                " to have the same number of elements; matmul: shapes " + shapes
+                          : "mat1 and mat2 shapes cannot be multiplied (" + std::to_string(rows) + "x" +
+                                std::to_string(inner) + " and " + std::to_string(inner_b) + "x" + std::to_string(columns) +
+                                "); matmul: shapes " + shapes,
+                      {x, y});
+  }
+  const auto batch_of = [](const Dims& shape) {
+    Dims batch;
+    for (size_t i = 0; i + 2 < shape.size(); ++i) batch.push_back(shape[i]);
+    return batch;
+  };
+  const Dims batch = broadcast_shapes("matmul", batch_of(x), batch_of(y));
+  const auto lifted = [&](const Value& value, int64_t height, int64_t width) {
+    Value untracked{value.node, {}};
+    if (value.shape().size() == 1) untracked = reshape(untracked, {height, width});
+    Dims shape = batch;
+    shape.push_back(height);
+    shape.push_back(width);
+    return untracked.shape() == shape ? untracked : expand(untracked, shape);
+  };
+  Dims full_shape = batch, shape = batch;
+  full_shape.push_back(rows);
+  full_shape.push_back(columns);
+  if (x.size() > 1) shape.push_back(rows);
+  if (y.size() > 1) shape.push_back(columns);
+  check_shape(engine, "matmul", full_shape, a.dtype());
+  const Value operands[] = {lifted(a, rows, inner), lifted(b, inner, columns)};
+  Value product{make(engine, Op::matmul, a.dtype(), full_shape, operands), {}};
+  if (shape != full_shape) product = reshape(product, shape);
+  const Value inputs[] = {a, b};
+  const std::string_view label = x.size() == 1 && y.size() == 1   ? "Dot"
+                                 : x.size() == 2 && y.size() == 1 ? "Mv"
+                                 : x.size() == 2 && y.size() == 2 ? "Mm"
+                                                                  : "Bmm";
+  return named(attach(product.node, Op::matmul, inputs), label);
+}
+
+Value named(Value value, std::string_view label, char suffix) {
+  if (value.source && !value.source->is_leaf()) {
+    auto& function = static_cast<Function&>(*value.source);
+    function.label = label;
+    function.suffix = suffix;
+  }
+  return value;
+}
+
+} // namespace adjoint

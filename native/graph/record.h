@@ -1,0 +1,60 @@
+// Recording: every function checks shapes and dtypes, makes a node, and attaches history where it is wanted.
+// Nothing is computed here.
+#pragma once
+#include <span>
+#include <string>
+
+#include "device/error.h"
+#include "graph/engine.h"
+
+namespace adjoint {
+
+inline constexpr size_t max_rank = 32;
+
+// Throws ERR_SHAPE for a negative extent, too many axes, or more bytes than the device could ever hold.
+void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType dtype);
+// -1 is the last axis. Throws PyTorch's sentence when out of range.
+int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank);
+Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b);
+// PyTorch's promotion: categories before widths, and numbers and 0-d tensors change only the category.
+DType promoted_dtype(const Engine& engine, std::span<const Value> values);
+
+Value number(Engine& engine, Number value);
+Value full(Engine& engine, Number value, const Dims& shape, DType dtype);
+Value zeros(Engine& engine, const Dims& shape, DType dtype);
+Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType dtype);
+Value generate(Engine& engine, Op op, const Dims& shape, DType dtype, std::span<const Number> numbers);
+Value draw(Engine& engine, Op op, const Dims& shape, DType dtype);
+
+Value elementwise(Engine& engine, Op op, std::span<const Value> inputs);
+// Exponents 1, 2, 3, -1 and 1/2 become cheaper ops; the gradient keeps pow's name.
+Value power(const Value& base, const Value& exponent);
+// No axes at all means every axis.
+Value reduce(Op op, const Value& input, Dims axes, bool keepdim);
+
+Value to(const Value& input, DType dtype);
+// One extent may be -1.
+Value reshape(const Value& input, Dims shape);
+Value permute(const Value& input, const Dims& order);
+// -1 keeps an extent; new axes come in front.
+Value expand(const Value& input, Dims shape);
+// Element i of axis d is element starts[d] + i * steps[d] of the input; the caller has checked the bounds.
+Value slice(const Value& input, const Dims& starts, const Dims& steps, const Dims& shape);
+// The base with `part` (expanded to `shape`) in place of that slice of it.
+Value splice(const Value& base, const Value& part, const Dims& starts, const Dims& steps, const Dims& shape);
+Value matmul(const Value& a, const Value& b);
+
+// Composed of the above.
+Value transpose(const Value& input, int64_t axis0, int64_t axis1);
+Value flip(const Value& input, const Dims& axes);
+Value narrow(const Value& input, int64_t axis, int64_t start, int64_t length);
+Value select(const Value& input, int64_t axis, int64_t index);
+Value concatenate(std::string_view op, std::span<const Value> inputs, int64_t axis);
+Value stack(std::span<const Value> inputs, int64_t axis);
+// Pairs (before, after) from the last axis backwards, as PyTorch's pad takes them; negative ones crop.
+Value pad(const Value& input, const Dims& widths, Number value);
+
+// Gives the history of a composed op its PyTorch name.
+Value named(Value value, std::string_view label, char suffix = '0');
+
+} // namespace adjoint

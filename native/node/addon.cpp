@@ -1,0 +1,67 @@
+#include "node/addon.h"
+
+namespace adjoint::node {
+
+std::vector<Value> Addon::values(const Napi::Value& array, const char* op) const {
+  std::vector<Value> result;
+  for (uint32_t handle : read_handles(array)) result.push_back(handles.at(handle, op).value());
+  return result;
+}
+
+Napi::Value Addon::bind(const Napi::CallbackInfo& info, const Value& value, const char* view_of) {
+  Ref<Cell> cell = new Cell(value.node);
+  if (value.source && !value.source->is_leaf()) cell->function = static_cast<Function*>(value.source.get());
+  cell->view_of = view_of;
+  return Napi::Number::New(info.Env(), handles.bind(info[0].As<Napi::Object>(), cell));
+}
+
+const Buffer& Addon::computed(Cell& cell) {
+  if (cell.node->is_pending()) engine.run(cell.node);
+  return *cell.node->buffer;
+}
+
+namespace {
+
+// The tables, for TypeScript and for the tests that walk them.
+void export_tables(Napi::Env env, Napi::Object exports) {
+  constexpr const char* kinds[] = {"leaf", "elementwise", "reduction", "generator", "random", "structure"};
+  constexpr const char* dtype_rules[] = {"any", "numeric", "floating", "truth", "select", "total", "mean", "own"};
+  auto ops = Napi::Array::New(env);
+  uint32_t count = 0;
+  for (const OpInfo& op : op_table) {
+    if (op.kind == Kind::leaf) continue;
+    auto row = Napi::Object::New(env);
+    row.Set("name", std::string(op.name));
+    row.Set("label", std::string(op.label));
+    row.Set("kind", kinds[static_cast<size_t>(op.kind)]);
+    row.Set("arity", Napi::Number::New(env, op.arity));
+    row.Set("dtypes", dtype_rules[static_cast<size_t>(op.dtypes)]);
+    row.Set("lo", Napi::Number::New(env, op.lo));
+    row.Set("hi", Napi::Number::New(env, op.hi));
+    ops.Set(count++, row);
+  }
+  exports.Set("ops", ops);
+  auto dtypes = Napi::Array::New(env);
+  for (uint32_t i = 0; i < dtype_count; ++i) dtypes.Set(i, std::string(dtype_table[i].label));
+  exports.Set("dtypes", dtypes);
+}
+
+Napi::Object init(Napi::Env env, Napi::Object object) {
+  auto* addon = new Addon(env);
+  // Cleanup hooks run before the environment's own references go, so every weak reference can still be deleted.
+  env.AddCleanupHook(+[](Addon* dead) { delete dead; }, addon);
+  Exports exports(*addon, object);
+  export_ops(exports);
+  export_creation(exports);
+  export_access(exports);
+  export_autograd(exports);
+  export_memory(exports);
+  export_tables(env, object);
+  return object;
+}
+
+NODE_API_MODULE(adjoint, init)
+
+} // namespace
+
+} // namespace adjoint::node

@@ -1,0 +1,78 @@
+// One Addon per JavaScript environment: its engine, its handles, and the native entries that share them.
+#pragma once
+#include <array>
+#include <memory>
+#include <napi.h>
+
+#include "cpu/cpu_device.h"
+#include "node/arguments.h"
+#include "node/handles.h"
+
+namespace adjoint::node {
+
+class Addon;
+
+// What an entry finds behind its function: the environment's Addon, and the op for entries made from rows.
+struct Binding {
+  Binding(Addon& addon, Op op) : addon(addon), op(op) {}
+  Addon& addon;
+  Op op;
+};
+
+class Addon {
+ public:
+  explicit Addon(Napi::Env env) : engine(cpu::make_device()), handles(env, engine) {
+    engine.before_allocation = [this](int64_t) { handles.before_allocation(); };
+  }
+
+  Engine engine;
+  Handles handles;
+  std::vector<std::unique_ptr<Binding>> bindings;
+
+  // The tensor argument at `i`.
+  Cell& cell(const Napi::CallbackInfo& info, size_t i, const char* op) const {
+    return handles.at(read_uint32(info[i]), op);
+  }
+  Value value(const Napi::CallbackInfo& info, size_t i, const char* op) const { return cell(info, i, op).value(); }
+  std::vector<Value> values(const Napi::Value& array, const char* op) const;
+
+  // Ties a recorded value to the fresh Tensor object that JavaScript passed first.
+  Napi::Value bind(const Napi::CallbackInfo& info, const Value& value, const char* view_of = nullptr);
+  // Computes a value if need be.
+  const Buffer& computed(Cell& cell);
+};
+
+using Entry = Napi::Value (*)(const Binding& binding, const Napi::CallbackInfo& info);
+
+template <Entry entry> Napi::Value guarded(const Napi::CallbackInfo& info) {
+  try {
+    return entry(*static_cast<const Binding*>(info.Data()), info);
+  } catch (const Error& error) {
+    throw_in_javascript(info.Env(), error);
+  } catch (const std::bad_alloc&) {
+    throw_in_javascript(info.Env(), Error(ErrorClass::error, "ERR_HOST_OOM", "out of memory"));
+  }
+}
+
+// Adds entries to the exports object.
+class Exports {
+ public:
+  Exports(Addon& addon, Napi::Object object) : addon_(addon), object_(object) {}
+  template <Entry entry> void add(std::string_view name, Op op = Op::stored) {
+    addon_.bindings.push_back(std::make_unique<Binding>(addon_, op));
+    object_.Set(std::string(name), Napi::Function::New<guarded<entry>>(object_.Env(), std::string(name).c_str(),
+                                                                       addon_.bindings.back().get()));
+  }
+
+ private:
+  Addon& addon_;
+  Napi::Object object_;
+};
+
+void export_ops(Exports& exports);
+void export_creation(Exports& exports);
+void export_access(Exports& exports);
+void export_autograd(Exports& exports);
+void export_memory(Exports& exports);
+
+} // namespace adjoint::node

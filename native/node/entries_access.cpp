@@ -1,0 +1,136 @@
+// Entries that tell about a tensor and read it.
+#include <cstring>
+
+#include "graph/record.h"
+#include "node/addon.h"
+
+namespace adjoint::node {
+
+namespace {
+
+Napi::Value shape_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return to_array(info.Env(), binding.addon.cell(info, 0, "shape").node->shape);
+}
+
+Napi::Value dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(binding.addon.cell(info, 0, "dtype").node->dtype));
+}
+
+Napi::Value grad_function_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Cell& cell = binding.addon.cell(info, 0, "gradFn");
+  return cell.function ? Napi::String::New(info.Env(), cell.function->name()) : info.Env().Null();
+}
+
+// Bit 0: requires grad; bit 1: leaf.
+Napi::Value flags_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Cell& cell = binding.addon.cell(info, 0, "requiresGrad");
+  return Napi::Number::New(info.Env(), (cell.tracks() ? 1 : 0) | (cell.function ? 0 : 2));
+}
+
+Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Cell& cell = binding.addon.cell(info, 0, "item");
+  if (cell.node->elements() != 1)
+    throw Error(ErrorClass::error, "ERR_ITEM",
+                "a Tensor with " + std::to_string(cell.node->elements()) + " elements cannot be converted to Scalar; item: the shape is " +
+                    to_string(cell.node->shape) + ", use toArray() or reduce it first",
+                "item", {cell.node->shape});
+  const Buffer& buffer = binding.addon.computed(cell);
+  return with_type(cell.node->dtype, [&]<class T>() -> Napi::Value {
+    T value;
+    binding.addon.engine.device->download(&value, buffer, sizeof(T));
+    if constexpr (std::is_same_v<T, bool>) return Napi::Boolean::New(info.Env(), value);
+    if constexpr (std::is_same_v<T, int64_t>)
+      if (value > (int64_t{1} << 53) || value < -(int64_t{1} << 53)) return Napi::BigInt::New(info.Env(), value);
+    return Napi::Number::New(info.Env(), static_cast<double>(value));
+  });
+}
+
+Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Cell& cell = binding.addon.cell(info, 0, "data");
+  const Napi::Env env = info.Env();
+  const Buffer& buffer = binding.addon.computed(cell);
+  const auto length = static_cast<size_t>(cell.node->elements());
+  const auto bytes = static_cast<size_t>(cell.node->bytes());
+  auto backing = Napi::ArrayBuffer::New(env, bytes);
+  binding.addon.engine.device->download(backing.Data(), buffer, static_cast<int64_t>(bytes));
+  switch (cell.node->dtype) {
+  case DType::float32:
+    return Napi::Float32Array::New(env, length, backing, 0);
+  case DType::float64:
+    return Napi::Float64Array::New(env, length, backing, 0);
+  case DType::int32:
+    return Napi::Int32Array::New(env, length, backing, 0);
+  case DType::int64:
+    return Napi::BigInt64Array::New(env, length, backing, 0);
+  default:
+    return Napi::Uint8Array::New(env, length, backing, 0);
+  }
+}
+
+// An array of handles: computes them as one plan.
+Napi::Value realize_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  std::vector<Ref<Node>> wanted;
+  for (uint32_t handle : read_handles(info[0])) wanted.push_back(binding.addon.handles.at(handle, "realize").node);
+  binding.addon.engine.run(wanted);
+  return info.Env().Undefined();
+}
+
+void check_rebinding(const Engine& engine, const Cell& cell, const Value& value, const std::string& op) {
+  if (cell.view_of)
+    throw Error(ErrorClass::error, "ERR_VIEW",
+                op + ": this tensor came from " + cell.view_of + "(), whose result is a value of its own here and not a window into " +
+                    "its input, so the input would not change. Use x.set(index, value) on the input, or clone() this one first",
+                op);
+  if (engine.grad_enabled && cell.requires_grad)
+    throw autograd_error(op == "set" ? "a view of a leaf Variable that requires grad is being used in an in-place operation.; "
+                                       "wrap the update in noGrad(() => ...)"
+                                     : "a leaf Variable that requires grad is being used in an in-place operation.; " + op +
+                                           ": wrap the update in noGrad(() => ...)",
+                         op);
+  if (!(value.shape() == cell.node->shape))
+    throw shape_error(op, "output with shape " + to_string(cell.node->shape) + " doesn't match the broadcast shape " + to_string(value.shape()) +
+                              "; " + op + " cannot change a tensor's shape",
+                      {cell.node->shape, value.shape()});
+  if (category(value.dtype()) > category(cell.node->dtype))
+    throw dtype_error(op, "result type " + std::string(info(value.dtype()).word) + " can't be cast to the desired output type " +
+                              std::string(info(cell.node->dtype).word) + "; " + op + ": convert with .to() first");
+}
+
+// target, handle or 0, number, op's name, whether to broadcast: in-place methods give the target a new value.
+Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Addon& addon = binding.addon;
+  const std::string op = info[3].ToString().Utf8Value();
+  Cell& cell = addon.cell(info, 0, op.c_str());
+  const uint32_t handle = read_uint32(info[1]);
+  Value value = handle == 0 ? number(addon.engine, read_number(info[2], op.c_str())) : addon.handles.at(handle, op.c_str()).value();
+  const bool broadcasts = info[4].ToBoolean();
+  // Assignments convert as they are; only arithmetic must not narrow.
+  if (broadcasts) value = to(value, cell.node->dtype);
+  if (broadcasts && !(value.shape() == cell.node->shape)) {
+    broadcast_shapes(op, cell.node->shape, value.shape());
+    if (value.shape().size() <= cell.node->shape.size()) value = expand(value, cell.node->shape);
+  }
+  check_rebinding(addon.engine, cell, value, op);
+  value = to(value, cell.node->dtype);
+  // A leaf is no history: a copy of it has one.
+  if (value.source && value.source->is_leaf()) value = elementwise(addon.engine, Op::clone, std::span(&value, 1));
+  cell.node = value.node;
+  cell.node->is_persistent = true;
+  if (addon.engine.grad_enabled) cell.function = value.source ? static_cast<Function*>(value.source.get()) : nullptr;
+  return info.Env().Undefined();
+}
+
+} // namespace
+
+void export_access(Exports& exports) {
+  exports.add<shape_entry>("shape");
+  exports.add<dtype_entry>("dtype");
+  exports.add<grad_function_entry>("gradFn");
+  exports.add<flags_entry>("flags");
+  exports.add<item_entry>("item");
+  exports.add<data_entry>("data");
+  exports.add<realize_entry>("realize");
+  exports.add<rebind_entry>("rebind");
+}
+
+} // namespace adjoint::node

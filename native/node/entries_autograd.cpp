@@ -1,0 +1,131 @@
+#include "graph/backward.h"
+#include "graph/record.h"
+#include "node/addon.h"
+
+namespace adjoint::node {
+
+namespace {
+
+BackwardOptions read_options(const Napi::CallbackInfo& info, size_t first) {
+  return {.retain_graph = info[first].ToBoolean(), .create_graph = info[first + 1].ToBoolean(), .allow_unused = info[first + 2].ToBoolean()};
+}
+
+// A handle, or an empty value for 0.
+Value optional_value(const Addon& addon, uint32_t handle, const char* op) {
+  return handle == 0 ? Value() : addon.handles.at(handle, op).value();
+}
+
+// handle, handle of the gradient or 0, handles of the inputs that count (none: all), retainGraph, createGraph
+Napi::Value backward_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Addon& addon = binding.addon;
+  const Value root = addon.value(info, 0, "backward");
+  const Value seed = optional_value(addon, read_uint32(info[1]), "backward");
+  const std::vector<Value> only = addon.values(info[2], "backward");
+  for (const Value& input : only)
+    if (!input.source || !input.source->is_leaf())
+      throw autograd_error("One of the differentiated Tensors does not require grad; backward: inputs must be leaves with requiresGrad", "backward");
+  backward(addon.engine, root, seed, only, read_options(info, 3));
+  return info.Env().Undefined();
+}
+
+// fresh objects for the results, outputs, gradients of the outputs (0: none), inputs, retainGraph, createGraph,
+// allowUnused; returns a handle or 0 for each input
+Napi::Value gradients_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Addon& addon = binding.addon;
+  const auto objects = info[0].As<Napi::Array>();
+  std::vector<Value> seeds;
+  for (uint32_t handle : read_handles(info[2])) seeds.push_back(optional_value(addon, handle, "grad"));
+  const std::vector<Value> results =
+      gradients(addon.engine, addon.values(info[1], "grad"), seeds, addon.values(info[3], "grad"), read_options(info, 4));
+  auto handles = Napi::Array::New(info.Env(), results.size());
+  for (uint32_t i = 0; i < results.size(); ++i) {
+    uint32_t handle = 0;
+    if (results[i]) {
+      Ref<Cell> cell = new Cell(results[i].node);
+      if (results[i].source && !results[i].source->is_leaf()) cell->function = static_cast<Function*>(results[i].source.get());
+      handle = addon.handles.bind(objects.Get(i).As<Napi::Object>(), cell);
+    }
+    handles.Set(i, Napi::Number::New(info.Env(), handle));
+  }
+  return handles;
+}
+
+// The gradient's Tensor object; null when there is no gradient; undefined when it has no object yet.
+Napi::Value grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Cell& cell = binding.addon.cell(info, 0, "grad");
+  if (!cell.grad) return info.Env().Null();
+  const Napi::Value object = binding.addon.handles.object_of(*cell.grad);
+  return object.IsEmpty() ? info.Env().Undefined() : object;
+}
+
+// fresh object, handle
+Napi::Value bind_grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Cell& cell = binding.addon.cell(info, 1, "grad");
+  return Napi::Number::New(info.Env(), binding.addon.handles.rebind_object(info[0].As<Napi::Object>(), cell.grad));
+}
+
+// handle, handle of the new gradient or 0
+Napi::Value set_grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Cell& cell = binding.addon.cell(info, 0, "grad");
+  const uint32_t handle = read_uint32(info[1]);
+  if (handle == 0) {
+    cell.grad = {};
+    return info.Env().Undefined();
+  }
+  Cell& grad = binding.addon.handles.at(handle, "grad");
+  const auto size = [](const Dims& shape) { return "'" + to_string(shape) + "'"; };
+  if (&grad == &cell) throw autograd_error("can't assign Variable as its own grad", "grad");
+  if (!(grad.node->shape == cell.node->shape))
+    throw shape_error("grad", "attempting to assign a gradient of size " + size(grad.node->shape) + " to a tensor of size " + size(cell.node->shape) +
+                                  ". Please ensure that the gradient and the tensor are the same size",
+                      {grad.node->shape, cell.node->shape});
+  if (grad.node->dtype != cell.node->dtype)
+    throw dtype_error("grad", "attempting to assign a gradient with dtype '" + std::string(adjoint::info(grad.node->dtype).label) +
+                                  "' to a tensor with dtype '" + std::string(adjoint::info(cell.node->dtype).label) +
+                                  "'. Please ensure that the gradient and the tensor have the same dtype");
+  cell.grad = &grad;
+  return info.Env().Undefined();
+}
+
+// handle, whether
+Napi::Value require_grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Cell& cell = binding.addon.cell(info, 0, "requiresGrad_");
+  const bool wanted = info[1].ToBoolean();
+  if (cell.function) {
+    if (wanted) return info.Env().Undefined();
+    throw autograd_error("you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
+                         "that doesn't require differentiation use var_no_grad = var.detach().",
+                         "requiresGrad_");
+  }
+  if (wanted && !is_floating(cell.node->dtype))
+    throw dtype_error("requiresGrad_", "only Tensors of floating point dtype can require gradients; requiresGrad: this one is " +
+                                           std::string(adjoint::info(cell.node->dtype).label) + ", convert with .to(\"float32\") first");
+  cell.requires_grad = wanted;
+  return info.Env().Undefined();
+}
+
+// Sets the grad mode and returns the one before.
+Napi::Value set_grad_enabled_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const bool before = binding.addon.engine.grad_enabled;
+  binding.addon.engine.grad_enabled = info[0].ToBoolean();
+  return Napi::Boolean::New(info.Env(), before);
+}
+
+Napi::Value is_grad_enabled_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), binding.addon.engine.grad_enabled);
+}
+
+} // namespace
+
+void export_autograd(Exports& exports) {
+  exports.add<backward_entry>("backward");
+  exports.add<gradients_entry>("gradients");
+  exports.add<grad_entry>("grad");
+  exports.add<bind_grad_entry>("bindGrad");
+  exports.add<set_grad_entry>("setGrad");
+  exports.add<require_grad_entry>("requireGrad");
+  exports.add<set_grad_enabled_entry>("setGradEnabled");
+  exports.add<is_grad_enabled_entry>("isGradEnabled");
+}
+
+} // namespace adjoint::node

@@ -1,0 +1,114 @@
+#include "graph/record.h"
+#include "node/addon.h"
+
+namespace adjoint::node {
+
+namespace {
+
+DType dtype_of_array(napi_typedarray_type type) {
+  switch (type) {
+  case napi_float32_array:
+    return DType::float32;
+  case napi_float64_array:
+    return DType::float64;
+  case napi_int32_array:
+    return DType::int32;
+  case napi_bigint64_array:
+    return DType::int64;
+  case napi_uint8_array:
+  case napi_uint8_clamped_array:
+    return DType::uint8;
+  default:
+    throw dtype_error("tensor", "tensor: typed arrays must be Float32Array, Float64Array, Int32Array, BigInt64Array or "
+                                "Uint8Array; convert this one with Float64Array.from() first");
+  }
+}
+
+// out, typed array (copied now), shape or null for one axis, whether bytes are booleans
+Napi::Value from_array_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Addon& addon = binding.addon;
+  const napi_env env = info.Env();
+  napi_typedarray_type type = napi_int8_array;
+  size_t length = 0;
+  void* data = nullptr;
+  napi_value backing = nullptr;
+  if (napi_get_typedarray_info(env, info[1], &type, &length, &data, &backing, nullptr) != napi_ok)
+    throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "tensor: expected a typed array", "tensor");
+  bool is_detached = false;
+  if (napi_is_detached_arraybuffer(env, backing, &is_detached) == napi_ok && is_detached)
+    throw Error(ErrorClass::type_error, "ERR_DETACHED",
+                "tensor: the array's buffer is detached (it was transferred to another thread); copy it before", "tensor");
+  DType dtype = dtype_of_array(type);
+  if (dtype == DType::uint8 && info[3].ToBoolean()) dtype = DType::boolean;
+  const Dims flat = {static_cast<int64_t>(length)};
+  const Dims shape = info[2].IsNull() || info[2].IsUndefined() ? flat : read_dims(info[2], "tensor", "shape");
+  check_shape(addon.engine, "tensor", shape, dtype);
+  if (element_count(shape) != flat[0])
+    throw shape_error("tensor", "shape '" + to_string(shape) + "' is invalid for input of size " + std::to_string(length), {shape});
+  const int64_t bytes = flat[0] * bytes_of(dtype);
+  return addon.bind(info, from_buffer(addon.engine, addon.engine.upload(data, bytes), shape, dtype));
+}
+
+// out, shape, dtype, number
+Napi::Value full_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Dims shape = read_dims(info[1], "full", "shape");
+  return binding.addon.bind(info, full(binding.addon.engine, read_number(info[3], "full"), shape, read_dtype(info[2])));
+}
+
+// out, shape, dtype, then up to three numbers
+Napi::Value generate_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const char* name = adjoint::info(binding.op).name.data();
+  const Dims shape = read_dims(info[1], name, "shape");
+  std::array<Number, 3> numbers;
+  for (size_t i = 0; i < 3; ++i)
+    if (info.Length() > 3 + i) numbers[i] = read_number(info[3 + i], name);
+  return binding.addon.bind(info, generate(binding.addon.engine, binding.op, shape, read_dtype(info[2]), numbers));
+}
+
+// out, shape, dtype
+Napi::Value draw_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Dims shape = read_dims(info[1], adjoint::info(binding.op).name.data(), "shape");
+  return binding.addon.bind(info, draw(binding.addon.engine, binding.op, shape, read_dtype(info[2])));
+}
+
+// a number or bigint
+Napi::Value manual_seed_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Engine& engine = binding.addon.engine;
+  if (info[0].IsBigInt()) {
+    bool is_lossless = false;
+    engine.seed = info[0].As<Napi::BigInt>().Uint64Value(&is_lossless);
+  } else {
+    engine.seed = static_cast<uint64_t>(read_integer(info[0], "manualSeed", "the seed"));
+  }
+  engine.random_offset = 0;
+  return info.Env().Undefined();
+}
+
+Napi::Value set_default_dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const DType dtype = read_dtype(info[0]);
+  if (!is_floating(dtype))
+    throw dtype_error("setDefaultDtype", "only floating-point types are supported as the default type; setDefaultDtype takes float32 or float64");
+  binding.addon.engine.default_dtype = dtype;
+  return info.Env().Undefined();
+}
+
+Napi::Value default_dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(binding.addon.engine.default_dtype));
+}
+
+} // namespace
+
+void export_creation(Exports& exports) {
+  exports.add<from_array_entry>("fromArray");
+  exports.add<full_entry>("full");
+  for (size_t i = 0; i < op_count; ++i) {
+    const auto op = static_cast<Op>(i);
+    if (info(op).kind == Kind::generator) exports.add<generate_entry>(info(op).name, op);
+    if (info(op).kind == Kind::random) exports.add<draw_entry>(info(op).name, op);
+  }
+  exports.add<manual_seed_entry>("manualSeed");
+  exports.add<set_default_dtype_entry>("setDefaultDtype");
+  exports.add<default_dtype_entry>("defaultDtype");
+}
+
+} // namespace adjoint::node

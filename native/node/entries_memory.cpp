@@ -1,0 +1,46 @@
+#include "node/addon.h"
+
+namespace adjoint::node {
+
+namespace {
+
+Napi::Value dispose_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  binding.addon.handles.dispose(read_uint32(info[0]));
+  return info.Env().Undefined();
+}
+
+Napi::Value begin_scope_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  binding.addon.handles.begin_scope();
+  return info.Env().Undefined();
+}
+
+Napi::Value end_scope_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  binding.addon.handles.end_scope(read_handles(info[0]));
+  return info.Env().Undefined();
+}
+
+Napi::Value stats_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Addon& addon = binding.addon;
+  auto stats = Napi::Object::New(env);
+  const auto put = [&](const char* name, int64_t value) { stats.Set(name, Napi::Number::New(env, static_cast<double>(value))); };
+  put("tensors", static_cast<int64_t>(addon.handles.live()));
+  put("nodes", addon.engine.live_nodes);
+  put("bytes", addon.engine.device->live_bytes());
+  put("capacityBytes", addon.engine.device->capacity_bytes());
+  put("runs", addon.engine.runs);
+  put("kernels", addon.engine.kernels);
+  put("sweeps", addon.handles.sweeps());
+  return stats;
+}
+
+} // namespace
+
+void export_memory(Exports& exports) {
+  exports.add<dispose_entry>("dispose");
+  exports.add<begin_scope_entry>("beginScope");
+  exports.add<end_scope_entry>("endScope");
+  exports.add<stats_entry>("stats");
+}
+
+} // namespace adjoint::node

@@ -1,0 +1,226 @@
+// Entries that record ops. Elementwise ones take the out object, one handle per input, then one number per input,
+// used where the handle is 0.
+#include "graph/indexing.h"
+#include "graph/record.h"
+#include "node/addon.h"
+
+namespace adjoint::node {
+
+namespace {
+
+const char* name_of(Op op) { return info(op).name.data(); }
+
+Napi::Value elementwise_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Addon& addon = binding.addon;
+  const char* name = name_of(binding.op);
+  const size_t arity = adjoint::info(binding.op).arity;
+  std::array<Value, 3> inputs;
+  for (size_t i = 0; i < arity; ++i) {
+    const uint32_t handle = read_uint32(info[1 + i]);
+    inputs[i] = handle == 0 ? number(addon.engine, read_number(info[1 + arity + i], name)) : addon.handles.at(handle, name).value();
+  }
+  const Value result = binding.op == Op::pow ? power(inputs[0], inputs[1])
+                                             : elementwise(addon.engine, binding.op, std::span(inputs.data(), arity));
+  return addon.bind(info, result);
+}
+
+// out, input, axes (null: all), keepdim
+Napi::Value reduction_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const char* name = name_of(binding.op);
+  const Value input = binding.addon.value(info, 1, name);
+  return binding.addon.bind(info, reduce(binding.op, input, read_dims(info[2], name, "dim"), info[3].ToBoolean()));
+}
+
+// out, input, shape
+Napi::Value reshape_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "reshape");
+  return binding.addon.bind(info, reshape(input, read_dims(info[2], "reshape", "shape")), "reshape");
+}
+
+Napi::Value flatten_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "flatten");
+  const Dims& shape = input.shape();
+  const int64_t first = normalize_axis("flatten", read_integer(info[2], "flatten", "startDim"), shape.size());
+  const int64_t last = normalize_axis("flatten", read_integer(info[3], "flatten", "endDim"), shape.size());
+  if (first > last)
+    throw Error(ErrorClass::range_error, "ERR_DIM", "flatten() has invalid args: start_dim cannot come after end_dim", "flatten");
+  Dims flat;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    const auto axis = static_cast<int64_t>(i);
+    if (axis > first && axis <= last) flat[flat.size() - 1] *= shape[i];
+    else flat.push_back(shape[i]);
+  }
+  if (shape.empty()) flat.push_back(1);
+  return binding.addon.bind(info, reshape(input, flat), "flatten");
+}
+
+Napi::Value unsqueeze_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "unsqueeze");
+  const size_t rank = input.shape().size();
+  const auto axis = static_cast<size_t>(normalize_axis("unsqueeze", read_integer(info[2], "unsqueeze", "dim"), rank + 1));
+  Dims shape;
+  for (size_t i = 0; i <= rank; ++i) {
+    if (i == axis) shape.push_back(1);
+    if (i < rank) shape.push_back(input.shape()[i]);
+  }
+  return binding.addon.bind(info, named(reshape(input, shape), "Unsqueeze"), "unsqueeze");
+}
+
+Napi::Value squeeze_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "squeeze");
+  Dims axes = read_dims(info[2], "squeeze", "dim");
+  const bool is_full = axes.empty();
+  for (int64_t& axis : axes) axis = normalize_axis("squeeze", axis, input.shape().size());
+  Dims shape;
+  for (size_t i = 0; i < input.shape().size(); ++i)
+    if (input.shape()[i] != 1 || (!is_full && !axes.contains(static_cast<int64_t>(i)))) shape.push_back(input.shape()[i]);
+  return binding.addon.bind(info, named(reshape(input, shape), "Squeeze"), "squeeze");
+}
+
+Napi::Value permute_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "permute");
+  return binding.addon.bind(info, permute(input, read_dims(info[2], "permute", "dims")), "permute");
+}
+
+Napi::Value transpose_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "transpose");
+  return binding.addon.bind(info, transpose(input, read_integer(info[2], "transpose", "dim0"), read_integer(info[3], "transpose", "dim1")), "transpose");
+}
+
+Napi::Value expand_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "expand");
+  return binding.addon.bind(info, expand(input, read_dims(info[2], "expand", "shape")), "expand");
+}
+
+Napi::Value flip_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "flip");
+  return binding.addon.bind(info, flip(input, read_dims(info[2], "flip", "dims")));
+}
+
+Napi::Value narrow_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "narrow");
+  return binding.addon.bind(info,
+                            narrow(input, read_integer(info[2], "narrow", "dim"), read_integer(info[3], "narrow", "start"),
+                                   read_integer(info[4], "narrow", "length")),
+                            "narrow");
+}
+
+Napi::Value select_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "select");
+  return binding.addon.bind(info, select(input, read_integer(info[2], "select", "dim"), read_integer(info[3], "select", "index")), "select");
+}
+
+// Each index is "...", a whole number, or [start, stop, step] with null for what was left out.
+std::vector<AxisIndex> read_indices(const Napi::Value& value, const char* op) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<AxisIndex> indices;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array.Get(i);
+    AxisIndex index;
+    if (item.IsString()) {
+      index.kind = AxisIndex::Kind::ellipsis;
+    } else if (item.IsArray()) {
+      const auto range = item.As<Napi::Array>();
+      const auto bound = [&](uint32_t k) -> std::optional<int64_t> {
+        const Napi::Value given = range.Get(k);
+        if (given.IsNull() || given.IsUndefined()) return std::nullopt;
+        return read_integer(given, op, "a range bound");
+      };
+      index.start = bound(0);
+      index.stop = bound(1);
+      index.step = bound(2).value_or(1);
+    } else {
+      index.kind = AxisIndex::Kind::position;
+      index.start = read_integer(item, op, "an index");
+    }
+    indices.push_back(index);
+  }
+  return indices;
+}
+
+// out, input, indices
+Napi::Value at_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "at");
+  const Region region = resolve("at", input.shape(), read_indices(info[2], "at"));
+  Value result = slice(input, region.starts, region.steps, region.shape);
+  if (!(region.shape == region.result_shape)) result = named(reshape(result, region.result_shape), "Select");
+  return binding.addon.bind(info, result, "at");
+}
+
+// out, input, indices, value handle, value number
+Napi::Value splice_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Addon& addon = binding.addon;
+  const Value input = addon.value(info, 1, "set");
+  const Region region = resolve("set", input.shape(), read_indices(info[2], "set"));
+  const uint32_t handle = read_uint32(info[3]);
+  Value part = handle == 0 ? number(addon.engine, read_number(info[4], "set")) : addon.handles.at(handle, "set").value();
+  if (!part.shape().empty()) part = expand(part, region.result_shape);
+  if (!part.shape().empty() && !(region.shape == region.result_shape)) part = reshape(part, region.shape);
+  return addon.bind(info, named(splice(input, part, region.starts, region.steps, region.shape), "CopySlices"));
+}
+
+Napi::Value cat_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return binding.addon.bind(info, concatenate("cat", binding.addon.values(info[1], "cat"), read_integer(info[2], "cat", "dim")));
+}
+
+Napi::Value stack_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return binding.addon.bind(info, stack(binding.addon.values(info[1], "stack"), read_integer(info[2], "stack", "dim")));
+}
+
+Napi::Value pad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Value input = binding.addon.value(info, 1, "pad");
+  return binding.addon.bind(info, pad(input, read_dims(info[2], "pad", "the widths"), read_number(info[3], "pad")));
+}
+
+Napi::Value matmul_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return binding.addon.bind(info, matmul(binding.addon.value(info, 1, "matmul"), binding.addon.value(info, 2, "matmul")));
+}
+
+// out, input, dtype
+Napi::Value to_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return binding.addon.bind(info, to(binding.addon.value(info, 1, "to"), read_dtype(info[2])));
+}
+
+// out, handle: the value without its history
+Napi::Value detach_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return binding.addon.bind(info, {binding.addon.cell(info, 1, "detach").node, {}}, "detach");
+}
+
+// label of the history of a composed op, as PyTorch spells it: handle, label, suffix
+Napi::Value name_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Cell& cell = binding.addon.cell(info, 0, "name");
+  for (const std::string_view label : {"Rsub", "Max", "Min", "Addcmul", "Addcdiv", "LinalgVectorNorm"})
+    if (label == info[1].ToString().Utf8Value()) named(cell.value(), label, info[2].ToString().Utf8Value()[0]);
+  return info.Env().Undefined();
+}
+
+} // namespace
+
+void export_ops(Exports& exports) {
+  for (size_t i = 0; i < op_count; ++i) {
+    const auto op = static_cast<Op>(i);
+    if (info(op).kind == Kind::elementwise) exports.add<elementwise_entry>(info(op).name, op);
+    if (info(op).kind == Kind::reduction) exports.add<reduction_entry>(info(op).name, op);
+  }
+  exports.add<reshape_entry>("reshape");
+  exports.add<flatten_entry>("flatten");
+  exports.add<unsqueeze_entry>("unsqueeze");
+  exports.add<squeeze_entry>("squeeze");
+  exports.add<permute_entry>("permute");
+  exports.add<transpose_entry>("transpose");
+  exports.add<expand_entry>("expand");
+  exports.add<flip_entry>("flip");
+  exports.add<narrow_entry>("narrow");
+  exports.add<select_entry>("select");
+  exports.add<at_entry>("at");
+  exports.add<splice_entry>("splice");
+  exports.add<cat_entry>("cat");
+  exports.add<stack_entry>("stack");
+  exports.add<pad_entry>("pad");
+  exports.add<matmul_entry>("matmul");
+  exports.add<to_entry>("to");
+  exports.add<detach_entry>("detach");
+  exports.add<name_entry>("nameGradient");
+}
+
+} // namespace adjoint::node

@@ -1,0 +1,158 @@
+#include "node/handles.h"
+
+#include "device/error.h"
+
+namespace adjoint::node {
+
+namespace {
+
+constexpr uint32_t binds_between_checks = 256;
+constexpr int64_t report_step_bytes = int64_t{1} << 20;
+// Growth of what tensors hold, since the last collection, at which V8 is made to collect.
+constexpr int64_t collection_step_bytes = int64_t{64} << 20;
+// More than half of any old generation, so that V8 collects at once instead of marking step by step.
+constexpr int64_t overwhelming_bytes = int64_t{1} << 45;
+constexpr size_t references_per_scope = 1024;
+
+} // namespace
+
+Handles::~Handles() {
+  for (Slot& slot : slots_)
+    if (slot.object) napi_delete_reference(env_, slot.object);
+  if (sentinel_) napi_delete_reference(env_, sentinel_);
+}
+
+uint32_t Handles::bind(const Napi::Object& object, Ref<Cell> cell) {
+  if (++binds_ % binds_between_checks == 0) {
+    sweep_if_collected();
+    report_bytes();
+  }
+  napi_ref reference = nullptr;
+  NAPI_THROW_IF_FAILED(env_, napi_create_reference(env_, object, 0, &reference), 0);
+  if (free_.empty()) {
+    free_.push_back(static_cast<uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const uint32_t handle = free_.back();
+  free_.pop_back();
+  Slot& slot = slots_[handle];
+  slot.object = reference;
+  slot.cell = std::move(cell);
+  slot.cell->handle = handle;
+  ++live_;
+  if (!scopes_.empty()) created_.emplace_back(handle, slot.generation);
+  return handle;
+}
+
+Cell& Handles::at(uint32_t handle, const char* op) const {
+  if (handle >= slots_.size() || !slots_[handle].cell)
+    throw Error(ErrorClass::error, "ERR_DISPOSED",
+                std::string(op) + ": this tensor has been disposed of; clone() what is still needed before dispose(), or "
+                                  "return it from tidy()",
+                op);
+  return *slots_[handle].cell;
+}
+
+Napi::Value Handles::object_of(const Cell& cell) const {
+  if (cell.handle == 0) return {};
+  napi_value object = nullptr;
+  NAPI_THROW_IF_FAILED(env_, napi_get_reference_value(env_, slots_[cell.handle].object, &object), Napi::Value());
+  return {env_, object};
+}
+
+uint32_t Handles::rebind_object(const Napi::Object& object, Ref<Cell> cell) {
+  if (cell->handle == 0) return bind(object, std::move(cell));
+  Slot& slot = slots_[cell->handle];
+  napi_ref reference = nullptr;
+  NAPI_THROW_IF_FAILED(env_, napi_create_reference(env_, object, 0, &reference), 0);
+  napi_delete_reference(env_, slot.object);
+  slot.object = reference;
+  return cell->handle;
+}
+
+void Handles::release(Slot& slot) {
+  if (slot.object) napi_delete_reference(env_, slot.object);
+  slot.object = nullptr;
+  // Without its object nobody can read the gradient; letting it go also breaks the cycle that a gradient with
+  // history forms with its leaf.
+  slot.cell->handle = 0;
+  slot.cell->is_orphaned = true;
+  slot.cell->grad = {};
+  slot.cell = {};
+  ++slot.generation;
+  --live_;
+}
+
+void Handles::dispose(uint32_t handle) {
+  if (handle == 0 || handle >= slots_.size() || !slots_[handle].cell) return;
+  release(slots_[handle]);
+  free_.push_back(handle);
+}
+
+void Handles::end_scope(const std::vector<uint32_t>& kept) {
+  const size_t first = scopes_.back();
+  scopes_.pop_back();
+  std::vector<std::pair<uint32_t, uint32_t>> created(created_.begin() + static_cast<int64_t>(first), created_.end());
+  created_.resize(first);
+  for (const auto& [handle, generation] : created) {
+    if (slots_[handle].generation != generation || !slots_[handle].cell) continue;
+    if (std::find(kept.begin(), kept.end(), handle) == kept.end()) dispose(handle);
+    else if (!scopes_.empty()) created_.emplace_back(handle, generation);
+  }
+}
+
+void Handles::before_allocation() {
+  sweep_if_collected();
+  const int64_t live = engine_.device->live_bytes();
+  if (live > bytes_after_collection_ + std::max(collection_step_bytes, bytes_after_collection_ / 2)) force_collection();
+  report_bytes();
+}
+
+void Handles::sweep_if_collected() {
+  if (!sentinel_) return plant_sentinel();
+  const Napi::HandleScope scope(env_);
+  napi_value object = nullptr;
+  if (napi_get_reference_value(env_, sentinel_, &object) == napi_ok && object) return;
+  sweep();
+  plant_sentinel();
+}
+
+void Handles::plant_sentinel() {
+  const Napi::HandleScope scope(env_);
+  if (sentinel_) napi_delete_reference(env_, sentinel_);
+  sentinel_ = nullptr;
+  napi_create_reference(env_, Napi::Object::New(env_), 0, &sentinel_);
+}
+
+void Handles::sweep() {
+  for (size_t first = 1; first < slots_.size(); first += references_per_scope) {
+    const Napi::HandleScope scope(env_);
+    const size_t end = std::min(first + references_per_scope, slots_.size());
+    for (size_t i = first; i < end; ++i) {
+      napi_value object = nullptr;
+      if (!slots_[i].cell || (napi_get_reference_value(env_, slots_[i].object, &object) == napi_ok && object)) continue;
+      dispose(static_cast<uint32_t>(i));
+    }
+  }
+  ++sweeps_;
+  bytes_after_collection_ = std::min(bytes_after_collection_, engine_.device->live_bytes());
+}
+
+void Handles::report_bytes() {
+  const int64_t bytes = engine_.device->live_bytes() + engine_.live_nodes * static_cast<int64_t>(sizeof(Node));
+  if (std::abs(bytes - reported_bytes_) < report_step_bytes) return;
+  int64_t total = 0;
+  napi_adjust_external_memory(env_, bytes - reported_bytes_, &total);
+  reported_bytes_ = bytes;
+}
+
+void Handles::force_collection() {
+  int64_t total = 0;
+  napi_adjust_external_memory(env_, overwhelming_bytes, &total);
+  napi_adjust_external_memory(env_, -overwhelming_bytes, &total);
+  sweep();
+  plant_sentinel();
+  bytes_after_collection_ = engine_.device->live_bytes();
+}
+
+} // namespace adjoint::node

@@ -1,0 +1,64 @@
+// The JavaScript side of memory: which cell belongs to which Tensor object, and which objects are gone.
+//
+// A Tensor holds an integer; here stands, for each integer, the cell and a weak reference to the object. Finalizers
+// never run inside a synchronous loop, so death is found by polling the weak references. That is worth doing only
+// after a garbage collection, which a sentinel object reveals: it is unreachable, so any collection clears it.
+#pragma once
+#include <napi.h>
+#include <vector>
+
+#include "graph/engine.h"
+
+namespace adjoint::node {
+
+class Handles {
+ public:
+  explicit Handles(Napi::Env env, Engine& engine) : env_(env), engine_(engine) {}
+  ~Handles();
+
+  // Ties a fresh JavaScript object to a cell and returns its integer.
+  uint32_t bind(const Napi::Object& object, Ref<Cell> cell);
+  // Throws ERR_DISPOSED.
+  Cell& at(uint32_t handle, const char* op) const;
+  // The object of a cell, or an empty value when there is none any more.
+  Napi::Value object_of(const Cell& cell) const;
+  // Gives a cell whose object has died a new one.
+  uint32_t rebind_object(const Napi::Object& object, Ref<Cell> cell);
+  void dispose(uint32_t handle);
+
+  void begin_scope() { scopes_.push_back(created_.size()); }
+  // Disposes of what was created since begin_scope, except the handles to keep.
+  void end_scope(const std::vector<uint32_t>& kept);
+
+  void before_allocation();
+  size_t live() const { return live_; }
+  int64_t sweeps() const { return sweeps_; }
+
+ private:
+  struct Slot {
+    Ref<Cell> cell;
+    napi_ref object = nullptr;
+    uint32_t generation = 0;
+  };
+  void release(Slot& slot);
+  void sweep_if_collected();
+  void sweep();
+  void plant_sentinel();
+  void report_bytes();
+  void force_collection();
+
+  Napi::Env env_;
+  Engine& engine_;
+  std::vector<Slot> slots_ = std::vector<Slot>(1); // handle 0 is nobody's
+  std::vector<uint32_t> free_;
+  std::vector<std::pair<uint32_t, uint32_t>> created_; // handle and generation, inside scopes
+  std::vector<size_t> scopes_;
+  size_t live_ = 0;
+  uint32_t binds_ = 0;
+  napi_ref sentinel_ = nullptr;
+  int64_t reported_bytes_ = 0;
+  int64_t bytes_after_collection_ = 0;
+  int64_t sweeps_ = 0;
+};
+
+} // namespace adjoint::node

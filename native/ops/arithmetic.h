@@ -1,0 +1,50 @@
+// What the rows need beside the transcendental functions, for every dtype, integers and bool included.
+#pragma once
+#include <concepts>
+#include <limits>
+
+#include "ops/math.h"
+
+namespace adjoint::math {
+
+template <class T> constexpr T lowest() {
+  return std::floating_point<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+}
+template <class T> constexpr T highest() {
+  return std::floating_point<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+}
+
+// NaN wins, from either side.
+template <class T> T maximum(T a, T b) { return a != a ? a : b != b ? b : a > b ? a : b; }
+template <class T> T minimum(T a, T b) { return a != a ? a : b != b ? b : a < b ? a : b; }
+
+template <class T> bool is_infinite(T a) {
+  if constexpr (std::floating_point<T>)
+    return a == highest<T>() || a == lowest<T>();
+  else
+    return false;
+}
+
+// Integers are whole already, and wrap where they overflow.
+template <std::integral T> T floor(T a) { return a; }
+template <std::integral T> T ceil(T a) { return a; }
+template <std::integral T> T round(T a) { return a; }
+template <std::integral T> T trunc(T a) { return a; }
+template <std::integral T> T abs(T a) { return a < T(0) ? static_cast<T>(0 - static_cast<std::make_unsigned_t<T>>(a)) : a; }
+
+// Integer powers by squaring; a negative exponent gives what 1 / a**-b truncates to.
+template <class T> T power(T a, T b) {
+  if constexpr (std::floating_point<T>) {
+    return math::pow(a, b);
+  } else {
+    if (b < T(0)) return a == T(1) ? T(1) : a == static_cast<T>(-1) ? (b % 2 == 0 ? T(1) : a) : T(0);
+    uint64_t result = 1, base = static_cast<uint64_t>(a);
+    for (auto exponent = static_cast<uint64_t>(b); exponent > 0; exponent >>= 1) {
+      if (exponent & 1) result *= base;
+      base *= base;
+    }
+    return static_cast<T>(result);
+  }
+}
+
+} // namespace adjoint::math
