@@ -1,17 +1,21 @@
 import { makeError } from "./errors.js";
 import { native, type EngineStats } from "./native.js";
 import { readOptions } from "./options.js";
-import { fresh, handleOf, Tensor } from "./tensor.js";
+import { forget, fresh, handleOf, Tensor } from "./tensor.js";
 
 /** Refuses what would go on after the mode has been restored. */
 function refusePromise(op: string, result: unknown): void {
   if (typeof (result as { then?: unknown } | null | undefined)?.then !== "function") return;
   // Whatever becomes of it, this error is the one to see.
   void Promise.resolve(result).catch(() => undefined);
-  throw makeError(TypeError, `${op}: the callback returned a Promise; its awaited part would run outside ${op}`, {
-    code: "ERR_ASYNC",
-    op,
-  });
+  throw makeError(
+    TypeError,
+    `${op}: the callback returned a Promise; its awaited part would run outside ${op}`,
+    {
+      code: "ERR_ASYNC",
+      op,
+    },
+  );
 }
 
 function withGradMode<T>(op: string, enabled: boolean, body: () => T): T {
@@ -98,7 +102,7 @@ export function tidy<T>(body: () => T): T {
     collectTensors(result, kept, new Set());
     return result;
   } finally {
-    native.endScope(kept);
+    forget(native.endScope(kept));
   }
 }
 

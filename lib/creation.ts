@@ -1,4 +1,4 @@
-import { dtypeIndex, getDefaultDtype, typedArrayOf, type DType } from "./dtype.js";
+import { dtypeIndex, getDefaultDtype, integerBounds, typedArrayOf, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { native, type Scalar, type TypedArray } from "./native.js";
 import { readOptions } from "./options.js";
@@ -20,11 +20,12 @@ export interface CreationOptions {
 }
 
 const deepest = 32;
+const mostElements = 2 ** 32;
 
 function read(op: string, options: CreationOptions | undefined) {
   const given = readOptions(op, options, {
     dtype: undefined as DType | undefined,
-    device: "cpu" as string,
+    device: "cpu",
     requiresGrad: false,
   });
   if (given.device !== "cpu")
@@ -49,7 +50,12 @@ function finish(made: Tensor, requiresGrad: boolean): Tensor {
 }
 
 function shapeOf(shape: ShapeLike): readonly number[] {
-  return typeof shape === "number" ? [shape] : shape;
+  if (typeof shape === "number") return [shape];
+  // Left out, it would be the shape of a 0-d tensor.
+  if ((shape as unknown) !== undefined && (shape as unknown) !== null) return shape;
+  throw makeError(TypeError, "the shape must be a number or an array of numbers; [] is 0-d", {
+    code: "ERR_ARGUMENT",
+  });
 }
 
 /**
@@ -63,9 +69,17 @@ export function tensor(data: TensorData, options?: CreationOptions): Tensor {
   const { dtype, requiresGrad } = read("tensor", options);
   if (ArrayBuffer.isView(data)) return finish(fromTypedArray(data as TypedArray, dtype), requiresGrad);
   const shape = shapeOfNested(data);
-  const chosen = dtype ?? inferDtype(data);
+  const chosen = dtype ?? inferDtype(data, shape.length);
   dtypeIndex(chosen);
-  const flat = typedArrayOf(chosen, shape.reduce((product, size) => product * size, 1));
+  const elements = shape.reduce((product, size) => product * size, 1);
+  // Real arrays are smaller; sparse ones must not ask for what they do not have.
+  if (elements > mostElements)
+    throw makeError(RangeError, `tensor: ${shape.join(" x ")} elements are more than an array can hold`, {
+      code: "ERR_SHAPE",
+      op: "tensor",
+      shapes: [shape],
+    });
+  const flat = typedArrayOf(chosen, elements);
   fill(flat, data, shape, chosen);
   return finish(
     create((out) => native.fromArray(out, flat, shape, chosen === "bool")),
@@ -87,27 +101,32 @@ function fromTypedArray(data: TypedArray, dtype: DType | undefined): Tensor {
 function shapeOfNested(data: unknown): number[] {
   const shape: number[] = [];
   let level = data;
-  while (Array.isArray(level) || ArrayBuffer.isView(level)) {
+  while (isRow(level)) {
     if (shape.length === deepest)
       throw makeError(RangeError, `tensor: arrays are nested deeper than ${deepest} levels`, {
         code: "ERR_RAGGED",
         op: "tensor",
       });
-    shape.push((level as ArrayLike<unknown>).length);
-    level = (level as ArrayLike<unknown>)[0];
+    shape.push(level.length);
+    level = level[0];
   }
   return shape;
 }
 
-function inferDtype(data: unknown): DType {
-  const kinds = new Set<string>();
-  const visit = (level: unknown, depth: number): void => {
-    if (Array.isArray(level) && depth < deepest) for (const item of level) visit(item, depth + 1);
-    else kinds.add(ArrayBuffer.isView(level) ? "number" : typeof level);
-  };
-  visit(data, 0);
-  if (kinds.size === 1 && kinds.has("boolean")) return "bool";
-  if (kinds.size === 1 && kinds.has("bigint")) return "int64";
+function isRow(level: unknown): level is ArrayLike<unknown> {
+  return Array.isArray(level) || (ArrayBuffer.isView(level) && !(level instanceof DataView));
+}
+
+/** All booleans make bool, all bigints int64; the first leaf that is something else settles it. */
+function inferDtype(data: unknown, rank: number): DType {
+  const isAll = (kind: string, level: unknown, depth: number): boolean =>
+    depth < rank && Array.isArray(level)
+      ? level.every((item) => isAll(kind, item, depth + 1))
+      : typeof level === kind;
+  let first = data;
+  while (Array.isArray(first)) first = first[0] as unknown;
+  if (typeof first === "boolean" && isAll("boolean", data, 0)) return "bool";
+  if (typeof first === "bigint" && isAll("bigint", data, 0)) return "int64";
   return getDefaultDtype();
 }
 
@@ -123,18 +142,17 @@ function fill(flat: TypedArray, data: unknown, shape: readonly number[], dtype: 
       flat[next++] = element(level, dtype, place) as never;
       return;
     }
-    const row = level as ArrayLike<unknown>;
-    const length = Array.isArray(level) || ArrayBuffer.isView(level) ? row.length : undefined;
-    if (length === undefined || length !== shape[depth])
+    if (!isRow(level) || level.length !== shape[depth])
       throw makeError(
         RangeError,
-        `expected sequence of length ${shape[depth]} at dim ${depth} (got ${length ?? describe(level)}); ` +
+        `expected sequence of length ${shape[depth]} at dim ${depth} (got ${isRow(level) ? level.length : describe(level)}); ` +
           `tensor: ${place()} does not have the shape of its siblings`,
         { code: "ERR_RAGGED", op: "tensor" },
       );
+    const { length } = level;
     for (let i = 0; i < length; ++i) {
       path[depth] = i;
-      visit(row[i], depth + 1);
+      visit(level[i], depth + 1);
     }
     path.length = depth;
   };
@@ -146,23 +164,34 @@ function element(value: unknown, dtype: DType, place: () => string): Scalar {
   if (kind !== "number" && kind !== "boolean" && kind !== "bigint") {
     const hint = isTensor(value) ? "; use stack() to join tensors" : "";
     if (Array.isArray(value) || ArrayBuffer.isView(value))
-      throw makeError(RangeError, `tensor: ${place()} is an array, but its siblings are ${typeNames.number}`, {
-        code: "ERR_RAGGED",
+      throw makeError(
+        RangeError,
+        `tensor: ${place()} is an array, but its siblings are ${typeNames.number}`,
+        {
+          code: "ERR_RAGGED",
+          op: "tensor",
+        },
+      );
+    throw makeError(
+      TypeError,
+      `tensor: ${place()} must be a number, boolean or bigint, got ${describe(value)}${hint}`,
+      {
+        code: "ERR_ARGUMENT",
         op: "tensor",
-      });
-    throw makeError(TypeError, `tensor: ${place()} must be a number, boolean or bigint, got ${describe(value)}${hint}`, {
-      code: "ERR_ARGUMENT",
-      op: "tensor",
-    });
+      },
+    );
   }
-  if (dtype !== "int64") return dtype === "bool" ? Number(Boolean(value)) : Number(value);
-  if (kind === "bigint") return value as bigint;
-  if (!Number.isFinite(Number(value)))
-    throw makeError(RangeError, `tensor: ${place()} is ${String(value)}, which int64 cannot hold`, {
-      code: "ERR_ARGUMENT",
-      op: "tensor",
-    });
-  return BigInt(Math.trunc(Number(value)));
+  if (dtype === "bool") return Number(Boolean(value));
+  const bounds = integerBounds[dtype];
+  if (!bounds) return Number(value);
+  const whole = kind === "bigint" ? (value as bigint) : Math.trunc(Number(value));
+  if (!(whole >= bounds[0] && whole <= bounds[1]))
+    throw makeError(
+      RangeError,
+      `value cannot be converted to type ${dtype} without overflow; tensor: ${place()} is ${String(value)}`,
+      { code: "ERR_ARGUMENT", op: "tensor" },
+    );
+  return dtype === "int64" ? BigInt(whole) : Number(whole);
 }
 
 function describe(value: unknown): string {
@@ -173,7 +202,8 @@ function describe(value: unknown): string {
 
 function filled(op: string, shape: ShapeLike, value: Scalar, options: CreationOptions | undefined): Tensor {
   const { dtype, requiresGrad } = read(op, options);
-  const inferred = dtype ?? (typeof value === "boolean" ? "bool" : typeof value === "bigint" ? "int64" : undefined);
+  const inferred =
+    dtype ?? (typeof value === "boolean" ? "bool" : typeof value === "bigint" ? "int64" : undefined);
   return finish(
     create((out) => native.full(out, shapeOf(shape), dtypeIndex(inferred), value)),
     requiresGrad,
@@ -229,11 +259,13 @@ export function arange(start: number, end: number, step: number, options?: Creat
 export function arange(...given: (number | CreationOptions | undefined)[]): Tensor {
   const numbers = given.filter((value) => typeof value === "number");
   const { dtype, requiresGrad } = read("arange", given[numbers.length] as CreationOptions | undefined);
-  const [start, end, step] = numbers.length < 2 ? [0, numbers[0], 1] : [numbers[0], numbers[1], numbers[2] ?? 1];
+  const [start, end, step] =
+    numbers.length < 2 ? [0, numbers[0], 1] : [numbers[0], numbers[1], numbers[2] ?? 1];
   const from = finite("arange", "start", start);
   const to = finite("arange", "end", end);
   const by = finite("arange", "step", step);
-  if (by === 0) throw makeError(RangeError, "step must be nonzero; arange", { code: "ERR_ARGUMENT", op: "arange" });
+  if (by === 0)
+    throw makeError(RangeError, "step must be nonzero; arange", { code: "ERR_ARGUMENT", op: "arange" });
   if ((to - from) / by < 0)
     throw makeError(
       RangeError,

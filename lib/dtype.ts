@@ -4,6 +4,13 @@ import { native, type TypedArray } from "./native.js";
 /** The kinds of element. `float32` is the default of new tensors, `int64` of bigints, `bool` of booleans. */
 export type DType = "float32" | "float64" | "int32" | "int64" | "uint8" | "bool";
 
+/** The least and the greatest element of the integer dtypes. */
+export const integerBounds: Partial<Record<DType, readonly [number | bigint, number | bigint]>> = {
+  uint8: [0, 255],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+};
+
 const indices = new Map(native.dtypes.map((name, index) => [name, index]));
 
 /** The dtype with this number in native code's table. */
@@ -16,9 +23,13 @@ export function dtypeIndex(dtype: DType | undefined): number {
   if (dtype === undefined) return native.defaultDtype();
   const index = indices.get(dtype);
   if (index === undefined)
-    throw makeError(TypeError, `unknown dtype ${JSON.stringify(dtype)}; use one of ${native.dtypes.join(", ")}`, {
-      code: "ERR_DTYPE",
-    });
+    throw makeError(
+      TypeError,
+      `unknown dtype ${JSON.stringify(dtype)}; use one of ${native.dtypes.join(", ")}`,
+      {
+        code: "ERR_DTYPE",
+      },
+    );
   return index;
 }
 

@@ -1,5 +1,6 @@
 import { makeError } from "./errors.js";
 import type { NativeIndex } from "./native.js";
+import { describe } from "./options.js";
 
 /**
  * One entry of an index: a position (negative ones count from the end), a range in Python's spelling such as
@@ -13,8 +14,8 @@ const range = /^\s*([+-]?\d+)?\s*:\s*([+-]?\d+)?\s*(?::\s*([+-]?\d+)?\s*)?$/;
 export function parseIndices(op: string, indices: readonly Index[]): NativeIndex[] {
   return indices.map((index) => {
     if (typeof index === "number") return index;
-    const text = String(index).trim();
     if (typeof index === "string") {
+      const text = index.trim();
       if (text === "...") return "...";
       if (/^[+-]?\d+$/.test(text)) return Number(text);
       const match = range.exec(text);
@@ -23,7 +24,7 @@ export function parseIndices(op: string, indices: readonly Index[]): NativeIndex
     }
     throw makeError(
       TypeError,
-      `${op}: ${JSON.stringify(index) ?? text} is not an index; use a whole number, a range such as "1:" or "::2", or "..."`,
+      `${op}: ${describe(index)} is not an index; use a whole number, a range such as "1:" or "::2", or "..."`,
       { code: "ERR_INDEX", op },
     );
   });

@@ -112,7 +112,7 @@ export interface Native {
 
   dispose(handle: Handle): void;
   beginScope(): void;
-  endScope(kept: readonly Handle[]): void;
+  endScope(kept: readonly Handle[]): object[];
   stats(): EngineStats;
 }
 
@@ -142,7 +142,9 @@ function load(): unknown {
       code === "ERR_DLOPEN_DISABLED"
         ? "Node runs with --permission: add --allow-addons"
         : "build it with `npm run build` in adjoint's folder (it needs cmake and a C++20 compiler)";
-    const error = makeError(Error, `adjoint: the native addon could not be loaded; ${hint}`, { code: "ERR_ADDON" });
+    const error = makeError(Error, `adjoint: the native addon could not be loaded; ${hint}`, {
+      code: "ERR_ADDON",
+    });
     error.cause = cause;
     throw error;
   }

@@ -44,8 +44,8 @@ export function checkName(
   known: readonly string[],
   refused: Record<string, string> = {},
 ): void {
+  if (known.includes(name) && !Object.hasOwn(refused, name)) return;
   const refusedName = [name, camelCase(name)].find((n) => Object.hasOwn(refused, n));
-  if (refusedName === undefined && known.includes(name)) return;
   if (refusedName !== undefined) {
     throw optionError(`${what}: ${kind} '${name}' means nothing here: ${refused[refusedName]}`);
   }
@@ -72,10 +72,7 @@ export function snakeCase(name: string): string {
 
 /** The name a person most likely meant, or undefined where none is near. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const meant = camelCase(name);
   const plain = (s: string) => s.toLowerCase().replaceAll("_", "");
-  const same = known.find((k) => k === meant) ?? known.find((k) => plain(k) === plain(name));
-  if (same !== undefined) return same;
   let best: string | undefined;
   // About one slip in three letters: 'momentun' is near 'momentum', 'x' is near nothing.
   let fewest = Math.floor(Math.min(name.length, 24) / 3) + 1;

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { dtypeIndex, dtypeName, getDefaultDtype, type DType } from "./dtype.js";
+import { dtypeIndex, dtypeName, getDefaultDtype, integerBounds, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { parseIndices, type Index } from "./indexing.js";
 import { elementwise, native, reductions, type Handle, type Scalar, type TypedArray } from "./native.js";
@@ -14,6 +14,8 @@ import { formatTensor } from "./print.js";
 export type Operand = Tensor | Scalar;
 /** A nested array of elements. */
 export type NestedArray = Scalar | NestedArray[];
+/** The typed arrays of every dtype but int64. */
+export type NumberArray = Exclude<TypedArray, BigInt64Array>;
 /** Which dimensions a reduction takes away; all of them when left out. Negative ones count from the end. */
 export type Dims = number | readonly number[] | null | undefined;
 
@@ -41,14 +43,9 @@ const uncloneable = () => {
   throw new Error("a Tensor cannot be sent to another thread; send its toArray() or data()");
 };
 
-const integerBounds: Partial<Record<DType, readonly [Scalar, Scalar]>> = {
-  uint8: [0, 255],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  int64: [-(2n ** 63n), 2n ** 63n - 1n],
-};
-
 let handleOfTensor: (tensor: unknown) => Handle | undefined;
 let create: (record: (out: object) => Handle) => Tensor;
+let forget: (tensors: readonly object[]) => void;
 let fresh: (count: number, record: (out: object[]) => Handle[]) => (Tensor | null)[];
 
 /**
@@ -71,6 +68,9 @@ export class Tensor {
       out.#handle = record(out);
       return out;
     };
+    forget = (tensors) => {
+      for (const tensor of tensors) if (#handle in tensor) tensor.#handle = disposed;
+    };
     fresh = (count, record) => {
       const out = Array.from({ length: count }, () => new Tensor(key));
       return record(out).map((handle, i) => {
@@ -83,7 +83,8 @@ export class Tensor {
 
   /** Tensors come from {@link tensor}, {@link zeros} and their like, not from `new`. */
   constructor(token: symbol) {
-    if (token !== key) throw makeError(TypeError, "Tensor: use tensor(data) to make one", { code: "ERR_ARGUMENT" });
+    if (token !== key)
+      throw makeError(TypeError, "Tensor: use tensor(data) to make one", { code: "ERR_ARGUMENT" });
   }
 
   // --- What it is ----------------------------------------------------------------------------------------------
@@ -136,19 +137,22 @@ export class Tensor {
   async itemAsync<T extends Scalar = number>(): Promise<T> {
     return this.item<T>();
   }
-  /** The elements, row after row, in a new typed array; bool gives 0 and 1. Waits for the value. */
-  dataSync(): TypedArray {
-    return native.data(this.#handle);
+  /**
+   * The elements, row after row, in a new typed array: a BigInt64Array for int64, 0 and 1 in a Uint8Array for bool.
+   * Waits for the value.
+   */
+  dataSync<T extends TypedArray = NumberArray>(): T {
+    return native.data(this.#handle) as T;
   }
   /** {@link dataSync}, as a promise. */
   // eslint-disable-next-line @typescript-eslint/require-await -- errors are rejections too
-  async data(): Promise<TypedArray> {
-    return this.dataSync();
+  async data<T extends TypedArray = NumberArray>(): Promise<T> {
+    return this.dataSync<T>();
   }
   /** The elements as nested arrays; a 0-d tensor gives its element. Waits for the value. */
   toArray(): NestedArray {
     const { shape, dtype } = this;
-    const values = this.dataSync();
+    const values = this.dataSync<TypedArray>();
     const element = (i: number): Scalar => (dtype === "bool" ? values[i] === 1 : values[i]!);
     let next = 0;
     const level = (dim: number): NestedArray =>
@@ -161,7 +165,7 @@ export class Tensor {
     return formatTensor({
       shape: this.shape,
       dtype: this.dtype,
-      values: this.dataSync(),
+      values: this.dataSync<TypedArray>(),
       ...(gradFn !== null && { gradFn }),
       requiresGrad: this.requiresGrad,
       defaultDtype: getDefaultDtype(),
@@ -245,10 +249,16 @@ export class Tensor {
     const { retainGraph, createGraph, inputs } = readOptions("backward", options, {
       retainGraph: false,
       createGraph: false,
-      inputs: [] as readonly Tensor[],
+      inputs: null as readonly Tensor[] | null,
     });
     const seed = gradient === undefined || gradient === null ? 0 : handleOf(gradient, "backward");
-    const leaves = inputs.map((leaf) => handleOf(leaf, "backward"));
+    if (inputs !== null && !(Array.isArray(inputs) && inputs.length > 0))
+      throw makeError(
+        TypeError,
+        "`inputs` argument to `backward()` cannot be empty.; backward: inputs must be an array of leaves",
+        { code: "ERR_ARGUMENT", op: "backward" },
+      );
+    const leaves = (inputs ?? []).map((leaf) => handleOf(leaf, "backward"));
     native.backward(this.#handle, seed, leaves, retainGraph, createGraph);
   }
   /** The same value without history. */
@@ -547,22 +557,27 @@ export class Tensor {
   /** Limits to [min, max]; a bound that is null or left out does not limit. The gradient is 1 at the bounds. */
   clamp(min?: Operand | null, max?: Operand | null): Tensor {
     if ((min ?? max ?? undefined) === undefined)
-      throw makeError(TypeError, "torch.clamp: At least one of 'min' or 'max' must not be None; clamp: give a bound", {
-        code: "ERR_ARGUMENT",
-        op: "clamp",
-      });
+      throw makeError(
+        TypeError,
+        "torch.clamp: At least one of 'min' or 'max' must not be None; clamp: give a bound",
+        {
+          code: "ERR_ARGUMENT",
+          op: "clamp",
+        },
+      );
     const [lowest, highest] = integerBounds[this.dtype] ?? [-Infinity, Infinity];
-    return this.#ternary("clamp", min ?? lowest, max ?? highest);
+    const out = this.#ternary("clamp", min ?? lowest, max ?? highest);
+    return isTensor(min) || isTensor(max) ? out : named(out, "Clamp", "1");
   }
   /** x + value * a * b */
   addcmul(a: Tensor, b: Operand, options?: { value?: number }): Tensor {
     const { value } = readOptions("addcmul", options, { value: 1 });
-    return named(this.add((value === 1 ? a : a.mul(value)).mul(b)), "Addcmul");
+    return named(this.add(times("addcmul", a, value).mul(b)), "Addcmul");
   }
   /** x + value * a / b */
   addcdiv(a: Tensor, b: Operand, options?: { value?: number }): Tensor {
     const { value } = readOptions("addcdiv", options, { value: 1 });
-    return named(this.add((value === 1 ? a : a.mul(value)).div(b)), "Addcdiv");
+    return named(this.add(times("addcdiv", a, value).div(b)), "Addcdiv");
   }
 
   // --- Reductions ----------------------------------------------------------------------------------------------
@@ -681,7 +696,7 @@ export class Tensor {
    * With `widths` more elements at the edges: pairs (before, after), the last dimension first; negative ones crop.
    */
   pad(widths: readonly number[], options?: { value?: Scalar }): Tensor {
-    const { value } = readOptions("pad", options, { value: 0 as Scalar });
+    const { value } = readOptions("pad", options, { value: 0 });
     return create((out) => native.pad(out, this.#handle, widths, value));
   }
   /** In another dtype; fractions are cut off towards zero. */
@@ -777,8 +792,16 @@ function list(given: number[] | [readonly number[]]): readonly number[] {
 function scaled(op: string, other: Operand, options: { alpha?: number } | undefined): Operand {
   if (options === undefined) return other;
   const { alpha } = readOptions(op, options, { alpha: 1 });
-  if (other instanceof Tensor) return alpha === 1 ? other : other.mul(alpha);
+  if (isTensor(other)) return times(op, other, alpha);
+  if (alpha === 1) return other;
+  if (typeof alpha !== "number" || !["number", "bigint", "boolean"].includes(typeof other))
+    throw makeError(TypeError, `${op}: alpha and the operand must be numbers`, { code: "ERR_ARGUMENT", op });
   return Number(other) * alpha;
+}
+
+function times(op: string, tensor: Tensor, factor: number): Tensor {
+  handleOf(tensor, op);
+  return factor === 1 ? tensor : tensor.mul(factor);
 }
 
 function named(tensor: Tensor, label: string, suffix = "0"): Tensor {
@@ -810,5 +833,5 @@ export function handleOf(tensor: unknown, op: string): Handle {
 }
 
 // `create` makes a tensor from an entry that records a value for the fresh object it is given; `fresh` makes several,
-// null where the entry gives no handle.
-export { create, fresh };
+// null where the entry gives no handle; `forget` marks those that native code has disposed of.
+export { create, forget, fresh };

@@ -2,6 +2,7 @@
 #include "cpu/cpu_device.h"
 
 #include <cstring>
+#include <vector>
 
 #include "cpu/allocator.h"
 #include "cpu/kernels.h"
@@ -12,10 +13,24 @@ namespace adjoint::cpu {
 
 namespace {
 
+// Scalars and small vectors: one size, kept by the engine's own thread without a lock.
+constexpr int64_t small_bytes = 64;
+constexpr size_t most_small_blocks = 4096;
+
 class CpuDevice final : public Device {
  public:
+  CpuDevice() { small_blocks_.reserve(most_small_blocks); }
+  ~CpuDevice() override {
+    for (void* block : small_blocks_) Allocator::shared().free(block, small_bytes);
+  }
   Ref<Buffer> allocate(int64_t bytes) override {
-    void* data = live_bytes_ + bytes > capacity_bytes_ ? nullptr : Allocator::shared().allocate(bytes);
+    void* data = nullptr;
+    if (bytes <= small_bytes && !small_blocks_.empty()) {
+      data = small_blocks_.back();
+      small_blocks_.pop_back();
+    } else if (live_bytes_ + bytes <= capacity_bytes_) {
+      data = Allocator::shared().allocate(bytes <= small_bytes ? small_bytes : bytes);
+    }
     if (!data)
       throw Error(ErrorClass::error, "ERR_HOST_OOM",
                   "out of memory: " + std::to_string(bytes) + " bytes were wanted, tensors hold " +
@@ -26,7 +41,9 @@ class CpuDevice final : public Device {
   }
   void free(Buffer& buffer) noexcept override {
     live_bytes_ -= buffer.bytes;
-    Allocator::shared().free(buffer.data, buffer.bytes);
+    if (buffer.bytes > small_bytes) Allocator::shared().free(buffer.data, buffer.bytes);
+    else if (small_blocks_.size() < small_blocks_.capacity()) small_blocks_.push_back(buffer.data);
+    else Allocator::shared().free(buffer.data, small_bytes);
   }
   void upload(Buffer& to, const void* from, int64_t bytes) override {
     if (bytes > 0) std::memcpy(to.data, from, static_cast<size_t>(bytes));
@@ -54,6 +71,7 @@ class CpuDevice final : public Device {
  private:
   const int64_t capacity_bytes_ = usable_memory_bytes();
   int64_t live_bytes_ = 0;
+  std::vector<void*> small_blocks_;
 };
 
 } // namespace

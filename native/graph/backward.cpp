@@ -161,7 +161,7 @@ void backward(Engine& engine, const Value& root, const Value& seed, const std::v
   const GradMode mode(engine, options.create_graph);
   engine.announce(root.node);
   for (const auto& [leaf, grad] : pass.leaves()) {
-    if (leaf->is_orphaned) continue;
+    if (leaf->is_orphaned || !leaf->requires_grad) continue;
     const Value value = leaf->grad ? Pass::sum_of(leaf->grad->value(), grad) : grad;
     if (!leaf->grad) leaf->grad = new Cell(value.node);
     leaf->grad->node = value.node;
@@ -173,6 +173,11 @@ void backward(Engine& engine, const Value& root, const Value& seed, const std::v
 
 std::vector<Value> gradients(Engine& engine, const std::vector<Value>& roots, const std::vector<Value>& seeds,
                              const std::vector<Value>& inputs, const BackwardOptions& options) {
+  if (inputs.empty()) throw autograd_error("`inputs` argument to `grad()` cannot be empty.", "grad");
+  if (!seeds.empty() && seeds.size() != roots.size())
+    throw autograd_error("got " + std::to_string(roots.size()) + " tensors and " + std::to_string(seeds.size()) +
+                             " gradients; grad: gradOutputs has one entry for each output",
+                         "grad");
   for (const Value& input : inputs)
     if (!input.source) throw autograd_error("One of the differentiated Tensors does not require grad", "grad");
   Pass pass(engine, inputs);

@@ -79,11 +79,17 @@ Value concatenate(std::string_view op, std::span<const Value> inputs, int64_t ax
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Dims& own = inputs[i].shape();
     bool fits = own.size() == rank;
-    for (size_t j = 0; fits && j < rank; ++j) fits = j == along || own[j] == shape[j];
+    std::string expectation;
+    for (size_t j = 0; fits && j < rank; ++j) {
+      fits = j == along || own[j] == shape[j];
+      if (!fits)
+        expectation = "Expected size " + std::to_string(shape[j]) + " but got size " + std::to_string(own[j]) +
+                      " for tensor number " + std::to_string(i) + " in the list. ";
+    }
     if (!fits)
       throw shape_error(std::string(op),
-                        "Sizes of tensors must match except in dimension " + std::to_string(along) + ". " + std::string(op) +
-                            ": tensor 0 has shape " + to_string(inputs[0].shape()) + ", tensor " + std::to_string(i) +
+                        "Sizes of tensors must match except in dimension " + std::to_string(along) + ". " + expectation +
+                            std::string(op) + ": tensor 0 has shape " + to_string(inputs[0].shape()) + ", tensor " + std::to_string(i) +
                             " has shape " + to_string(own),
                         {inputs[0].shape(), own});
     shape[along] += own[along];

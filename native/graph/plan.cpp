@@ -47,6 +47,8 @@ Number converted(const Number& number, DType dtype) {
 Plan::Plan(Engine& engine, const std::vector<Ref<Node>>& wanted) : engine_(engine), epoch_(engine.next_epoch()) {
   collect(wanted);
   decide_what_is_stored(wanted);
+  slots_.reserve(entries_.size());
+  launches_.reserve(entries_.size() + wanted.size());
   for (Entry& entry : entries_) plan_node(entry);
   assign_memory();
 }
@@ -305,6 +307,7 @@ void Plan::run() {
   for (int64_t bytes : physical_bytes_) total_bytes += bytes;
   engine_.before_allocation(total_bytes);
   std::vector<Ref<Buffer>> buffers;
+  buffers.reserve(physical_bytes_.size());
   for (int64_t bytes : physical_bytes_) buffers.push_back(engine_.device->allocate(bytes));
   const auto buffer_of = [&](int32_t slot) -> Ref<Buffer>& {
     return buffers[static_cast<size_t>(slots_[static_cast<size_t>(slot)].physical)];

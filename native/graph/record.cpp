@@ -95,15 +95,15 @@ void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType d
     throw shape_error(quoted(op), quoted(op) + ": " + std::to_string(shape.size()) + " dimensions, but at most " +
                                       std::to_string(max_rank) + " are possible");
   int64_t bytes = bytes_of(dtype);
-  bool is_empty = false, overflows = false;
+  bool overflows = false;
   for (int64_t extent : shape) {
     if (extent < 0)
       throw shape_error(quoted(op), quoted(op) + ": shape " + to_string(shape) + " has a negative dimension", {shape});
-    is_empty |= extent == 0;
+    // Sizes of zero are left out: reductions over them must still be countable.
     if (!overflows && extent > 0) overflows = __builtin_mul_overflow(bytes, extent, &bytes);
   }
-  if (is_empty) return;
-  if (overflows || bytes > engine.device->capacity_bytes())
+  const bool is_empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
+  if (overflows || (bytes > engine.device->capacity_bytes() && !is_empty))
     throw shape_error(quoted(op),
                       quoted(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " + to_string(shape) +
                           " needs more memory than this machine has (" +
@@ -278,12 +278,15 @@ Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
     const bool goes = axes.contains(static_cast<int64_t>(i));
     if (goes && input.shape()[i] == 0 && !has_identity)
       throw shape_error(quoted(row.name),
-                        quoted(row.name) + "(): Expected reduction dim " + std::to_string(i) +
-                            " to have non-zero size; an empty tensor has no extreme value",
+                        quoted(row.name) + "(): Expected reduction dim " +
+                            (is_full ? "to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+                                     : std::to_string(i) + " to have non-zero size.") +
+                            " The shape is " + to_string(input.shape()),
                         {input.shape()});
     if (!goes) shape.push_back(input.shape()[i]);
     else if (keepdim) shape.push_back(1);
   }
+  check_shape(engine, row.name, shape, dtype); // what is left of an empty tensor may be large
   Ref<Attributes> attributes = new Attributes;
   attributes->axes = std::move(axes);
   const Value result = record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : dtype, shape,

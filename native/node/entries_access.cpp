@@ -112,6 +112,11 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   }
   check_rebinding(addon.engine, cell, value, op);
   value = to(value, cell.node->dtype);
+  // What is assigned over had a history, and its gradient is zero rather than missing.
+  if (broadcasts && cell.function && addon.engine.grad_enabled) {
+    const Dims& shape = cell.node->shape;
+    value = named(splice(cell.value(), value, Dims(shape.size(), 0), Dims(shape.size(), 1), shape), "CopySlices");
+  }
   // A leaf is no history: a copy of it has one.
   if (value.source && value.source->is_leaf()) value = elementwise(addon.engine, Op::clone, std::span(&value, 1));
   cell.node = value.node;

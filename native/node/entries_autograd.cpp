@@ -61,6 +61,7 @@ Napi::Value grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 // fresh object, handle
 Napi::Value bind_grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Cell& cell = binding.addon.cell(info, 1, "grad");
+  if (!cell.grad) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "grad: there is no gradient", "grad");
   return Napi::Number::New(info.Env(), binding.addon.handles.rebind_object(info[0].As<Napi::Object>(), cell.grad));
 }
 
@@ -101,6 +102,8 @@ Napi::Value require_grad_entry(const Binding& binding, const Napi::CallbackInfo&
     throw dtype_error("requiresGrad_", "only Tensors of floating point dtype can require gradients; requiresGrad: this one is " +
                                            std::string(adjoint::info(cell.node->dtype).label) + ", convert with .to(\"float32\") first");
   cell.requires_grad = wanted;
+  // A parameter is a variable of its own, however its first value was made: optimizers update it in place.
+  if (wanted) cell.view_of = nullptr;
   return info.Env().Undefined();
 }
 

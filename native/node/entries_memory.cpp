@@ -14,9 +14,9 @@ Napi::Value begin_scope_entry(const Binding& binding, const Napi::CallbackInfo& 
   return info.Env().Undefined();
 }
 
+// handles to keep; returns the Tensor objects that lost their value
 Napi::Value end_scope_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  binding.addon.handles.end_scope(read_handles(info[0]));
-  return info.Env().Undefined();
+  return binding.addon.handles.end_scope(read_handles(info[0]));
 }
 
 Napi::Value stats_entry(const Binding& binding, const Napi::CallbackInfo& info) {

@@ -15,10 +15,14 @@ Napi::Value elementwise_entry(const Binding& binding, const Napi::CallbackInfo& 
   const char* name = name_of(binding.op);
   const size_t arity = adjoint::info(binding.op).arity;
   std::array<Value, 3> inputs;
+  bool has_tensor = false;
   for (size_t i = 0; i < arity; ++i) {
     const uint32_t handle = read_uint32(info[1 + i]);
+    has_tensor |= handle != 0;
     inputs[i] = handle == 0 ? number(addon.engine, read_number(info[1 + arity + i], name)) : addon.handles.at(handle, name).value();
   }
+  // Numbers alone would give a number, which nothing can read.
+  if (!has_tensor) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", std::string(name) + ": expected a Tensor", name);
   const Value result = binding.op == Op::pow ? power(inputs[0], inputs[1])
                                              : elementwise(addon.engine, binding.op, std::span(inputs.data(), arity));
   return addon.bind(info, result);
@@ -188,9 +192,10 @@ Napi::Value detach_entry(const Binding& binding, const Napi::CallbackInfo& info)
 
 // label of the history of a composed op, as PyTorch spells it: handle, label, suffix
 Napi::Value name_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const std::string given = info[1].ToString(), suffix = info[2].ToString();
   Cell& cell = binding.addon.cell(info, 0, "name");
-  for (const std::string_view label : {"Rsub", "Max", "Min", "Addcmul", "Addcdiv", "LinalgVectorNorm"})
-    if (label == info[1].ToString().Utf8Value()) named(cell.value(), label, info[2].ToString().Utf8Value()[0]);
+  for (const std::string_view label : {"Rsub", "Max", "Min", "Clamp", "Addcmul", "Addcdiv", "LinalgVectorNorm"})
+    if (label == given) named(cell.value(), label, suffix[0]);
   return info.Env().Undefined();
 }
 

@@ -8,11 +8,14 @@ namespace {
 
 constexpr uint32_t binds_between_checks = 256;
 constexpr int64_t report_step_bytes = int64_t{1} << 20;
-// Growth of what tensors hold, since the last collection, at which V8 is made to collect.
+// Growth of what tensors hold, since the last relief, at which V8 is made to collect.
 constexpr int64_t collection_step_bytes = int64_t{64} << 20;
 // More than half of any old generation, so that V8 collects at once instead of marking step by step.
 constexpr int64_t overwhelming_bytes = int64_t{1} << 45;
 constexpr size_t references_per_scope = 1024;
+// Garbage that fills V8's nursery, and so starts the cheap collection of young objects: 64 KiB an array.
+constexpr size_t filler_elements = 8000;
+constexpr int most_fillers = 2048;
 
 } // namespace
 
@@ -39,6 +42,7 @@ uint32_t Handles::bind(const Napi::Object& object, Ref<Cell> cell) {
   slot.object = reference;
   slot.cell = std::move(cell);
   slot.cell->handle = handle;
+  slot.cell->is_orphaned = false;
   ++live_;
   if (!scopes_.empty()) created_.emplace_back(handle, slot.generation);
   return handle;
@@ -89,30 +93,50 @@ void Handles::dispose(uint32_t handle) {
   free_.push_back(handle);
 }
 
-void Handles::end_scope(const std::vector<uint32_t>& kept) {
+Napi::Array Handles::end_scope(const std::vector<uint32_t>& kept) {
+  auto objects = Napi::Array::New(env_);
+  if (scopes_.empty()) return objects;
   const size_t first = scopes_.back();
   scopes_.pop_back();
   std::vector<std::pair<uint32_t, uint32_t>> created(created_.begin() + static_cast<int64_t>(first), created_.end());
   created_.resize(first);
   for (const auto& [handle, generation] : created) {
     if (slots_[handle].generation != generation || !slots_[handle].cell) continue;
-    if (std::find(kept.begin(), kept.end(), handle) == kept.end()) dispose(handle);
-    else if (!scopes_.empty()) created_.emplace_back(handle, generation);
+    if (std::find(kept.begin(), kept.end(), handle) != kept.end()) {
+      if (!scopes_.empty()) created_.emplace_back(handle, generation);
+      continue;
+    }
+    if (const Napi::Value object = object_of(*slots_[handle].cell); !object.IsEmpty()) objects.Set(objects.Length(), object);
+    dispose(handle);
   }
+  return objects;
 }
 
 void Handles::before_allocation() {
   sweep_if_collected();
-  const int64_t live = engine_.device->live_bytes();
-  if (live > bytes_after_collection_ + std::max(collection_step_bytes, bytes_after_collection_ / 2)) force_collection();
+  if (grown_bytes() > 0) {
+    collect_young();
+    // Tensors of some age are found only by a full collection, whose cost grows with the program's own heap.
+    if (grown_bytes() > -collection_step_bytes / 4) collect_all();
+    bytes_after_relief_ = engine_.device->live_bytes();
+  }
   report_bytes();
+}
+
+// How far live bytes are above the point at which memory is looked for.
+int64_t Handles::grown_bytes() const {
+  return engine_.device->live_bytes() - bytes_after_relief_ - std::max(collection_step_bytes, bytes_after_relief_ / 2);
+}
+
+bool Handles::is_collected() const {
+  const Napi::HandleScope scope(env_);
+  napi_value object = nullptr;
+  return sentinel_ && (napi_get_reference_value(env_, sentinel_, &object) != napi_ok || !object);
 }
 
 void Handles::sweep_if_collected() {
   if (!sentinel_) return plant_sentinel();
-  const Napi::HandleScope scope(env_);
-  napi_value object = nullptr;
-  if (napi_get_reference_value(env_, sentinel_, &object) == napi_ok && object) return;
+  if (!is_collected()) return;
   sweep();
   plant_sentinel();
 }
@@ -135,24 +159,33 @@ void Handles::sweep() {
     }
   }
   ++sweeps_;
-  bytes_after_collection_ = std::min(bytes_after_collection_, engine_.device->live_bytes());
+  bytes_after_relief_ = std::min(bytes_after_relief_, engine_.device->live_bytes());
 }
 
+// V8 answers every 64 MiB of growth with a full collection, at a cost that grows with the program's own heap. So it
+// is told what relief could not free; what comes and goes in between is looked after here.
 void Handles::report_bytes() {
-  const int64_t bytes = engine_.device->live_bytes() + engine_.live_nodes * static_cast<int64_t>(sizeof(Node));
+  const int64_t bytes = bytes_after_relief_ + engine_.live_nodes * static_cast<int64_t>(sizeof(Node));
   if (std::abs(bytes - reported_bytes_) < report_step_bytes) return;
   int64_t total = 0;
   napi_adjust_external_memory(env_, bytes - reported_bytes_, &total);
   reported_bytes_ = bytes;
 }
 
-void Handles::force_collection() {
+void Handles::collect_young() {
+  for (int i = 0; i < most_fillers && !is_collected(); ++i) {
+    const Napi::HandleScope scope(env_);
+    napi_value filler = nullptr;
+    napi_create_array_with_length(env_, filler_elements, &filler);
+  }
+  sweep_if_collected();
+}
+
+void Handles::collect_all() {
   int64_t total = 0;
   napi_adjust_external_memory(env_, overwhelming_bytes, &total);
   napi_adjust_external_memory(env_, -overwhelming_bytes, &total);
-  sweep();
-  plant_sentinel();
-  bytes_after_collection_ = engine_.device->live_bytes();
+  sweep_if_collected();
 }
 
 } // namespace adjoint::node

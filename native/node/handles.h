@@ -27,8 +27,9 @@ class Handles {
   void dispose(uint32_t handle);
 
   void begin_scope() { scopes_.push_back(created_.size()); }
-  // Disposes of what was created since begin_scope, except the handles to keep.
-  void end_scope(const std::vector<uint32_t>& kept);
+  // Disposes of what was created since begin_scope, except the handles to keep. Returns the objects that it belonged
+  // to: their integers will be given to others.
+  Napi::Array end_scope(const std::vector<uint32_t>& kept);
 
   void before_allocation();
   size_t live() const { return live_; }
@@ -44,8 +45,11 @@ class Handles {
   void sweep_if_collected();
   void sweep();
   void plant_sentinel();
+  bool is_collected() const;
   void report_bytes();
-  void force_collection();
+  int64_t grown_bytes() const;
+  void collect_young();
+  void collect_all();
 
   Napi::Env env_;
   Engine& engine_;
@@ -57,7 +61,7 @@ class Handles {
   uint32_t binds_ = 0;
   napi_ref sentinel_ = nullptr;
   int64_t reported_bytes_ = 0;
-  int64_t bytes_after_collection_ = 0;
+  int64_t bytes_after_relief_ = 0;
   int64_t sweeps_ = 0;
 };
 

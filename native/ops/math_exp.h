@@ -144,16 +144,20 @@ template <std::floating_point T> ADJOINT_FUNCTION T tanh(T x) {
 }
 
 // 1 / (1 + z) or z / (1 + z) with z = e^-|x|, which never overflows and keeps the smallest results. What
-// rounding took from 1 + z is given back, multiplied by an approximation of 1 / (1 + z).
+// rounding took from z and from 1 + z is given back, divided by an approximation of 1 + z. The cases are told
+// apart by a mask of x's sign, because a compiler that sees conditions divides twice.
 template <std::floating_point T> ADJOINT_FUNCTION T sigmoid(T x) {
   const T a = std::fabs(x);
   const auto [n, t] = exponential(-a);
-  const T scaled = scale(1 + t, n);
-  const T z = a > -ExpConstants<T>::lowest ? T(0) : scaled;
-  const auto [sum, lost] = fast_two_sum(T(1), z);
-  const T quotient = (x < 0 ? z : T(1)) / sum;
-  const T inverse = x < 0 ? 1 - quotient : quotient;
-  return multiply_add(quotient, -(lost * inverse), quotient);
+  const auto [power, power_lo] = fast_two_sum(T(1), t);
+  const T z = scale(power, n), z_lo = scale(power_lo, n);
+  const auto [sum, sum_lo] = fast_two_sum(T(1), z);
+  const Bits<T> mask = 0 - (bits_of(x) >> (8 * sizeof(T) - 1)), one = bits_of(T(1));
+  const T quotient = from_bits<T>((bits_of(z) & mask) | (one & ~mask)) / sum;
+  const T inverse = std::fabs(from_bits<T>(one & mask) - quotient);
+  const T remainder = from_bits<T>(bits_of(z_lo) & mask) - quotient * (sum_lo + z_lo);
+  const T result = multiply_add(remainder, inverse, quotient);
+  return a > -ExpConstants<T>::lowest ? from_bits<T>(one & ~mask) : result;
 }
 
 } // namespace ADJOINT_ISA

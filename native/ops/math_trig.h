@@ -5,8 +5,8 @@
 #pragma once
 #include "ops/math_bits.h"
 
-// Other compilers see a branch, and do not vectorise the loops over doubles that reach it.
-#if defined(__GNUC__) && !defined(__clang__)
+// Elsewhere it is a branch like any other, and loops over doubles that contain it do not vectorise.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__)
 #define ADJOINT_SIMD [[gnu::simd("notinbranch"), gnu::const, gnu::noinline]] static
 #else
 #define ADJOINT_SIMD inline

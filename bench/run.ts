@@ -1,0 +1,43 @@
+// `npm run bench`: measures, prints a table, and writes bench/results/. ADJOINT_PYTHON names a Python with PyTorch.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, release, type } from "node:os";
+import { adamLoop } from "./adam-loop.js";
+
+const steps = 5000;
+const repetitions = 7;
+
+const results = await adamLoop(steps, repetitions, process.env["ADJOINT_PYTHON"]);
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const own = median(results[0]!.microseconds);
+for (const { peer, x } of results)
+  if (Math.abs(x - results[0]!.x) > 1e-3)
+    throw new Error(`${peer} ends at ${x}, adjoint at ${results[0]!.x}`);
+
+console.log(
+  `Adam on x**2/20 + tanh(sin x), one number, ${steps} steps, median of ${repetitions} repetitions`,
+);
+console.table(
+  Object.fromEntries(
+    results.map(({ peer, microseconds }) => [
+      peer,
+      {
+        "µs a step": median(microseconds).toFixed(1),
+        spread: `${Math.min(...microseconds).toFixed(1)} to ${Math.max(...microseconds).toFixed(1)}`,
+        "ours / theirs": (own / median(microseconds)).toFixed(3),
+      },
+    ]),
+  ),
+);
+const machine = {
+  cpu: cpus()[0]!.model,
+  cores: cpus().length,
+  os: `${type()} ${release()}`,
+  node: process.version,
+};
+const date = new Date().toISOString().slice(0, 10);
+const folder = new URL("../../bench/results/", import.meta.url);
+mkdirSync(folder, { recursive: true });
+writeFileSync(
+  new URL(`adam-loop-${date}.json`, folder),
+  `${JSON.stringify({ date, machine, steps, results }, null, 2)}\n`,
+);

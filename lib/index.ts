@@ -1,0 +1,31 @@
+export { Tensor, isTensor } from "./tensor.js";
+export type { BackwardOptions, Dims, NestedArray, NumberArray, Operand, ReduceOptions } from "./tensor.js";
+export type { Index } from "./indexing.js";
+export type { EngineStats, Scalar, TypedArray } from "./native.js";
+export { getDefaultDtype, setDefaultDtype } from "./dtype.js";
+export type { DType } from "./dtype.js";
+export {
+  arange,
+  cat,
+  eye,
+  full,
+  fullLike,
+  linspace,
+  manualSeed,
+  ones,
+  onesLike,
+  rand,
+  randn,
+  stack,
+  tensor,
+  where,
+  zeros,
+  zerosLike,
+} from "./creation.js";
+export type { CreationOptions, ShapeLike, TensorData } from "./creation.js";
+export { enableGrad, engineStats, isGradEnabled, noGrad, realize, tidy } from "./autograd.js";
+export type { GradOptions } from "./autograd.js";
+export * as autograd from "./autograd.js";
+export { getPrintOptions, setPrintOptions } from "./print.js";
+export type { PrintOptions } from "./print.js";
+export * as optim from "./optim/index.js";

@@ -1,0 +1,27 @@
+import { adam, type AdamOptions } from "./adam.js";
+import { type Given, option } from "./checks.js";
+import { type Params, refusedOptions } from "./optimizer.js";
+import { type Rule, RuleOptimizer } from "./rule.js";
+
+/** Options of `AdamW`: those of Adam, with a `weightDecay` of 0.01 by default, which is always decoupled. */
+export type AdamWOptions = Omit<AdamOptions, "decoupledWeightDecay">;
+
+const adamw: Rule<AdamOptions> = {
+  ...adam,
+  options: {
+    ...adam.options,
+    weightDecay: option<number>(1e-2, adam.options.weightDecay.check),
+    decoupledWeightDecay: option<boolean>(true, adam.options.decoupledWeightDecay.check),
+  },
+  refused: { ...refusedOptions, decoupledWeightDecay: "AdamW always decouples" },
+};
+
+/**
+ * Adam with decoupled weight decay: Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
+ * arXiv:1711.05101.
+ */
+export class AdamW extends RuleOptimizer<AdamOptions> {
+  constructor(params: Params<AdamWOptions>, options?: Given<AdamWOptions>) {
+    super(params, options, adamw);
+  }
+}

@@ -1,0 +1,490 @@
+import { enableGrad, noGrad } from "../autograd.js";
+import { tensor, zerosLike } from "../creation.js";
+import { makeError } from "../errors.js";
+import { camelCase, checkName, describe, ownEntries, readOptions, snakeCase } from "../options.js";
+import { isTensor, type Tensor } from "../tensor.js";
+import { checkOptions, copyOf, defaultsOf, learningRate, type Given, type OptionRows } from "./checks.js";
+
+// What all optimizers share: parameter groups, the closure, saving and loading. A step has three parts in this
+// order: check every option of every group, run the closure, update. The update belongs to the subclass; it must
+// leave parameters and state untouched when it throws.
+
+/** A parameter group as it is given: the parameters, and the options in which it differs from the others. */
+export type ParamGroupInit<O extends object> = Given<O> & {
+  params: Tensor | Iterable<Tensor> | Iterable<readonly [name: string, param: Tensor]>;
+  initialLr?: number | undefined;
+};
+
+/** What an optimizer optimizes: tensors, `[name, tensor]` pairs, or groups of them with options of their own. */
+export type Params<O extends object> =
+  Iterable<Tensor> | Iterable<readonly [name: string, param: Tensor]> | Iterable<ParamGroupInit<O>>;
+
+/** A parameter group. Options may be changed between steps; `step()` checks them again. */
+export type ParamGroup<O extends object> = O & {
+  params: Tensor[];
+  /** The parameters' names, where they were given. */
+  paramNames?: string[];
+  /** The learning rate before any scheduler, which keeps it here. */
+  initialLr?: number;
+};
+
+/** What an optimizer remembers of a parameter. */
+export type ParamState = Record<string, number | Tensor | number[] | Tensor[]>;
+
+/** An optimizer's state in PyTorch's layout and spelling; state is keyed by the position of the parameter. */
+export interface StateDict {
+  state: Record<number, Record<string, unknown>>;
+  param_groups: Record<string, unknown>[];
+}
+
+/** What makes one optimizer differ from another in its options. */
+export interface Definition<O extends object> {
+  /** Every option, with its default and its check. */
+  readonly options: OptionRows<O>;
+  /** Refuses combinations of options. */
+  check?(options: O): void;
+  /** Names that are not options, with the reason why; by default PyTorch's switches of implementation. */
+  readonly refused?: Record<string, string>;
+}
+
+/** Why some of PyTorch's switches are not options here. */
+export const refusedOptions: Record<string, string> = {
+  foreach: "the engine itself decides how many parameters one kernel updates",
+  fused: "the engine itself fuses updates",
+  capturable: "nothing has to be prepared for the engine to repeat a step",
+  differentiable: "the update is not recorded for gradients",
+};
+
+// In a PyTorch state dict these stand beside the options and mean nothing here.
+const ignoredGroupKeys = new Set([...Object.keys(refusedOptions), "params", "param_names"]);
+
+/** The base of all optimizers. */
+export abstract class Optimizer<O extends object = object, D extends Definition<O> = Definition<O>> {
+  /** The options that groups have where they do not say otherwise. */
+  readonly defaults: Readonly<O>;
+  /** The parameter groups, there to be edited: `optimizer.paramGroups[0].lr = 0.1`. */
+  readonly paramGroups: ParamGroup<O>[] = [];
+  /** What is remembered of each parameter that has been updated. */
+  readonly state = new Map<Tensor, ParamState>();
+
+  protected readonly definition: D;
+  /** Tensors to hold state, by parameter; made when it is added, because what is made in a tidy ends with it. */
+  protected readonly cells = new Map<Tensor, Record<string, Tensor>>();
+  #isStepping = false;
+  #hasStepped = false;
+
+  protected constructor(params: Params<O>, given: Given<O> | undefined, definition: D) {
+    this.definition = definition;
+    const { options, refused = refusedOptions } = definition;
+    const defaults = readOptions<O>(this.name, given, defaultsOf(options), refused);
+    this.defaults = Object.freeze(
+      Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, copyOf(value)])) as O,
+    );
+    this.check(this.defaults);
+    for (const group of groupsOf(params)) this.#add(group as ParamGroupInit<O>);
+  }
+
+  /** The optimizer's name, as in its messages. */
+  get name(): string {
+    return this.constructor.name;
+  }
+
+  /** Whether `step()` has been called; schedulers warn where it has not. */
+  get hasStepped(): boolean {
+    return this.#hasStepped;
+  }
+
+  /**
+   * Adds a parameter group, for parameters that become trainable later.
+   *
+   * @throws Error `ERR_PARAMS` where a parameter already belongs to a group
+   */
+  addParamGroup(group: ParamGroupInit<O>): void {
+    this.#add(group);
+  }
+
+  /** Forgets the gradients of all parameters; with `setToNone: false`, fills them with zeros instead. */
+  zeroGrad(options?: { setToNone?: boolean }): void {
+    const { setToNone } =
+      options === undefined ? { setToNone: true } : readOptions("zeroGrad", options, { setToNone: true });
+    for (const { params } of this.paramGroups) {
+      for (const param of params) {
+        if (setToNone) param.grad = null;
+        else noGrad(() => param.grad?.zero_());
+      }
+    }
+  }
+
+  /** `zeroGrad`, in PyTorch's spelling. */
+  zero_grad(options?: { setToNone?: boolean }): void {
+    this.zeroGrad(options);
+  }
+
+  /**
+   * Updates the parameters once from their gradients.
+   *
+   * A closure is called first, with gradients enabled, and what it returns is returned. Parameters whose `grad` is
+   * null are left alone. Whatever throws, parameters, state and gradient mode are as they were before.
+   *
+   * @throws RangeError or TypeError `ERR_OPTION` where an option of a group has been given an impossible value
+   * @throws TypeError `ERR_ASYNC` where the closure returns a Promise
+   */
+  step(): undefined;
+  step<T>(closure: () => T): T;
+  step<T>(closure?: () => T): T | undefined {
+    return this.exclusively(() => {
+      let result: T | undefined;
+      if (closure !== undefined) {
+        result = this.call(closure);
+        this.checkGroups();
+      }
+      noGrad(() => this.update());
+      return result;
+    });
+  }
+
+  /** The whole state, with PyTorch's keys. Later steps do not change what was returned. */
+  stateDict(): StateDict {
+    const positions = new Map<Tensor, number>();
+    const groups = this.paramGroups.map((group) => {
+      const { params, ...options } = group;
+      const packed = Object.entries(options).map(([name, value]) => [snakeCase(name), copyOf(value)]);
+      for (const param of params) positions.set(param, positions.size);
+      return { ...Object.fromEntries(packed), params: params.map((param) => positions.get(param)) } as Record<
+        string,
+        unknown
+      >;
+    });
+    const state: StateDict["state"] = {};
+    for (const [param, values] of this.state) {
+      const position = positions.get(param);
+      if (position === undefined) continue;
+      state[position] = Object.fromEntries(
+        Object.entries(values).map(([name, value]) => [this.stateKey(name), snapshot(value)]),
+      );
+    }
+    return { state, param_groups: groups };
+  }
+
+  /**
+   * Takes over a state made by `stateDict()`, or by PyTorch's `state_dict()`; nested arrays, as JSON makes of
+   * tensors, will do for tensors. State takes the dtype of its parameter. Nothing changes where it throws.
+   *
+   * @throws Error `ERR_STATE` where the state does not fit the parameters
+   */
+  loadStateDict(stateDict: StateDict): void {
+    const given = entriesOf(stateDict, "state dict");
+    const savedGroups: unknown = given.get("param_groups");
+    const savedState = entriesOf(given.get("state"), "state of the state dict");
+    if (!Array.isArray(savedGroups)) {
+      throw stateError(`loadStateDict: param_groups must be an array, but got ${describe(savedGroups)}`);
+    }
+    if (savedGroups.length !== this.paramGroups.length) {
+      throw stateError(
+        "loaded state dict has a different number of parameter groups " +
+          `(it has ${savedGroups.length}, ${this.name} has ${this.paramGroups.length})`,
+      );
+    }
+    const owners = new Map<string, { param: Tensor; options: O }>();
+    const groups = this.paramGroups.map((group, index) => {
+      const saved = entriesOf(savedGroups[index], `parameter group ${index}`);
+      const ids = saved.get("params");
+      if (!Array.isArray(ids) || ids.length !== group.params.length) {
+        throw stateError(
+          "loaded state dict contains a parameter group that doesn't match the size of optimizer's group " +
+            `(group ${index} has ${Array.isArray(ids) ? ids.length : "no"} parameters, ` +
+            `the optimizer's has ${group.params.length})`,
+        );
+      }
+      const options = this.#readGroup(saved);
+      ids.forEach((id, i) => owners.set(String(id), { param: group.params[i]!, options }));
+      return options;
+    });
+    const state = new Map<Tensor, ParamState>();
+    for (const [id, values] of savedState) {
+      const owner = owners.get(id);
+      if (owner === undefined)
+        throw stateError(`loadStateDict: there is state for a parameter '${id}' of no group`);
+      const entries = entriesOf(values, `state of parameter ${id}`);
+      const loaded = noGrad(() => this.loadState(owner.param, owner.options, entries, `parameter ${id}`));
+      if (Object.keys(loaded).length > 0) state.set(owner.param, loaded);
+    }
+    this.paramGroups.forEach((group, index) => Object.assign(group, groups[index]));
+    this.state.clear();
+    for (const [param, values] of state) {
+      this.state.set(
+        param,
+        noGrad(() => this.settle(param, values)),
+      );
+    }
+  }
+
+  /** The optimizer and its groups, an option a line. */
+  toString(): string {
+    const groups = this.paramGroups.map((group, index) => {
+      const lines = Object.entries(group)
+        .filter(([name]) => name !== "params")
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(
+          ([name, value]) =>
+            `    ${name}: ${Array.isArray(value) ? `[${(value as unknown[]).map(String).join(", ")}]` : String(value)}\n`,
+        );
+      return `Parameter Group ${index}\n${lines.join("")}`;
+    });
+    return `${this.name} (\n${groups.join("\n")})`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  /** Computes all new values, then gives them to parameters and state. Runs without gradients. */
+  protected abstract update(): void;
+
+  /** Reads the state of one parameter from what was saved under PyTorch's keys. */
+  protected abstract loadState(
+    param: Tensor,
+    options: O,
+    saved: Map<string, unknown>,
+    where: string,
+  ): ParamState;
+
+  /** Moves the tensors of a state into cells. */
+  protected abstract settle(param: Tensor, state: ParamState): ParamState;
+
+  /** Checks a full set of options. */
+  protected check(options: O): void {
+    checkOptions(this.name, this.definition.options, options);
+    this.definition.check?.(options);
+  }
+
+  /** Called for each new group, after its checks and before it is there. */
+  protected admit?(group: ParamGroup<O>): void;
+
+  /** PyTorch's key for a name in the state. */
+  protected stateKey(name: string): string {
+    return snakeCase(name);
+  }
+
+  /** Checks the options of all groups as they are now. */
+  protected checkGroups(): void {
+    for (const group of this.paramGroups) this.check(group);
+  }
+
+  /** Runs a step, after checking the options: one at a time, so not from inside its own closure. */
+  protected exclusively<T>(run: () => T): T {
+    if (this.#isStepping) {
+      throw makeError(Error, `${this.name}: step() was called from inside the closure of its own step()`, {
+        code: "ERR_REENTRANT",
+      });
+    }
+    this.checkGroups();
+    this.#isStepping = true;
+    try {
+      const result = run();
+      this.#hasStepped = true;
+      return result;
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  /** Calls a closure with gradients enabled. */
+  protected call<T>(closure: () => T): T {
+    if (typeof closure !== "function") {
+      throw makeError(
+        TypeError,
+        `${this.name}: the closure must be a function, but got ${describe(closure)}`,
+        {
+          code: "ERR_CLOSURE",
+        },
+      );
+    }
+    return enableGrad(() => {
+      const result = closure();
+      if (isPromise(result)) {
+        // Nobody will wait for it, so its failure must not end the process.
+        result.then(undefined, () => undefined);
+        throw makeError(
+          TypeError,
+          `${this.name}: the closure returned a Promise, but step() is synchronous; ` +
+            "await what the closure needs before calling step()",
+          { code: "ERR_ASYNC" },
+        );
+      }
+      return result;
+    });
+  }
+
+  #add(given: ParamGroupInit<O>): void {
+    const entries = new Map(ownEntries(`${this.name}: parameter group`, given));
+    const known = ["params", "initialLr", ...Object.keys(this.defaults)];
+    for (const name of entries.keys()) {
+      checkName(this.name, "parameter group option", name, known, this.definition.refused ?? refusedOptions);
+    }
+    const { params, names } = paramsOf(entries.get("params"));
+    const group = { params } as unknown as ParamGroup<O>;
+    if (names !== undefined) group.paramNames = names;
+    Object.assign(
+      group,
+      this.#readGroup(new Map([...entries].map(([name, value]) => [snakeCase(name), value]))),
+    );
+    this.#checkParams(group);
+    this.admit?.(group);
+    this.paramGroups.push(group);
+  }
+
+  /** Reads the options of a group, spelt as PyTorch spells them, and checks them. */
+  #readGroup(saved: Map<string, unknown>): O {
+    const options = Object.fromEntries(
+      Object.entries(this.defaults).map(([name, value]) => [name, copyOf(value)]),
+    ) as Record<string, unknown>;
+    for (const [key, value] of saved) {
+      if (value === undefined || ignoredGroupKeys.has(key)) continue;
+      const name = camelCase(key);
+      if (name === "initialLr") learningRate(this.name, name, value);
+      else checkName(this.name, "parameter group option", name, Object.keys(this.defaults));
+      options[name] = copyOf(value);
+    }
+    this.check(options as O);
+    return options as O;
+  }
+
+  #checkParams(group: ParamGroup<O>): void {
+    const { params } = group;
+    for (const param of params) {
+      if (!param.isLeaf) {
+        throw paramsError("can't optimize a non-leaf Tensor (detach() it, and call requiresGrad_())");
+      }
+    }
+    if (new Set(params).size !== params.length) {
+      throw paramsError("optimizer contains a parameter group with duplicate parameters");
+    }
+    const taken = new Set(this.paramGroups.flatMap((other) => other.params));
+    if (params.some((param) => taken.has(param))) {
+      throw paramsError("some parameters appear in more than one parameter group");
+    }
+    const first = this.paramGroups[0];
+    if (first !== undefined && (first.paramNames === undefined) !== (group.paramNames === undefined)) {
+      throw paramsError(
+        "all optimizer param groups should be with/without names. cannot add param group " +
+          `${group.paramNames === undefined ? "without" : "with"} names to the optimizer`,
+      );
+    }
+  }
+}
+
+/** A saved tensor as state of the given shape, and of the parameter's dtype and device. */
+export function loadTensor(like: Tensor, saved: unknown, where: string): Tensor {
+  if (!isTensor(saved) && typeof saved !== "number" && !Array.isArray(saved)) {
+    throw stateError(`loadStateDict: ${where} must be a Tensor or nested arrays, but got ${describe(saved)}`);
+  }
+  const value = isTensor(saved) ? saved : tensor(saved as number[], { dtype: like.dtype });
+  if (value.shape.length !== like.shape.length || value.shape.some((size, dim) => size !== like.shape[dim])) {
+    throw makeError(
+      RangeError,
+      `loadStateDict: ${where} has shape [${value.shape.join(", ")}], expected [${like.shape.join(", ")}]`,
+      { code: "ERR_STATE", shapes: [value.shape, like.shape] },
+    );
+  }
+  return zerosLike(like).copy_(value);
+}
+
+/** A saved number, which in PyTorch may be a tensor of one element. */
+export function loadNumber(saved: unknown, where: string): number {
+  const value = isTensor(saved) && saved.numel() === 1 ? Number(saved.item()) : saved;
+  if (typeof value !== "number") {
+    throw stateError(`loadStateDict: ${where} must be a number, but got ${describe(saved)}`);
+  }
+  return value;
+}
+
+/** Makes the error of a state that does not fit. */
+export function stateError(message: string): Error {
+  return makeError(Error, message, { code: "ERR_STATE" });
+}
+
+function snapshot(value: ParamState[string]): unknown {
+  if (Array.isArray(value)) return value.map((item) => snapshot(item));
+  return isTensor(value) ? value.detach() : value;
+}
+
+/** The own properties of a part of a saved state. */
+export function entriesOf(value: unknown, what: string): Map<string, unknown> {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw stateError(`loadStateDict: the ${what} must be an object, but got ${describe(value)}`);
+  }
+  return new Map(Object.entries(value));
+}
+
+function groupsOf(params: unknown): unknown[] {
+  if (isTensor(params) || !isIterable(params)) {
+    throw makeError(
+      TypeError,
+      "params argument given to the optimizer should be an iterable of Tensors or dicts, but got " +
+        `${typeName(params)}${isTensor(params) ? " (wrap it in an array: [x])" : ""}`,
+      { code: "ERR_PARAMS" },
+    );
+  }
+  const list = [...params];
+  if (list.length === 0) throw paramsError("optimizer got an empty parameter list");
+  return isGroup(list[0]) ? list : [{ params: list }];
+}
+
+function isGroup(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !isTensor(value) && !Array.isArray(value);
+}
+
+/** The parameters of a group, with names where all of them have one. */
+function paramsOf(given: unknown): { params: Tensor[]; names: string[] | undefined } {
+  if (isTensor(given)) return { params: [given], names: undefined };
+  if (!isIterable(given)) {
+    throw makeError(
+      TypeError,
+      `params of a parameter group must be a Tensor or an iterable of Tensors, but got ${typeName(given)}`,
+      { code: "ERR_PARAMS" },
+    );
+  }
+  const names: string[] = [];
+  const params = [...given].map((item: unknown) => {
+    const isPair = Array.isArray(item) && item.length === 2 && typeof item[0] === "string";
+    if (isPair) names.push(item[0] as string);
+    const param: unknown = isPair ? item[1] : item;
+    if (isTensor(param)) return param;
+    throw makeError(
+      TypeError,
+      `optimizer can only optimize Tensors, but one of the params is ${typeName(param)}`,
+      { code: "ERR_PARAMS" },
+    );
+  });
+  if (names.length > 0 && names.length !== params.length) {
+    throw paramsError("all optimizer params should be with/without names. Some param names are missing");
+  }
+  return { params, names: names.length > 0 ? names : undefined };
+}
+
+function typeName(value: unknown): string {
+  if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
+  return isTensor(value) ? "Tensor" : describe(value).replace(/^an? /, "");
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return (
+    value !== null &&
+    value !== undefined &&
+    typeof (value as Iterable<unknown>)[Symbol.iterator] === "function"
+  );
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return (
+    value !== null &&
+    typeof value === "object" &&
+    !isTensor(value) &&
+    typeof (value as PromiseLike<unknown>).then === "function"
+  );
+}
+
+function paramsError(message: string): Error {
+  return makeError(Error, message, { code: "ERR_PARAMS" });
+}

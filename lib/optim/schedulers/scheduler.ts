@@ -1,0 +1,243 @@
+import { describe, camelCase, checkName, readOptions, snakeCase } from "../../options.js";
+import {
+  checkOptions,
+  copyOf,
+  defaultsOf,
+  finite,
+  type Given,
+  namesOf,
+  type OptionRows,
+  optionError,
+} from "../checks.js";
+import { entriesOf, Optimizer, stateError } from "../optimizer.js";
+
+// A scheduler changes the `lr` of an optimizer's groups from epoch to epoch. The chainable form is used throughout:
+// a new rate comes from the one the group has, so schedulers combine, and rates edited by hand survive.
+
+/** The state of a scheduler, with PyTorch's keys. */
+export type SchedulerState = Record<string, unknown>;
+
+/** What all schedulers share: their options, the rates they set last, saving and loading. */
+export abstract class Scheduler<O extends object = object> {
+  readonly optimizer: Optimizer;
+  /** How many epochs have been counted. */
+  lastEpoch: number;
+
+  protected readonly options: O;
+  protected lastLrs: number[];
+  readonly #rows: OptionRows<O>;
+
+  protected constructor(
+    optimizer: Optimizer,
+    given: Given<O> | undefined,
+    rows: OptionRows<O>,
+    epoch: number,
+  ) {
+    if (!(optimizer instanceof Optimizer)) {
+      throw optionError(TypeError, `${describe(optimizer).replace(/^an? /, "")} is not an Optimizer`);
+    }
+    this.optimizer = optimizer;
+    this.lastEpoch = epoch;
+    this.#rows = rows;
+    this.options = readOptions<O>(this.name, given, defaultsOf(rows));
+    for (const name of namesOf(this.options))
+      this.options[name] = copyOf(this.options[name]) as O[typeof name];
+    checkOptions(this.name, rows, this.options);
+    this.lastLrs = this.currentLrs();
+  }
+
+  /** The scheduler's name, as in its messages. */
+  get name(): string {
+    return this.constructor.name;
+  }
+
+  /** The learning rates that this scheduler has set last, one for each group. */
+  getLastLr(): number[] {
+    return [...this.lastLrs];
+  }
+
+  /** The scheduler's state, with PyTorch's keys. The optimizer's learning rates are in the optimizer's own. */
+  stateDict(): SchedulerState {
+    const options: [string, unknown][] = Object.entries(this.options).map(([name, value]) => [
+      this.stateKey(name),
+      copyOf(value),
+    ]);
+    return {
+      ...Object.fromEntries(options),
+      ...this.saved(),
+      last_epoch: this.lastEpoch,
+      _last_lr: this.getLastLr(),
+    };
+  }
+
+  /**
+   * Takes over a state made by `stateDict()`, or by PyTorch. Nothing changes where it throws.
+   *
+   * @throws Error `ERR_STATE` where something is missing, or not what it should be
+   */
+  loadStateDict(state: SchedulerState): void {
+    const given = entriesOf(state, "state");
+    const options = { ...this.options };
+    for (const name of namesOf(options)) {
+      const key = this.stateKey(name);
+      if (given.has(key)) options[name] = copyOf(given.get(key)) as O[typeof name];
+      given.delete(key);
+    }
+    checkOptions(this.name, this.#rows, options);
+    const known = ["last_epoch", "_last_lr", ...Object.keys(this.saved())];
+    for (const key of given.keys()) {
+      if (!ignoredKeys.has(key)) checkName(this.name, "state", key, known);
+    }
+    const lastEpoch = numberOf(given, "last_epoch");
+    const lastLrs = numbersOf(given, "_last_lr");
+    this.load(given);
+    Object.assign(this.options, options);
+    this.lastEpoch = lastEpoch;
+    this.lastLrs = lastLrs;
+  }
+
+  /** What else a subclass saves, with PyTorch's keys. */
+  protected abstract saved(): SchedulerState;
+
+  /** Takes over what `saved` gave; must throw before it changes anything. */
+  protected abstract load(state: Map<string, unknown>): void;
+
+  /** PyTorch's key for an option: one capital letter stands alone there, as in `T_max`. */
+  protected stateKey(name: string): string {
+    const [, letter, rest] = /^([a-z])([A-Z0-9].*)$/.exec(name) ?? [];
+    if (letter === undefined || rest === undefined) return snakeCase(name);
+    return `${letter.toUpperCase()}_${snakeCase(rest.slice(0, 1).toLowerCase() + rest.slice(1))}`;
+  }
+
+  protected currentLrs(): number[] {
+    return this.optimizer.paramGroups.map((group) => lrOf(group));
+  }
+
+  /** Sets the learning rates of the groups, in order. */
+  protected setLrs(lrs: readonly number[]): void {
+    this.optimizer.paramGroups.forEach((group, index) => {
+      const lr = lrs[index];
+      if (lr !== undefined) (group as { lr?: number }).lr = lr;
+    });
+    this.lastLrs = this.currentLrs();
+  }
+}
+
+/** Options of every `LRScheduler`. */
+export interface SchedulerOptions {
+  /** The epoch after which to go on; -1, the default, begins anew. */
+  lastEpoch: number;
+}
+
+/** The row of `lastEpoch`, for the options of an `LRScheduler`. */
+export const schedulerOptions: OptionRows<SchedulerOptions> = {
+  lastEpoch: { value: -1, check: finite("Invalid last_epoch value", { min: -1, integer: true }) },
+};
+
+/** A scheduler whose rates depend on the epoch. Adding one means to write `next`. */
+export abstract class LRScheduler<O extends object = object> extends Scheduler<O> {
+  /** The rates with which the schedule began. */
+  protected baseLrs: number[];
+  /** How often `step()` has been called, the one at construction included. */
+  protected stepCount = 0;
+
+  protected constructor(
+    optimizer: Optimizer,
+    given: (Given<O> & Given<SchedulerOptions>) | undefined,
+    rows: OptionRows<O>,
+  ) {
+    const { own, lastEpoch } = splitOptions(given);
+    super(optimizer, own as Given<O> | undefined, rows, lastEpoch);
+    schedulerOptions.lastEpoch.check(this.name, "lastEpoch", lastEpoch);
+    const groups = optimizer.paramGroups as { lr?: number; initialLr?: number }[];
+    if (lastEpoch !== -1) {
+      const index = groups.findIndex((group) => group.initialLr === undefined);
+      if (index >= 0) {
+        throw stateError(
+          `param 'initial_lr' is not specified in param_groups[${index}] when resuming an optimizer ` +
+            "(load the optimizer's state first, or give the group an initialLr)",
+        );
+      }
+    }
+    this.baseLrs = groups.map((group) => (group.initialLr ??= lrOf(group)));
+    this.#advance(true);
+  }
+
+  /** Counts an epoch, and sets the learning rates for it. Comes after the optimizer's `step()`. */
+  step(): void {
+    if (this.stepCount === 1 && !this.optimizer.hasStepped) {
+      process.emitWarning(
+        "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the opposite " +
+          "order: `optimizer.step()` before `lr_scheduler.step()`. Failure to do this will result in skipping the " +
+          "first value of the learning rate schedule.",
+        { code: "ADJOINT_SCHEDULER_ORDER" },
+      );
+    }
+    this.#advance(false);
+  }
+
+  /** A group's rate for epoch `lastEpoch`, from the rate it has and the one it began with. */
+  protected abstract next(lr: number, baseLr: number): number;
+
+  /** A group's rate at construction, for the few schedules that begin with another than the group's. */
+  protected first?(lr: number, baseLr: number): number;
+
+  protected override saved(): SchedulerState {
+    return { base_lrs: [...this.baseLrs], _step_count: this.stepCount };
+  }
+
+  protected override load(state: Map<string, unknown>): void {
+    const baseLrs = numbersOf(state, "base_lrs");
+    this.stepCount = numberOf(state, "_step_count");
+    this.baseLrs = baseLrs;
+  }
+
+  #advance(isInitial: boolean): void {
+    this.stepCount++;
+    this.lastEpoch++;
+    const lrs = this.currentLrs();
+    // A group added later has no rate to begin with, and is left alone as in PyTorch.
+    this.setLrs(
+      this.baseLrs.map((base, i) =>
+        isInitial ? (this.first?.(lrs[i]!, base) ?? lrs[i]!) : this.next(lrs[i]!, base),
+      ),
+    );
+  }
+}
+
+// What a PyTorch scheduler saves beside these.
+const ignoredKeys = new Set([
+  "_is_initial",
+  "_get_lr_called_within_step",
+  "verbose",
+  "default_min_lr",
+  "mode_worse",
+]);
+
+/** A number of a saved state. */
+export function numberOf(state: Map<string, unknown>, key: string): number {
+  const value = state.get(key);
+  if (typeof value === "number") return value;
+  throw stateError(
+    `loadStateDict: '${camelCase(key)}' ('${key}') must be a number, but got ${describe(value)}`,
+  );
+}
+
+/** An array of numbers of a saved state. */
+export function numbersOf(state: Map<string, unknown>, key: string): number[] {
+  const value = state.get(key);
+  if (Array.isArray(value) && value.every((item) => typeof item === "number")) return [...value];
+  throw stateError(`loadStateDict: '${key}' must be an array of numbers, but got ${describe(value)}`);
+}
+
+function splitOptions(given: unknown): { own: unknown; lastEpoch: number } {
+  if (given === null || typeof given !== "object" || !Object.hasOwn(given, "lastEpoch")) {
+    return { own: given, lastEpoch: -1 };
+  }
+  const { lastEpoch, ...own } = given as { lastEpoch?: number };
+  return { own, lastEpoch: lastEpoch ?? -1 };
+}
+
+function lrOf(group: object): number {
+  return (group as { lr: number }).lr;
+}
