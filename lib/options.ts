@@ -1,12 +1,12 @@
 import { makeError } from "./errors.js";
 
-// Options are read once, own enumerable properties only, into objects without a prototype, so that neither a
-// polluted Object.prototype nor a getter that answers differently the second time can change what was checked.
+// Options are read once, own enumerable properties only, into a copy of the defaults, so that neither a polluted
+// Object.prototype nor a getter that answers differently the second time can change what was checked.
 
 /**
  * Reads an options object: every option of `defaults`, with the value given or its default.
  *
- * A value of `undefined` counts as not given. The result has no prototype and belongs to the caller.
+ * A value of `undefined` counts as not given. The result belongs to the caller.
  *
  * @throws TypeError `ERR_OPTION` where `given` is not an object, names an option that does not exist (the
  * message suggests the nearest one; PyTorch's spelling counts) or one of `refused`, which maps names to reasons.
@@ -15,11 +15,14 @@ export function readOptions<T extends object>(
   what: string,
   given: unknown,
   defaults: T,
-  refused: Record<string, string> = {},
+  refused?: Record<string, string>,
 ): T {
-  const result = Object.assign(Object.create(null) as object, defaults) as Record<string, unknown>;
-  for (const [name, value] of ownEntries(what, given)) {
-    checkName(what, "option", name, Object.keys(defaults), refused);
+  if (given === undefined) return defaults;
+  const result = { ...defaults } as Record<string, unknown>;
+  for (const name of Object.keys(optionsObject(what, given))) {
+    if (!Object.hasOwn(defaults, name) || (refused !== undefined && Object.hasOwn(refused, name)))
+      checkName(what, "option", name, Object.keys(defaults), refused);
+    const value = (given as Record<string, unknown>)[name];
     if (value !== undefined) result[name] = value;
   }
   return result as T;
@@ -27,13 +30,12 @@ export function readOptions<T extends object>(
 
 /** The own enumerable properties of an options object, each read once; none where it is undefined. */
 export function ownEntries(what: string, given: unknown): [string, unknown][] {
-  if (given === undefined) return [];
-  if (given === null || typeof given !== "object" || Array.isArray(given)) {
-    throw optionError(
-      `${what}: options must be an object such as { name: value }, but got ${describe(given)}`,
-    );
-  }
-  return Object.entries(given);
+  return given === undefined ? [] : Object.entries(optionsObject(what, given));
+}
+
+function optionsObject(what: string, given: unknown): object {
+  if (given !== null && typeof given === "object" && !Array.isArray(given)) return given;
+  throw optionError(`${what}: options must be an object such as { name: value }, but got ${describe(given)}`);
 }
 
 /** Refuses a name that is not among `known`, naming the nearest one that is, or the reason why it is refused. */

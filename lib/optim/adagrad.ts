@@ -1,6 +1,6 @@
 import { fullLike } from "../creation.js";
 import { finite, flag, type Given, learningRate, option } from "./checks.js";
-import type { Params } from "./optimizer.js";
+import type { Params } from "./params.js";
 import { rule, RuleOptimizer } from "./rule.js";
 
 /** Options of `Adagrad`. */

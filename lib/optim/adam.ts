@@ -1,5 +1,5 @@
 import { betas, finite, flag, type Given, learningRate, option } from "./checks.js";
-import type { Params } from "./optimizer.js";
+import type { Params } from "./params.js";
 import { rule, RuleOptimizer, zeroed } from "./rule.js";
 
 /** Options of `Adam`. */

@@ -1,6 +1,7 @@
 import { adam, type AdamOptions } from "./adam.js";
 import { type Given, option } from "./checks.js";
-import { type Params, refusedOptions } from "./optimizer.js";
+import { refusedOptions } from "./optimizer.js";
+import type { Params } from "./params.js";
 import { type Rule, RuleOptimizer } from "./rule.js";
 
 /** Options of `AdamW`: those of Adam, with a `weightDecay` of 0.01 by default, which is always decoupled. */

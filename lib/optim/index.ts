@@ -3,16 +3,11 @@ export { Adagrad, type AdagradOptions } from "./adagrad.js";
 export { Adam, type AdamOptions } from "./adam.js";
 export { AdamW, type AdamWOptions } from "./adamw.js";
 export * as checks from "./checks.js";
-export { LBFGS, type LBFGSOptions } from "./lbfgs.js";
+export { LBFGS } from "./lbfgs.js";
+export type { LBFGSOptions } from "./lbfgsstep.js";
 export * as lrScheduler from "./lrScheduler.js";
-export {
-  Optimizer,
-  type ParamGroup,
-  type ParamGroupInit,
-  type Params,
-  type ParamState,
-  type StateDict,
-} from "./optimizer.js";
+export { Optimizer, type ParamGroup } from "./optimizer.js";
+export type { ParamGroupInit, Params } from "./params.js";
 export { RMSprop, type RMSpropOptions } from "./rmsprop.js";
 export {
   type NumberRow,
@@ -25,3 +20,4 @@ export {
   zeroed,
 } from "./rule.js";
 export { SGD, type SGDOptions } from "./sgd.js";
+export type { ParamState, StateDict } from "./state.js";

@@ -1,23 +1,14 @@
 import { enableGrad, noGrad } from "../autograd.js";
-import { tensor, zerosLike } from "../creation.js";
 import { makeError } from "../errors.js";
 import { camelCase, checkName, describe, ownEntries, readOptions, snakeCase } from "../options.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import { checkOptions, copyOf, defaultsOf, learningRate, type Given, type OptionRows } from "./checks.js";
+import { groupsOf, type ParamGroupInit, type Params, paramsError, paramsOf } from "./params.js";
+import { entriesOf, type ParamState, snapshot, type StateDict, stateError } from "./state.js";
 
 // What all optimizers share: parameter groups, the closure, saving and loading. A step has three parts in this
 // order: check every option of every group, run the closure, update. The update belongs to the subclass; it must
 // leave parameters and state untouched when it throws.
-
-/** A parameter group as it is given: the parameters, and the options in which it differs from the others. */
-export type ParamGroupInit<O extends object> = Given<O> & {
-  params: Tensor | Iterable<Tensor> | Iterable<readonly [name: string, param: Tensor]>;
-  initialLr?: number | undefined;
-};
-
-/** What an optimizer optimizes: tensors, `[name, tensor]` pairs, or groups of them with options of their own. */
-export type Params<O extends object> =
-  Iterable<Tensor> | Iterable<readonly [name: string, param: Tensor]> | Iterable<ParamGroupInit<O>>;
 
 /** A parameter group. Options may be changed between steps; `step()` checks them again. */
 export type ParamGroup<O extends object> = O & {
@@ -27,15 +18,6 @@ export type ParamGroup<O extends object> = O & {
   /** The learning rate before any scheduler, which keeps it here. */
   initialLr?: number;
 };
-
-/** What an optimizer remembers of a parameter. */
-export type ParamState = Record<string, number | Tensor | number[] | Tensor[]>;
-
-/** An optimizer's state in PyTorch's layout and spelling; state is keyed by the position of the parameter. */
-export interface StateDict {
-  state: Record<number, Record<string, unknown>>;
-  param_groups: Record<string, unknown>[];
-}
 
 /** What makes one optimizer differ from another in its options. */
 export interface Definition<O extends object> {
@@ -374,108 +356,6 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
   }
 }
 
-/** A saved tensor as state of the given shape, and of the parameter's dtype and device. */
-export function loadTensor(like: Tensor, saved: unknown, where: string): Tensor {
-  if (!isTensor(saved) && typeof saved !== "number" && !Array.isArray(saved)) {
-    throw stateError(`loadStateDict: ${where} must be a Tensor or nested arrays, but got ${describe(saved)}`);
-  }
-  const value = isTensor(saved) ? saved : tensor(saved as number[], { dtype: like.dtype });
-  if (value.shape.length !== like.shape.length || value.shape.some((size, dim) => size !== like.shape[dim])) {
-    throw makeError(
-      RangeError,
-      `loadStateDict: ${where} has shape [${value.shape.join(", ")}], expected [${like.shape.join(", ")}]`,
-      { code: "ERR_STATE", shapes: [value.shape, like.shape] },
-    );
-  }
-  return zerosLike(like).copy_(value);
-}
-
-/** A saved number, which in PyTorch may be a tensor of one element. */
-export function loadNumber(saved: unknown, where: string): number {
-  const value = isTensor(saved) && saved.numel() === 1 ? Number(saved.item()) : saved;
-  if (typeof value !== "number") {
-    throw stateError(`loadStateDict: ${where} must be a number, but got ${describe(saved)}`);
-  }
-  return value;
-}
-
-/** Makes the error of a state that does not fit. */
-export function stateError(message: string): Error {
-  return makeError(Error, message, { code: "ERR_STATE" });
-}
-
-function snapshot(value: ParamState[string]): unknown {
-  if (Array.isArray(value)) return value.map((item) => snapshot(item));
-  return isTensor(value) ? value.detach() : value;
-}
-
-/** The own properties of a part of a saved state. */
-export function entriesOf(value: unknown, what: string): Map<string, unknown> {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    throw stateError(`loadStateDict: the ${what} must be an object, but got ${describe(value)}`);
-  }
-  return new Map(Object.entries(value));
-}
-
-function groupsOf(params: unknown): unknown[] {
-  if (isTensor(params) || !isIterable(params)) {
-    throw makeError(
-      TypeError,
-      "params argument given to the optimizer should be an iterable of Tensors or dicts, but got " +
-        `${typeName(params)}${isTensor(params) ? " (wrap it in an array: [x])" : ""}`,
-      { code: "ERR_PARAMS" },
-    );
-  }
-  const list = [...params];
-  if (list.length === 0) throw paramsError("optimizer got an empty parameter list");
-  return isGroup(list[0]) ? list : [{ params: list }];
-}
-
-function isGroup(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !isTensor(value) && !Array.isArray(value);
-}
-
-/** The parameters of a group, with names where all of them have one. */
-function paramsOf(given: unknown): { params: Tensor[]; names: string[] | undefined } {
-  if (isTensor(given)) return { params: [given], names: undefined };
-  if (!isIterable(given)) {
-    throw makeError(
-      TypeError,
-      `params of a parameter group must be a Tensor or an iterable of Tensors, but got ${typeName(given)}`,
-      { code: "ERR_PARAMS" },
-    );
-  }
-  const names: string[] = [];
-  const params = [...given].map((item: unknown) => {
-    const isPair = Array.isArray(item) && item.length === 2 && typeof item[0] === "string";
-    if (isPair) names.push(item[0] as string);
-    const param: unknown = isPair ? item[1] : item;
-    if (isTensor(param)) return param;
-    throw makeError(
-      TypeError,
-      `optimizer can only optimize Tensors, but one of the params is ${typeName(param)}`,
-      { code: "ERR_PARAMS" },
-    );
-  });
-  if (names.length > 0 && names.length !== params.length) {
-    throw paramsError("all optimizer params should be with/without names. Some param names are missing");
-  }
-  return { params, names: names.length > 0 ? names : undefined };
-}
-
-function typeName(value: unknown): string {
-  if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
-  return isTensor(value) ? "Tensor" : describe(value).replace(/^an? /, "");
-}
-
-function isIterable(value: unknown): value is Iterable<unknown> {
-  return (
-    value !== null &&
-    value !== undefined &&
-    typeof (value as Iterable<unknown>)[Symbol.iterator] === "function"
-  );
-}
-
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return (
     value !== null &&
@@ -483,8 +363,4 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
     !isTensor(value) &&
     typeof (value as PromiseLike<unknown>).then === "function"
   );
-}
-
-function paramsError(message: string): Error {
-  return makeError(Error, message, { code: "ERR_PARAMS" });
 }

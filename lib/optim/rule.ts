@@ -4,15 +4,9 @@ import { makeError } from "../errors.js";
 import { checkName } from "../options.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import type { Given } from "./checks.js";
-import {
-  type Definition,
-  loadNumber,
-  loadTensor,
-  Optimizer,
-  type ParamGroup,
-  type Params,
-  type ParamState,
-} from "./optimizer.js";
+import { type Definition, Optimizer, type ParamGroup } from "./optimizer.js";
+import type { Params } from "./params.js";
+import { loadNumber, loadTensor, type ParamState } from "./state.js";
 
 // A rule is an optimizer's update as its paper writes it: `scalars` computes the step's numbers in double, `update`
 // says with tensors what becomes of a parameter and its state. `update` must not compute with the scalars (it hands

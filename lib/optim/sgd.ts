@@ -1,5 +1,5 @@
 import { finite, flag, type Given, learningRate, option, optionError } from "./checks.js";
-import type { Params } from "./optimizer.js";
+import type { Params } from "./params.js";
 import { rule, RuleOptimizer } from "./rule.js";
 
 /** Options of `SGD`. */

@@ -9,7 +9,8 @@ import {
   type OptionRows,
   optionError,
 } from "../checks.js";
-import { entriesOf, Optimizer, stateError } from "../optimizer.js";
+import { Optimizer } from "../optimizer.js";
+import { entriesOf, stateError } from "../state.js";
 
 // A scheduler changes the `lr` of an optimizer's groups from epoch to epoch. The chainable form is used throughout:
 // a new rate comes from the one the group has, so schedulers combine, and rates edited by hand survive.
