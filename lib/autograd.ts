@@ -86,6 +86,8 @@ function asList<T>(given: T | readonly T[]): readonly T[] {
   return Array.isArray(given) ? (given as readonly T[]) : [given as T];
 }
 
+const noHandles: number[] = [];
+
 /**
  * Runs `body` and disposes of every tensor it made, except those it returns (alone, or inside arrays and objects).
  * Nothing needs it: memory is found by itself. It makes the release immediate.
@@ -94,12 +96,12 @@ function asList<T>(given: T | readonly T[]): readonly T[] {
 export function tidy<T>(body: () => T): T {
   if (typeof body !== "function")
     throw makeError(TypeError, "tidy: expected a function", { code: "ERR_ARGUMENT", op: "tidy" });
-  const kept: number[] = [];
+  let kept = noHandles;
   native.beginScope();
   try {
     const result = body();
     refusePromise("tidy", result);
-    collectTensors(result, kept, new Set());
+    if (typeof result === "object" && result !== null) collectTensors(result, (kept = []), new Set());
     return result;
   } finally {
     forget(native.endScope(kept));
@@ -119,6 +121,16 @@ function collectTensors(value: unknown, kept: number[], seen: Set<object>): void
 /** Computes these tensors now, in one run; everything else stays as lazy as it was. */
 export function realize(tensors: Tensor | readonly Tensor[]): void {
   native.realize(asList(tensors).map((tensor) => handleOf(tensor, "realize")));
+}
+
+/**
+ * Computes `values` in one run and gives them to `targets`, of the same shapes and dtypes; for optimizers, under
+ * {@link noGrad}. Nothing has changed when it throws.
+ * @throws TypeError (`ERR_RULE`) naming `who` where a value does not fit its target.
+ */
+export function assign(who: string, targets: readonly Tensor[], values: readonly Tensor[]): void {
+  const handles = (tensors: readonly Tensor[]) => tensors.map((tensor) => handleOf(tensor, who));
+  native.assign(who, handles(targets), handles(values));
 }
 
 /** What the engine holds and has done since the start. */

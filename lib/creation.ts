@@ -1,7 +1,7 @@
 import { dtypeIndex, getDefaultDtype, integerBounds, typedArrayOf, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { native, type Scalar, type TypedArray } from "./native.js";
-import { readOptions } from "./options.js";
+import { describe as inWords, readOptions } from "./options.js";
 import { create, handleOf, isTensor, type Tensor } from "./tensor.js";
 
 /** What {@link tensor} accepts: elements, nested arrays of them, or a typed array. */
@@ -31,7 +31,7 @@ function read(op: string, options: CreationOptions | undefined) {
   if (given.device !== "cpu")
     throw makeError(
       RangeError,
-      `${op}: device ${JSON.stringify(given.device)} is not available; this version computes on "cpu"`,
+      `${op}: device ${inWords(given.device)} is not available; this version computes on "cpu"`,
       { code: "ERR_DEVICE", op },
     );
   if (typeof given.requiresGrad !== "boolean")
@@ -114,7 +114,26 @@ function shapeOfNested(data: unknown): number[] {
 }
 
 function isRow(level: unknown): level is ArrayLike<unknown> {
-  return Array.isArray(level) || (ArrayBuffer.isView(level) && !(level instanceof DataView));
+  if (Array.isArray(level)) return true;
+  if (!ArrayBuffer.isView(level) || level instanceof DataView) return false;
+  if (level.byteLength === 0) refuseDetached(level.buffer);
+  return true;
+}
+
+/** A detached buffer looks empty; only making a view of it tells. */
+function refuseDetached(buffer: ArrayBufferLike): void {
+  try {
+    new Uint8Array(buffer);
+  } catch {
+    throw makeError(
+      TypeError,
+      "tensor: the buffer of an array is detached (it was transferred to another thread)",
+      {
+        code: "ERR_DETACHED",
+        op: "tensor",
+      },
+    );
+  }
 }
 
 /** All booleans make bool, all bigints int64; the first leaf that is something else settles it. */
@@ -163,7 +182,7 @@ function element(value: unknown, dtype: DType, place: () => string): Scalar {
   const kind = typeof value;
   if (kind !== "number" && kind !== "boolean" && kind !== "bigint") {
     const hint = isTensor(value) ? "; use stack() to join tensors" : "";
-    if (Array.isArray(value) || ArrayBuffer.isView(value))
+    if (isRow(value))
       throw makeError(
         RangeError,
         `tensor: ${place()} is an array, but its siblings are ${typeNames.number}`,
@@ -223,26 +242,31 @@ export function full(shape: ShapeLike, value: Scalar, options?: CreationOptions)
   return filled("full", shape, value, options);
 }
 
-function likeOptions(op: string, like: Tensor, options: CreationOptions | undefined): CreationOptions {
+function likeOptions(
+  op: string,
+  like: Tensor,
+  value: Scalar,
+  options: CreationOptions | undefined,
+): [number[], Scalar, CreationOptions] {
   handleOf(like, op);
-  return { dtype: like.dtype, ...options };
+  return [like.shape, value, { dtype: like.dtype, ...options }];
 }
 /** Zeros of another tensor's shape and dtype. */
 export function zerosLike(like: Tensor, options?: CreationOptions): Tensor {
-  return filled("zerosLike", like.shape, 0, likeOptions("zerosLike", like, options));
+  return filled("zerosLike", ...likeOptions("zerosLike", like, 0, options));
 }
 /** Ones of another tensor's shape and dtype. */
 export function onesLike(like: Tensor, options?: CreationOptions): Tensor {
-  return filled("onesLike", like.shape, 1, likeOptions("onesLike", like, options));
+  return filled("onesLike", ...likeOptions("onesLike", like, 1, options));
 }
 /** One value in another tensor's shape and dtype. */
 export function fullLike(like: Tensor, value: Scalar, options?: CreationOptions): Tensor {
-  return filled("fullLike", like.shape, value, likeOptions("fullLike", like, options));
+  return filled("fullLike", ...likeOptions("fullLike", like, value, options));
 }
 
 function finite(op: string, name: string, value: unknown): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw makeError(RangeError, `${op}: ${name} must be a finite number, got ${String(value)}`, {
+  throw makeError(RangeError, `${op}: ${name} must be a finite number, got ${inWords(value)}`, {
     code: "ERR_ARGUMENT",
     op,
   });
@@ -284,6 +308,7 @@ export function linspace(start: number, end: number, steps: number, options?: Cr
   const { dtype, requiresGrad } = read("linspace", options);
   const from = finite("linspace", "start", start);
   const to = finite("linspace", "end", end);
+  finite("linspace", "steps", steps);
   const step = steps > 1 ? (to - from) / (steps - 1) : 0;
   const isWhole = dtype !== undefined && !dtype.startsWith("float");
   const computed = dtypeIndex(isWhole ? "float64" : dtype);
@@ -326,14 +351,18 @@ export function manualSeed(seed: number | bigint): void {
   native.manualSeed(seed);
 }
 
+function handlesOf(op: string, tensors: readonly Tensor[]): number[] {
+  if (Array.isArray(tensors)) return tensors.map((tensor) => handleOf(tensor, op));
+  throw makeError(TypeError, `${op}: expected an array of Tensors`, { code: "ERR_ARGUMENT", op });
+}
 /** Joins tensors along an existing dimension. */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
-  const handles = tensors.map((tensor) => handleOf(tensor, "cat"));
+  const handles = handlesOf("cat", tensors);
   return create((out) => native.cat(out, handles, dim));
 }
 /** Joins tensors of one shape along a new dimension. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  const handles = tensors.map((tensor) => handleOf(tensor, "stack"));
+  const handles = handlesOf("stack", tensors);
   return create((out) => native.stack(out, handles, dim));
 }
 /** Elements of `then` where `condition` (bool) is true, of `otherwise` elsewhere. */

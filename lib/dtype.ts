@@ -1,5 +1,6 @@
 import { makeError } from "./errors.js";
 import { native, type TypedArray } from "./native.js";
+import { describe } from "./options.js";
 
 /** The kinds of element. `float32` is the default of new tensors, `int64` of bigints, `bool` of booleans. */
 export type DType = "float32" | "float64" | "int32" | "int64" | "uint8" | "bool";
@@ -23,13 +24,9 @@ export function dtypeIndex(dtype: DType | undefined): number {
   if (dtype === undefined) return native.defaultDtype();
   const index = indices.get(dtype);
   if (index === undefined)
-    throw makeError(
-      TypeError,
-      `unknown dtype ${JSON.stringify(dtype)}; use one of ${native.dtypes.join(", ")}`,
-      {
-        code: "ERR_DTYPE",
-      },
-    );
+    throw makeError(TypeError, `unknown dtype: ${describe(dtype)}; use one of ${native.dtypes.join(", ")}`, {
+      code: "ERR_DTYPE",
+    });
   return index;
 }
 

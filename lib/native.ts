@@ -91,6 +91,7 @@ export interface Native {
   item(handle: Handle): Scalar;
   data(handle: Handle): TypedArray;
   realize(handles: readonly Handle[]): void;
+  assign(who: string, targets: readonly Handle[], values: readonly Handle[]): void;
   rebind(target: Handle, value: Handle, number: Scalar, op: string, broadcasts: boolean): void;
 
   backward(root: Handle, gradient: Handle, inputs: readonly Handle[], retain: boolean, create: boolean): void;

@@ -19,7 +19,9 @@ export function readOptions<T extends object>(
 ): T {
   if (given === undefined) return defaults;
   const result = { ...defaults } as Record<string, unknown>;
-  for (const name of Object.keys(optionsObject(what, given))) {
+  // Steps of optimizers come by here: for...in makes no list of names.
+  for (const name in optionsObject(what, given)) {
+    if (!Object.hasOwn(given as object, name)) continue;
     if (!Object.hasOwn(defaults, name) || (refused !== undefined && Object.hasOwn(refused, name)))
       checkName(what, "option", name, Object.keys(defaults), refused);
     const value = (given as Record<string, unknown>)[name];

@@ -3,7 +3,7 @@ import { dtypeIndex, dtypeName, getDefaultDtype, integerBounds, type DType } fro
 import { makeError } from "./errors.js";
 import { parseIndices, type Index } from "./indexing.js";
 import { elementwise, native, reductions, type Handle, type Scalar, type TypedArray } from "./native.js";
-import { readOptions } from "./options.js";
+import { describe, readOptions } from "./options.js";
 import { formatTensor } from "./print.js";
 
 // A Tensor is an integer. Native code keeps the value behind it, checks every shape and dtype at the call, and
@@ -34,6 +34,14 @@ export interface BackwardOptions {
   /** Accumulate in these leaves only. */
   inputs?: readonly Tensor[];
 }
+
+const backwardDefaults = Object.freeze({
+  retainGraph: false,
+  createGraph: false,
+  inputs: null as readonly Tensor[] | null,
+});
+const noHandles: readonly Handle[] = [];
+const factorDefaults = Object.freeze({ value: 1 });
 
 const disposed: Handle = 0xffffffff;
 /** Only this module can make a Tensor; others go through {@link create}. */
@@ -113,11 +121,11 @@ export class Tensor {
   /** The size of one dimension; negative ones count from the end. */
   size(dim: number): number {
     const { shape } = this;
-    const size = shape.at(dim);
-    if (size === undefined || !Number.isInteger(dim))
+    const size = Number.isInteger(dim) ? shape.at(dim) : undefined;
+    if (size === undefined)
       throw makeError(
         RangeError,
-        `Dimension out of range (expected to be in range of [${-shape.length}, ${shape.length - 1}], but got ${dim})`,
+        `Dimension out of range (expected to be in range of [${-shape.length}, ${shape.length - 1}], but got ${describe(dim)})`,
         { code: "ERR_DIM", op: "size", shapes: [shape] },
       );
     return size;
@@ -246,11 +254,7 @@ export class Tensor {
    * @throws Error (`ERR_AUTOGRAD`) with PyTorch's sentences: no history, not a scalar, a second time.
    */
   backward(gradient?: Tensor | null, options?: BackwardOptions): void {
-    const { retainGraph, createGraph, inputs } = readOptions("backward", options, {
-      retainGraph: false,
-      createGraph: false,
-      inputs: null as readonly Tensor[] | null,
-    });
+    const { retainGraph, createGraph, inputs } = readOptions("backward", options, backwardDefaults);
     const seed = gradient === undefined || gradient === null ? 0 : handleOf(gradient, "backward");
     if (inputs !== null && !(Array.isArray(inputs) && inputs.length > 0))
       throw makeError(
@@ -258,7 +262,7 @@ export class Tensor {
         "`inputs` argument to `backward()` cannot be empty.; backward: inputs must be an array of leaves",
         { code: "ERR_ARGUMENT", op: "backward" },
       );
-    const leaves = (inputs ?? []).map((leaf) => handleOf(leaf, "backward"));
+    const leaves = inputs?.map((leaf) => handleOf(leaf, "backward")) ?? noHandles;
     native.backward(this.#handle, seed, leaves, retainGraph, createGraph);
   }
   /** The same value without history. */
@@ -457,12 +461,19 @@ export class Tensor {
     return create((out) => elementwise[op]!(out, 0, this.#handle, other));
   }
   #ternary(op: string, second: Operand, third: Operand): Tensor {
-    const [b, c] = [handleOfTensor(second), handleOfTensor(third)];
-    const number = (handle: Handle | undefined, operand: Operand) =>
-      handle === undefined ? (operand as Scalar) : 0;
-    return create((out) =>
-      elementwise[op]!(out, this.#handle, b ?? 0, c ?? 0, 0, number(b, second), number(c, third)),
+    const b = handleOfTensor(second);
+    const c = handleOfTensor(third);
+    const out = new Tensor(key);
+    out.#handle = elementwise[op]!(
+      out,
+      this.#handle,
+      b ?? 0,
+      c ?? 0,
+      0,
+      b === undefined ? (second as Scalar) : 0,
+      c === undefined ? (third as Scalar) : 0,
     );
+    return out;
   }
   /** x + alpha * other */
   add(other: Operand, options?: { alpha?: number }): Tensor {
@@ -571,12 +582,12 @@ export class Tensor {
   }
   /** x + value * a * b */
   addcmul(a: Tensor, b: Operand, options?: { value?: number }): Tensor {
-    const { value } = readOptions("addcmul", options, { value: 1 });
+    const { value } = readOptions("addcmul", options, factorDefaults);
     return named(this.add(times("addcmul", a, value).mul(b)), "Addcmul");
   }
   /** x + value * a / b */
   addcdiv(a: Tensor, b: Operand, options?: { value?: number }): Tensor {
-    const { value } = readOptions("addcdiv", options, { value: 1 });
+    const { value } = readOptions("addcdiv", options, factorDefaults);
     return named(this.add(times("addcdiv", a, value).div(b)), "Addcdiv");
   }
 

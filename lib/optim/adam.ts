@@ -1,4 +1,4 @@
-import { betas, finite, flag, type Given, learningRate, option } from "./checks.js";
+import { betas as betaPair, finite, flag, type Given, learningRate, option } from "./checks.js";
 import type { Params } from "./params.js";
 import { rule, RuleOptimizer, zeroed } from "./rule.js";
 
@@ -24,7 +24,7 @@ export interface AdamOptions {
 export const adam = rule({
   options: {
     lr: option<number>(1e-3, learningRate),
-    betas: option<[number, number]>([0.9, 0.999], betas),
+    betas: option<[number, number]>([0.9, 0.999], betaPair),
     eps: option<number>(1e-8, finite("Invalid epsilon value", { min: 0 })),
     weightDecay: option<number>(0, finite("Invalid weight_decay value", { min: 0 })),
     amsgrad: option<boolean>(false, flag),
@@ -41,7 +41,10 @@ export const adam = rule({
     decays: weightDecay !== 0 && !decoupledWeightDecay,
     maximize,
   }),
-  scalars({ lr, betas: [beta1, beta2], eps, weightDecay }, { step }) {
+  scalars({ lr, betas, eps, weightDecay }, { step }) {
+    // By index: destructuring would make an iterator at every step.
+    const beta1 = betas[0];
+    const beta2 = betas[1];
     return {
       fresh1: 1 - beta1,
       beta2,

@@ -33,7 +33,7 @@ export function defaultsOf<O extends object>(rows: OptionRows<O>): O {
 
 /** Checks every option of a table in `values`. */
 export function checkOptions<O extends object>(what: string, rows: OptionRows<O>, values: O): void {
-  for (const name of namesOf(rows)) rows[name].check(what, name, values[name]);
+  for (const name in rows) if (Object.hasOwn(rows, name)) rows[name].check(what, name, values[name]);
 }
 
 /** The names in a table of options: its own, so that a polluted prototype adds none. */
@@ -84,14 +84,15 @@ export const betas: Check = (what, name, value) => {
       `${what}: ${name} must be an array of two numbers, but got ${describe(value)}`,
     );
   }
-  (value as unknown[]).forEach((beta, index) => {
-    if (typeof beta === "number" && beta >= 0 && beta < 1) return;
+  for (let index = 0; index < 2; ++index) {
+    const beta: unknown = value[index];
+    if (typeof beta === "number" && beta >= 0 && beta < 1) continue;
     refuse(
       `Invalid beta parameter at index ${index}`,
       beta,
       `${what}: ${name}[${index}] must be a number with 0 <= ${name}[${index}] < 1`,
     );
-  });
+  }
 };
 
 /** One of a few words, or null where that is among them. */

@@ -87,12 +87,13 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
 
   /** Forgets the gradients of all parameters; with `setToNone: false`, fills them with zeros instead. */
   zeroGrad(options?: { setToNone?: boolean }): void {
-    const { setToNone } =
-      options === undefined ? { setToNone: true } : readOptions("zeroGrad", options, { setToNone: true });
-    for (const { params } of this.paramGroups) {
-      for (const param of params) {
-        if (setToNone) param.grad = null;
-        else noGrad(() => param.grad?.zero_());
+    const setToNone =
+      options === undefined || readOptions("zeroGrad", options, { setToNone: true }).setToNone;
+    for (let i = 0; i < this.paramGroups.length; ++i) {
+      const { params } = this.paramGroups[i]!;
+      for (let j = 0; j < params.length; ++j) {
+        if (setToNone) params[j]!.grad = null;
+        else noGrad(() => params[j]!.grad?.zero_());
       }
     }
   }

@@ -1,6 +1,5 @@
-import { realize, tidy } from "../autograd.js";
+import { assign, tidy } from "../autograd.js";
 import { zerosLike } from "../creation.js";
-import { makeError } from "../errors.js";
 import { checkName } from "../options.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import type { Given } from "./checks.js";
@@ -116,29 +115,11 @@ interface Job<O> {
   readonly param: Tensor;
   readonly grad: Tensor;
   readonly options: O;
-  readonly state: ParamState;
   readonly cells: Record<string, Tensor>;
-}
-
-/** What an update came to. */
-interface Result {
-  readonly param: Tensor;
-  /** The new state: new numbers, and cells. */
-  readonly state: ParamState;
-  /** The tensors to change, and their new values. */
-  readonly targets: Tensor[];
-  readonly values: Tensor[];
-}
-
-interface Kind {
-  readonly dtype: string;
-  readonly shape: readonly number[];
 }
 
 /** An optimizer that applies a rule to every parameter that has a gradient. */
 export abstract class RuleOptimizer<O extends object> extends Optimizer<O, Rule<O>> {
-  readonly #kinds = new WeakMap<Tensor, Kind>();
-
   protected constructor(params: Params<O>, options: Given<O> | undefined, definition: Rule<O>) {
     super(params, options, definition);
   }
@@ -149,18 +130,20 @@ export abstract class RuleOptimizer<O extends object> extends Optimizer<O, Rule<
       for (const param of group.params) {
         const { grad } = param;
         if (grad === null) continue;
-        const state = this.state.get(param) ?? {};
-        jobs.push({ param, grad, options: group, state, cells: this.cellsOf(param, group) });
+        jobs.push({ param, grad, options: group, cells: this.cellsOf(param, group) });
       }
     }
+    const states: ParamState[] = [];
     tidy(() => {
-      const results = jobs.map((job) => this.#compute(job));
-      realize(results.flatMap(({ values }) => values));
-      for (const { param, state, targets, values } of results) {
-        targets.forEach((target, i) => target.copy_(values[i]!));
-        if (Object.keys(state).length > 0) this.state.set(param, state);
-      }
+      const targets: Tensor[] = [];
+      const values: Tensor[] = [];
+      for (const job of jobs) states.push(this.#compute(job, targets, values));
+      assign(this.name, targets, values);
     });
+    for (const [i, { param }] of jobs.entries()) {
+      const state = states[i]!;
+      if (Object.keys(state).length > 0) this.state.set(param, state);
+    }
   }
 
   protected override admit(group: ParamGroup<O>): void {
@@ -218,16 +201,17 @@ export abstract class RuleOptimizer<O extends object> extends Optimizer<O, Rule<
     return cells;
   }
 
-  /** Runs the rule for one parameter. */
-  #compute({ param, grad, options, state, cells }: Job<O>): Result {
+  /** Runs the rule for one parameter: adds the tensors to change and their new values, and returns the new state. */
+  #compute({ param, grad, options, cells }: Job<O>, targets: Tensor[], values: Tensor[]): ParamState {
     const { definition } = this;
-    const before: Numbers = { step: 0, ...numbersOf(definition, state, options) };
+    const state = this.state.get(param);
+    const before = numbersOf(definition, state, options);
     const now = this.#advance(options, before);
     const tensors: Record<string, Tensor | undefined> = { param, grad };
     for (const [name, row] of definition.rows) {
       const isNeeded = row.when?.(options, param) !== false;
       tensors[name] = isNeeded
-        ? ((state[name] as Tensor | undefined) ?? row.begin?.(param, options))
+        ? ((state?.[name] as Tensor | undefined) ?? row.begin?.(param, options))
         : undefined;
     }
     const results: Record<string, Tensor | undefined> = definition.update(
@@ -238,17 +222,16 @@ export abstract class RuleOptimizer<O extends object> extends Optimizer<O, Rule<
     const after: ParamState = { ...state };
     if (definition.counts !== false) after["step"] = now.step;
     for (const [name] of definition.numberRows) after[name] = now[name]!;
-    const targets = [param];
-    const values = [results["param"]!];
+    targets.push(param);
+    values.push(results["param"]!);
     for (const [name] of definition.rows) {
-      const value = results[name] ?? (state[name] === undefined ? tensors[name] : undefined);
+      const value = results[name] ?? (state?.[name] === undefined ? tensors[name] : undefined);
       if (value === undefined) continue;
       after[name] = cells[name]!;
       targets.push(cells[name]!);
       values.push(value);
     }
-    values.forEach((value, i) => this.#checkResult(value, targets[i]!));
-    return { param, state: after, targets, values };
+    return after;
   }
 
   #advance(options: O, before: Numbers): Numbers {
@@ -258,44 +241,19 @@ export abstract class RuleOptimizer<O extends object> extends Optimizer<O, Rule<
     }
     return now;
   }
-
-  #checkResult(value: Tensor, target: Tensor): void {
-    const expected = this.#kindOf(target);
-    const [dtype, shape] = [value.dtype, value.shape];
-    const isSame =
-      dtype === expected.dtype &&
-      shape.length === expected.shape.length &&
-      shape.every((size, dim) => size === expected.shape[dim]);
-    if (isSame) return;
-    throw makeError(
-      TypeError,
-      `${this.name}: the update made ${dtype} of shape [${shape.join(", ")}] where ${expected.dtype} of shape ` +
-        `[${expected.shape.join(", ")}] is needed`,
-      { code: "ERR_RULE", shapes: [shape, [...expected.shape]] },
-    );
-  }
-
-  /** The dtype and shape of a parameter or cell, which never change. */
-  #kindOf(target: Tensor): Kind {
-    let kind = this.#kinds.get(target);
-    if (kind === undefined) {
-      kind = { dtype: target.dtype, shape: target.shape };
-      this.#kinds.set(target, kind);
-    }
-    return kind;
-  }
 }
 
-/** The numbers in a parameter's state, as they begin where there is none. */
+/** `step` and the numbers in a parameter's state, as they begin where there is none. */
 function numbersOf<O extends object>(
-  { numberRows, counts = true }: Rule<O>,
-  state: ParamState,
+  { numberRows }: Rule<O>,
+  state: ParamState | undefined,
   options: O,
-): Record<string, number> {
-  const values: Record<string, number> = {};
-  if (counts) values["step"] = (state["step"] as number | undefined) ?? 0;
+): Numbers {
+  const values: Record<string, number> & { step: number } = {
+    step: (state?.["step"] as number | undefined) ?? 0,
+  };
   for (const [name, row] of numberRows) {
-    values[name] = (state[name] as number | undefined) ?? Math.fround(row.begin(options));
+    values[name] = (state?.[name] as number | undefined) ?? Math.fround(row.begin(options));
   }
   return values;
 }

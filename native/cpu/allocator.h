@@ -9,8 +9,8 @@ namespace adjoint::cpu {
 // What this process may use: ADJOINT_MAX_BYTES, or else the machine's memory within its cgroup's limit.
 int64_t usable_memory_bytes();
 
-// Host memory, 64-byte aligned. Large blocks are kept when they are freed, since fresh pages cost more than the
-// arithmetic on them; what is kept stays below what is in use, or a floor.
+// Host memory, 64-byte aligned. Large blocks are kept when they are freed, since fresh pages cost more than
+// the arithmetic on them; what is kept stays below what is in use, or a floor.
 class Allocator {
  public:
   static Allocator& shared();

@@ -41,9 +41,12 @@ class CpuDevice final : public Device {
   }
   void free(Buffer& buffer) noexcept override {
     live_bytes_ -= buffer.bytes;
-    if (buffer.bytes > small_bytes) Allocator::shared().free(buffer.data, buffer.bytes);
-    else if (small_blocks_.size() < small_blocks_.capacity()) small_blocks_.push_back(buffer.data);
-    else Allocator::shared().free(buffer.data, small_bytes);
+    if (buffer.bytes > small_bytes)
+      Allocator::shared().free(buffer.data, buffer.bytes);
+    else if (small_blocks_.size() < small_blocks_.capacity())
+      small_blocks_.push_back(buffer.data);
+    else
+      Allocator::shared().free(buffer.data, small_bytes);
   }
   void upload(Buffer& to, const void* from, int64_t bytes) override {
     if (bytes > 0) std::memcpy(to.data, from, static_cast<size_t>(bytes));
@@ -56,7 +59,7 @@ class CpuDevice final : public Device {
     if (kernel.op == Op::matmul) return run_matmul(kernel);
     switch (info(kernel.op).kind) {
     case Kind::elementwise:
-      return info(kernel.op).arity == 1 ? run_unary(kernel)
+      return info(kernel.op).arity == 1   ? run_unary(kernel)
              : info(kernel.op).arity == 2 ? run_binary(kernel)
                                           : run_ternary(kernel);
     case Kind::reduction:

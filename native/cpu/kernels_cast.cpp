@@ -5,8 +5,8 @@ namespace adjoint::cpu {
 
 namespace {
 
-// Truncates towards zero like C; what does not fit an integer (NaN among it) becomes its lowest value, instead of
-// whatever the processor leaves.
+// Truncates towards zero like C; what does not fit an integer (NaN among it) becomes its lowest value,
+// instead of whatever the processor leaves.
 template <class To, class From> To cast(From value) {
   if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && !std::is_same_v<To, bool>) {
     constexpr From limit = static_cast<From>(uint64_t{1} << 63);

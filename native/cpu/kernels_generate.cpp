@@ -35,7 +35,8 @@ void run_generator(const Kernel& kernel) {
 #define RANDOM(name, block)                                                                                  \
   case Op::name:                                                                                             \
     if constexpr (std::is_floating_point_v<T>)                                                               \
-      fill_random<T>(kernel, [](uint64_t seed, uint64_t counter, T* values) { block(seed, counter, values); }); \
+      fill_random<T>(kernel,                                                                                 \
+                     [](uint64_t seed, uint64_t counter, T* values) { block(seed, counter, values); });      \
     break;
 #include "ops/generators.def"
 #undef GENERATOR

@@ -1,5 +1,5 @@
-// Matrix products: a panel of the right matrix is laid out row-major, then four rows of the left one run over it.
-// Every element is summed in the order of the inner axis.
+// Matrix products: a panel of the right matrix is laid out row-major, then four rows of the left one run over
+// it. Every element is summed in the order of the inner axis.
 #include <memory>
 
 #include "cpu/kernels.h"
@@ -18,8 +18,10 @@ template <class T> struct Matrix {
   T at(int64_t row, int64_t column) const { return data[row * row_step + column * column_step]; }
 };
 
-template <class T> void multiply(int64_t rows, int64_t columns, int64_t inner, Matrix<T> a, Matrix<T> b, T* out) {
-  const auto panel_elements = static_cast<size_t>(std::min(panel_depth, inner) * std::min(panel_width, columns));
+template <class T>
+void multiply(int64_t rows, int64_t columns, int64_t inner, Matrix<T> a, Matrix<T> b, T* out) {
+  const auto panel_elements =
+      static_cast<size_t>(std::min(panel_depth, inner) * std::min(panel_width, columns));
   const std::unique_ptr<T[]> panel(new T[panel_elements]);
   for (int64_t i = 0; i < rows * columns; ++i) out[i] = T(0);
   for (int64_t k0 = 0; k0 < inner; k0 += panel_depth) {
@@ -51,7 +53,8 @@ template <class T> void multiply(int64_t rows, int64_t columns, int64_t inner, M
 void run_matmul(const Kernel& kernel) {
   with_type(kernel.dtype, [&]<class T>() {
     const size_t rank = kernel.shape.size();
-    const int64_t rows = kernel.shape[rank - 3], columns = kernel.shape[rank - 2], inner = kernel.shape[rank - 1];
+    const int64_t rows = kernel.shape[rank - 3], columns = kernel.shape[rank - 2],
+                  inner = kernel.shape[rank - 1];
     const Operand &a = kernel.inputs[0], &b = kernel.inputs[1];
     // A constant factor is a matrix that never moves.
     T number_a{}, number_b{};
@@ -66,8 +69,8 @@ void run_matmul(const Kernel& kernel) {
       part.resize(rank - 3);
       return part;
     };
-    const Dims batch = batch_part(kernel.shape), a_batch = batch_part(a.strides), b_batch = batch_part(b.strides),
-               out_batch = batch_part(kernel.output.strides);
+    const Dims batch = batch_part(kernel.shape), a_batch = batch_part(a.strides),
+               b_batch = batch_part(b.strides), out_batch = batch_part(kernel.output.strides);
     const Walk<3> walk(batch, {&out_batch, &a_batch, &b_batch});
     const auto steps = walk.inner_steps();
     walk.each_run([&](const std::array<int64_t, 3>& offsets) {

@@ -1,6 +1,7 @@
-// Reductions in a fixed tree: the elements, in row-major order over the reduced axes, are cut into chunks; within a
-// chunk element i goes to lane i % lanes, lanes and then chunks are combined in pairs. The tree depends on the
-// count alone, so neither layout nor threads change a bit, and errors grow with the logarithm of the count.
+// Reductions in a fixed tree: the elements, in row-major order over the reduced axes, are cut into chunks;
+// within a chunk element i goes to lane i % lanes, lanes and then chunks are combined in pairs. The tree
+// depends on the count alone, so neither layout nor threads change a bit, and errors grow with the logarithm
+// of the count.
 #include <vector>
 
 #include "cpu/kernels.h"
@@ -23,9 +24,11 @@ template <class T, class Combine> T reduce_chunk(const T* data, int64_t n, T ide
   uint32_t i = 0;
   for (; i + lanes <= count; i += lanes)
     for (uint32_t lane = 0; lane < lanes; ++lane) partial[lane] = combine(partial[lane], data[i + lane]);
-  for (uint32_t lane = 0; i < count; ++lane, ++i) partial[lane % lanes] = combine(partial[lane % lanes], data[i]);
+  for (uint32_t lane = 0; i < count; ++lane, ++i)
+    partial[lane % lanes] = combine(partial[lane % lanes], data[i]);
   for (uint32_t width = lanes / 2; width > 0; width /= 2)
-    for (uint32_t lane = 0; lane < width; ++lane) partial[lane] = combine(partial[lane], partial[lane + width]);
+    for (uint32_t lane = 0; lane < width; ++lane)
+      partial[lane] = combine(partial[lane], partial[lane + width]);
   return partial[0];
 }
 
@@ -114,9 +117,8 @@ void reduce(const Kernel& kernel, T identity, Combine combine, Finish finish) {
     for (int64_t i = 0; i < walk.inner_extent(); ++i) {
       ChunkTree<T, Combine> tree(identity, combine);
       if (data) {
-        reader.each(data + offsets[1] + i * in_step, [&](const T* chunk, int64_t n) {
-          tree.push(reduce_chunk(chunk, n, identity, combine));
-        });
+        reader.each(data + offsets[1] + i * in_step,
+                    [&](const T* chunk, int64_t n) { tree.push(reduce_chunk(chunk, n, identity, combine)); });
       } else {
         T constant[chunk_elements];
         std::fill_n(constant, std::min(count, chunk_elements), number);

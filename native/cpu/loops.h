@@ -1,6 +1,6 @@
-// Loops for elementwise rows. An operand that stands still (a number, a broadcast) is read once; when everything
-// else is contiguous the loop vectorises. `ivdep` is true because the output either is disjoint from an input or
-// replaces it element by element.
+// Loops for elementwise rows. An operand that stands still (a number, a broadcast) is read once; when
+// everything else is contiguous the loop vectorises. `ivdep` is true because the output either is disjoint
+// from an input or replaces it element by element.
 #pragma once
 #include <tuple>
 #include <utility>
@@ -33,11 +33,14 @@ void run_loop(int64_t n, Out* out, const std::array<int64_t, sizeof...(In) + 1>&
   unsigned still = 0;
   bool is_contiguous = steps[0] == 1 && n > 1;
   for (size_t i = 0; i < sizeof...(In); ++i) {
-    if (steps[i + 1] == 0) still |= 1u << i;
-    else is_contiguous &= steps[i + 1] == 1;
+    if (steps[i + 1] == 0)
+      still |= 1u << i;
+    else
+      is_contiguous &= steps[i + 1] == 1;
   }
   if (!is_contiguous) return strided_loop(n, out, steps, function, in, each);
-  ((still == mask && (contiguous_loop<static_cast<unsigned>(mask)>(n, out, function, in, each), true)) || ...);
+  ((still == mask && (contiguous_loop<static_cast<unsigned>(mask)>(n, out, function, in, each), true)) ||
+   ...);
 }
 
 // A number among the inputs is laid down here for the length of a launch.
@@ -51,7 +54,8 @@ template <class T> const T* input_data(const Operand& operand, NumberStorage& st
 }
 
 // Runs `function` over the launch's space, with the inputs' C++ types given.
-template <class Out, class... In, class Function> void run_elementwise(const Kernel& kernel, Function function) {
+template <class Out, class... In, class Function>
+void run_elementwise(const Kernel& kernel, Function function) {
   constexpr size_t arity = sizeof...(In);
   [&]<size_t... I>(std::index_sequence<I...>) {
     NumberStorage storage[arity];

@@ -1,5 +1,5 @@
-// Walks several arrays over one space: axes that all arrays cross alike are merged, the innermost is handed out
-// whole, the others are an odometer.
+// Walks several arrays over one space: axes that all arrays cross alike are merged, the innermost is handed
+// out whole, the others are an odometer.
 #pragma once
 #include <array>
 
@@ -14,8 +14,10 @@ template <size_t count> class Walk {
     for (size_t axis = 0; axis < shape.size(); ++axis) {
       if (shape[axis] == 1) continue;
       if (shape[axis] == 0) is_empty_ = true;
-      if (rank_ > 0 && merges(shape[axis], axis, strides)) extents_[rank_ - 1] *= shape[axis];
-      else extents_[rank_++] = shape[axis];
+      if (rank_ > 0 && merges(shape[axis], axis, strides))
+        extents_[rank_ - 1] *= shape[axis];
+      else
+        extents_[rank_++] = shape[axis];
       for (size_t i = 0; i < count; ++i) steps_[rank_ - 1][i] = (*strides[i])[axis];
     }
     if (rank_ == 0) extents_[rank_++] = 1;

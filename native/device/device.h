@@ -57,8 +57,8 @@ struct Attributes final : RefCounted {
   uint64_t offset = 0;
 };
 
-// How a kernel walks one array: element (i0, i1, ...) lies at offset + sum of i * stride, counted in elements.
-// Without a buffer it is `number` everywhere.
+// How a kernel walks one array: element (i0, i1, ...) lies at offset + sum of i * stride, counted in
+// elements. Without a buffer it is `number` everywhere.
 struct Operand {
   Buffer* buffer = nullptr;
   DType dtype = DType::float32;

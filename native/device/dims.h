@@ -1,4 +1,5 @@
-// Dims: a short list of 64-bit integers (a shape, strides, axes), without a heap allocation up to four entries.
+// Dims: a short list of 64-bit integers (a shape, strides, axes), without a heap allocation up to four
+// entries.
 #pragma once
 #include <algorithm>
 #include <cstdint>

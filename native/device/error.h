@@ -1,4 +1,5 @@
-// The one exception of native code. The boundary turns it into a JavaScript error with `code`, `op`, `shapes`.
+// The one exception of native code. The boundary turns it into a JavaScript error with `code`, `op`,
+// `shapes`.
 #pragma once
 #include <stdexcept>
 #include <string>
@@ -15,8 +16,10 @@ struct Error : std::runtime_error {
   std::string code;
   std::string op;
   std::vector<Dims> shapes;
-  Error(ErrorClass kind, std::string code, const std::string& message, std::string op = "", std::vector<Dims> shapes = {})
-      : std::runtime_error(message), kind(kind), code(std::move(code)), op(std::move(op)), shapes(std::move(shapes)) {}
+  Error(ErrorClass kind, std::string code, const std::string& message, std::string op = "",
+        std::vector<Dims> shapes = {})
+      : std::runtime_error(message), kind(kind), code(std::move(code)), op(std::move(op)),
+        shapes(std::move(shapes)) {}
 };
 
 inline Error shape_error(const std::string& op, const std::string& message, std::vector<Dims> shapes = {}) {

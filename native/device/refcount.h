@@ -1,5 +1,6 @@
 // Intrusive reference counts for what one engine's thread owns. A graph can be a chain of a million nodes, so
-// the last release never recurses: what dies is buried, and the outermost burial frees one object after another.
+// the last release never recurses: what dies is buried, and the outermost burial frees one object after
+// another.
 #pragma once
 #include <cstdint>
 #include <utility>
@@ -27,8 +28,7 @@ class RefCounted {
 };
 
 // An owning pointer to a RefCounted; null is allowed.
-template <class T>
-class Ref {
+template <class T> class Ref {
  public:
   Ref() = default;
   Ref(T* object) : object_(object) {
@@ -36,8 +36,7 @@ class Ref {
   }
   Ref(const Ref& other) : Ref(other.object_) {}
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-  template <class U>
-  Ref(const Ref<U>& other) : Ref(other.get()) {}
+  template <class U> Ref(const Ref<U>& other) : Ref(other.get()) {}
   ~Ref() {
     if (object_) object_->release();
   }

@@ -10,14 +10,19 @@ namespace adjoint {
 namespace {
 
 constexpr const char* second_time =
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+    "already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+    "autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to "
+    "access "
     "saved tensors after calling backward. (here: backward({ retainGraph: true }))";
 
 class GradMode {
  public:
-  GradMode(Engine& engine, bool enabled) : engine_(engine), before_(engine.grad_enabled) { engine.grad_enabled = enabled; }
+  GradMode(Engine& engine, bool enabled) : engine_(engine), before_(engine.grad_enabled) {
+    engine.grad_enabled = enabled;
+  }
   ~GradMode() { engine_.grad_enabled = before_; }
 
  private:
@@ -31,15 +36,17 @@ Value checked_seed(Engine& engine, const Value& root, const Value& seed) {
                          "create the input with { requiresGrad: true }");
   if (!seed) {
     if (root.node->elements() != 1)
-      throw autograd_error("grad can be implicitly created only for scalar outputs; backward: the tensor has shape " +
-                               to_string(root.shape()) + ", so reduce it (sum, mean) or pass a gradient of that shape",
-                           "backward", {root.shape()});
+      throw autograd_error(
+          "grad can be implicitly created only for scalar outputs; backward: the tensor has shape " +
+              to_string(root.shape()) + ", so reduce it (sum, mean) or pass a gradient of that shape",
+          "backward", {root.shape()});
     return full(engine, 1.0, root.shape(), root.dtype());
   }
   if (!(seed.shape() == root.shape()))
     throw shape_error("backward",
-                      "Mismatch in shape: grad_output[0] has a shape of torch.Size(" + to_string(seed.shape()) +
-                          ") and output[0] has a shape of torch.Size(" + to_string(root.shape()) + ").",
+                      "Mismatch in shape: grad_output[0] has a shape of torch.Size(" +
+                          to_string(seed.shape()) + ") and output[0] has a shape of torch.Size(" +
+                          to_string(root.shape()) + ").",
                       {seed.shape(), root.shape()});
   return to(seed, root.dtype());
 }
@@ -57,7 +64,8 @@ class Pass {
     for (size_t i = 0; i < roots.size(); ++i)
       checked.push_back(checked_seed(engine_, roots[i], i < seeds.size() ? seeds[i] : Value()));
     for (const Value& root : roots) collect(root.source.get());
-    std::sort(order_.begin(), order_.end(), [](Function* a, Function* b) { return a->sequence > b->sequence; });
+    std::sort(order_.begin(), order_.end(),
+              [](Function* a, Function* b) { return a->sequence > b->sequence; });
     for (size_t i = 0; i < order_.size(); ++i) order_[i]->visit_index = static_cast<uint32_t>(i);
     mark_needed();
     for (size_t i = 0; i < order_.size(); ++i)
@@ -166,7 +174,8 @@ void backward(Engine& engine, const Value& root, const Value& seed, const std::v
     if (!leaf->grad) leaf->grad = new Cell(value.node);
     leaf->grad->node = value.node;
     leaf->grad->function = {};
-    if (value.source && !value.source->is_leaf()) leaf->grad->function = static_cast<Function*>(value.source.get());
+    if (value.source && !value.source->is_leaf())
+      leaf->grad->function = static_cast<Function*>(value.source.get());
     engine.announce_gradient(leaf);
   }
 }
@@ -175,21 +184,24 @@ std::vector<Value> gradients(Engine& engine, const std::vector<Value>& roots, co
                              const std::vector<Value>& inputs, const BackwardOptions& options) {
   if (inputs.empty()) throw autograd_error("`inputs` argument to `grad()` cannot be empty.", "grad");
   if (!seeds.empty() && seeds.size() != roots.size())
-    throw autograd_error("got " + std::to_string(roots.size()) + " tensors and " + std::to_string(seeds.size()) +
+    throw autograd_error("got " + std::to_string(roots.size()) + " tensors and " +
+                             std::to_string(seeds.size()) +
                              " gradients; grad: gradOutputs has one entry for each output",
                          "grad");
   for (const Value& input : inputs)
-    if (!input.source) throw autograd_error("One of the differentiated Tensors does not require grad", "grad");
+    if (!input.source)
+      throw autograd_error("One of the differentiated Tensors does not require grad", "grad");
   Pass pass(engine, inputs);
   pass.run(roots, seeds, options);
   std::vector<Value> results;
   for (size_t i = 0; i < inputs.size(); ++i) {
     results.push_back(pass.result(inputs[i].source.get()));
     if (!results.back() && !options.allow_unused)
-      throw autograd_error("The differentiated Tensor at index " + std::to_string(i) +
-                               " appears to not have been used in the graph. Set allow_unused=True if this is the desired "
-                               "behavior. (here: { allowUnused: true })",
-                           "grad");
+      throw autograd_error(
+          "The differentiated Tensor at index " + std::to_string(i) +
+              " appears to not have been used in the graph. Set allow_unused=True if this is the desired "
+              "behavior. (here: { allowUnused: true })",
+          "grad");
   }
   pass.free_graph(options);
   for (const Value& result : results)

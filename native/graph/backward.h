@@ -11,13 +11,13 @@ struct BackwardOptions {
   bool allow_unused = false;
 };
 
-// Adds the gradient of `root`, weighted by `seed` (null: one, for scalars), to the leaves; to `only` alone when that
-// is not empty. Nothing has changed when it throws.
+// Adds the gradient of `root`, weighted by `seed` (null: one, for scalars), to the leaves; to `only` alone
+// when that is not empty. Nothing has changed when it throws.
 void backward(Engine& engine, const Value& root, const Value& seed, const std::vector<Value>& only,
               const BackwardOptions& options);
 
-// The gradients of the roots with respect to `inputs`, without touching any leaf. An unused input gives an empty
-// Value when that is allowed.
+// The gradients of the roots with respect to `inputs`, without touching any leaf. An unused input gives an
+// empty Value when that is allowed.
 std::vector<Value> gradients(Engine& engine, const std::vector<Value>& roots, const std::vector<Value>& seeds,
                              const std::vector<Value>& inputs, const BackwardOptions& options);
 

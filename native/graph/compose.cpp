@@ -22,7 +22,9 @@ Value flip(const Value& input, const Dims& axes) {
   for (int64_t axis : axes) {
     const int64_t own = normalize_axis("flip", axis, rank);
     if (seen.contains(own))
-      throw Error(ErrorClass::range_error, "ERR_DIM", "flip: dim " + std::to_string(axis) + " appears multiple times in the list of dims", "flip");
+      throw Error(ErrorClass::range_error, "ERR_DIM",
+                  "flip: dim " + std::to_string(axis) + " appears multiple times in the list of dims",
+                  "flip");
     seen.push_back(own);
     if (rank == 0) continue;
     const auto i = static_cast<size_t>(own);
@@ -34,15 +36,16 @@ Value flip(const Value& input, const Dims& axes) {
 
 Value narrow(const Value& input, int64_t axis, int64_t start, int64_t length) {
   const size_t rank = input.shape().size();
-  if (rank == 0) throw shape_error("narrow", "narrow() cannot be applied to a 0-dim tensor.", {input.shape()});
+  if (rank == 0)
+    throw shape_error("narrow", "narrow() cannot be applied to a 0-dim tensor.", {input.shape()});
   const auto i = static_cast<size_t>(normalize_axis("narrow", axis, rank));
   const int64_t extent = input.shape()[i];
   const int64_t first = start < 0 ? start + extent : start;
   if (length < 0 || first < 0 || first > extent || length > extent - first)
     throw Error(ErrorClass::range_error, "ERR_INDEX",
                 "start (" + std::to_string(start) + ") + length (" + std::to_string(length) +
-                    ") exceeds dimension size (" + std::to_string(extent) + "); narrow: shape " + to_string(input.shape()) +
-                    " along dim " + std::to_string(i),
+                    ") exceeds dimension size (" + std::to_string(extent) + "); narrow: shape " +
+                    to_string(input.shape()) + " along dim " + std::to_string(i),
                 "narrow", {input.shape()});
   Dims starts(rank, 0), shape = input.shape();
   starts[i] = first;
@@ -52,13 +55,14 @@ Value narrow(const Value& input, int64_t axis, int64_t start, int64_t length) {
 
 Value select(const Value& input, int64_t axis, int64_t index) {
   const size_t rank = input.shape().size();
-  if (rank == 0) throw shape_error("select", "select() cannot be applied to a 0-dim tensor.", {input.shape()});
+  if (rank == 0)
+    throw shape_error("select", "select() cannot be applied to a 0-dim tensor.", {input.shape()});
   const auto i = static_cast<size_t>(normalize_axis("select", axis, rank));
   const int64_t extent = input.shape()[i];
   if (index < -extent || index >= extent)
     throw Error(ErrorClass::range_error, "ERR_INDEX",
-                "select(): index " + std::to_string(index) + " out of range for tensor of size " + to_string(input.shape()) +
-                    " at dimension " + std::to_string(i),
+                "select(): index " + std::to_string(index) + " out of range for tensor of size " +
+                    to_string(input.shape()) + " at dimension " + std::to_string(i),
                 "select", {input.shape()});
   Dims shape;
   for (size_t j = 0; j < rank; ++j)
@@ -68,10 +72,13 @@ Value select(const Value& input, int64_t axis, int64_t index) {
 
 Value concatenate(std::string_view op, std::span<const Value> inputs, int64_t axis) {
   if (inputs.empty())
-    throw Error(ErrorClass::range_error, "ERR_VALUE", std::string(op) + ": expected a non-empty list of Tensors", std::string(op));
+    throw Error(ErrorClass::range_error, "ERR_VALUE",
+                std::string(op) + ": expected a non-empty list of Tensors", std::string(op));
   Engine& engine = inputs[0].node->engine;
   const size_t rank = inputs[0].shape().size();
-  if (rank == 0) throw shape_error("cat", "zero-dimensional tensors cannot be concatenated; use stack", {inputs[0].shape()});
+  if (rank == 0)
+    throw shape_error("cat", "zero-dimensional tensors cannot be concatenated; use stack",
+                      {inputs[0].shape()});
   const auto along = static_cast<size_t>(normalize_axis(op, axis, rank));
   Dims shape = inputs[0].shape();
   shape[along] = 0;
@@ -83,14 +90,15 @@ Value concatenate(std::string_view op, std::span<const Value> inputs, int64_t ax
     for (size_t j = 0; fits && j < rank; ++j) {
       fits = j == along || own[j] == shape[j];
       if (!fits)
-        expectation = "Expected size " + std::to_string(shape[j]) + " but got size " + std::to_string(own[j]) +
-                      " for tensor number " + std::to_string(i) + " in the list. ";
+        expectation = "Expected size " + std::to_string(shape[j]) + " but got size " +
+                      std::to_string(own[j]) + " for tensor number " + std::to_string(i) + " in the list. ";
     }
     if (!fits)
       throw shape_error(std::string(op),
-                        "Sizes of tensors must match except in dimension " + std::to_string(along) + ". " + expectation +
-                            std::string(op) + ": tensor 0 has shape " + to_string(inputs[0].shape()) + ", tensor " + std::to_string(i) +
-                            " has shape " + to_string(own),
+                        "Sizes of tensors must match except in dimension " + std::to_string(along) + ". " +
+                            expectation + std::string(op) + ": tensor 0 has shape " +
+                            to_string(inputs[0].shape()) + ", tensor " + std::to_string(i) + " has shape " +
+                            to_string(own),
                         {inputs[0].shape(), own});
     shape[along] += own[along];
     dtype = promoted(dtype, inputs[i].dtype());
@@ -115,8 +123,8 @@ Value stack(std::span<const Value> inputs, int64_t axis) {
     const Dims& own = inputs[i].shape();
     if (!(own == first))
       throw shape_error("stack",
-                        "stack expects each tensor to be equal size, but got " + to_string(first) + " at entry 0 and " +
-                            to_string(own) + " at entry " + std::to_string(i),
+                        "stack expects each tensor to be equal size, but got " + to_string(first) +
+                            " at entry 0 and " + to_string(own) + " at entry " + std::to_string(i),
                         {first, own});
     Dims shape;
     for (size_t j = 0; j <= own.size(); ++j) {
@@ -142,11 +150,17 @@ Value pad(const Value& input, const Dims& widths, Number value) {
     starts[axis] = std::max<int64_t>(before, 0);
     shape[axis] += before + after;
     if (shape[axis] < 0 || cropped[axis] < 0)
-      throw shape_error("pad", "pad: the widths " + to_string(widths) + " crop more than shape " + to_string(input.shape()) + " has", {input.shape()});
+      throw shape_error("pad",
+                        "pad: the widths " + to_string(widths) + " crop more than shape " +
+                            to_string(input.shape()) + " has",
+                        {input.shape()});
   }
   if (!fits)
-    throw shape_error("pad", "pad: " + std::to_string(widths.size()) + " widths for a tensor of " + std::to_string(rank) +
-                                 " dimensions; give pairs (before, after), last dimension first", {input.shape()});
+    throw shape_error("pad",
+                      "pad: " + std::to_string(widths.size()) + " widths for a tensor of " +
+                          std::to_string(rank) +
+                          " dimensions; give pairs (before, after), last dimension first",
+                      {input.shape()});
   const Value part = cropped == input.shape() ? input : slice(input, cropped_starts, Dims(rank, 1), cropped);
   const Value base = full(input.node->engine, value, shape, input.dtype());
   return named(splice(base, part, starts, Dims(rank, 1), cropped), "ConstantPadNd");

@@ -22,8 +22,8 @@ class Engine {
   // Called before memory is asked for, to let go of what JavaScript no longer holds.
   std::function<void(int64_t wanted_bytes)> before_allocation = [](int64_t) {};
 
-  // Computes these nodes, and what backward() has announced, as one plan. All or nothing: when it throws, every
-  // node is as it was.
+  // Computes these nodes, and what backward() has announced, as one plan. All or nothing: when it throws,
+  // every node is as it was.
   void run(const std::vector<Ref<Node>>& wanted);
   void run(const Ref<Node>& wanted) { run(std::vector<Ref<Node>>{wanted}); }
 

@@ -126,15 +126,17 @@ Value gradient_of_reduction(const Function& function, const Value& grad) {
   const Edge& edge = function.edges[0];
   const Dims& axes = function.attributes->axes;
   const Dims kept = kept_shape(edge.shape, axes);
-  const Value out = function.saved_output
-                        ? reshape({function.saved_output, Ref<Source>(const_cast<Function*>(&function))}, kept)
-                        : Value();
+  const Value out =
+      function.saved_output
+          ? reshape({function.saved_output, Ref<Source>(const_cast<Function*>(&function))}, kept)
+          : Value();
   const int64_t reduced = std::max<int64_t>(element_count(kept), 1);
   const auto count = static_cast<double>(element_count(edge.shape) / reduced);
   const auto total = [&](const Expression& terms) {
     return axes.empty() ? terms : Expression(reduce(Op::sum, terms.value, axes, true));
   };
-  const Expression result = reduction_gradient<Expression>(function.op, reshape(grad, kept), input_value(function, 0), out, count, total);
+  const Expression result = reduction_gradient<Expression>(function.op, reshape(grad, kept),
+                                                           input_value(function, 0), out, count, total);
   return result.value ? result.value : number(grad.node->engine, result.literal);
 }
 
@@ -171,11 +173,13 @@ Value gradient_of_structure(const Function& function, size_t input, const Value&
   case Op::permute: {
     const Dims& order = function.attributes->axes;
     Dims inverse(order.size());
-    for (size_t i = 0; i < order.size(); ++i) inverse[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+    for (size_t i = 0; i < order.size(); ++i)
+      inverse[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
     return permute(grad, inverse);
   }
   case Op::slice:
-    return splice(zeros(engine, edge.shape, edge.dtype), grad, function.attributes->starts, function.attributes->steps, grad.shape());
+    return splice(zeros(engine, edge.shape, edge.dtype), grad, function.attributes->starts,
+                  function.attributes->steps, grad.shape());
   case Op::splice: {
     const Dims &starts = function.attributes->starts, &steps = function.attributes->steps;
     const Dims& part = function.edges[1].shape;
@@ -197,9 +201,13 @@ GradientNeeds gradient_needs(Op op, size_t input) {
   constexpr unsigned a = 1, b = 2, c = 4, out = 8;
   unsigned set = 0;
   if (info(op).kind == Kind::elementwise)
-    set = elementwise_gradient<Names>(op, input, 0.0, Names::only(a), Names::only(b), Names::only(c), Names::only(out)).set;
+    set = elementwise_gradient<Names>(op, input, 0.0, Names::only(a), Names::only(b), Names::only(c),
+                                      Names::only(out))
+              .set;
   if (info(op).kind == Kind::reduction)
-    set = reduction_gradient<Names>(op, 0.0, Names::only(a), Names::only(out), 1, [](Names terms) { return terms; }).set;
+    set = reduction_gradient<Names>(op, 0.0, Names::only(a), Names::only(out), 1, [](Names terms) {
+            return terms;
+          }).set;
   needs.inputs[0] |= (set & a) != 0;
   needs.inputs[1] |= (set & b) != 0;
   needs.inputs[2] |= (set & c) != 0;
@@ -212,8 +220,9 @@ Value input_gradient(const Function& function, size_t input, const Value& grad) 
   switch (info(function.op).kind) {
   case Kind::elementwise: {
     const Value out{function.saved_output, Ref<Source>(const_cast<Function*>(&function))};
-    const Expression gradient = elementwise_gradient<Expression>(
-        function.op, input, grad, input_value(function, 0), input_value(function, 1), input_value(function, 2), out);
+    const Expression gradient =
+        elementwise_gradient<Expression>(function.op, input, grad, input_value(function, 0),
+                                         input_value(function, 1), input_value(function, 2), out);
     result = gradient.value ? gradient.value : number(grad.node->engine, gradient.literal);
     break;
   }

@@ -18,15 +18,17 @@ void take(std::string_view op, const Dims& shape, size_t axis, const AxisIndex& 
     const int64_t position = *index.start;
     if (position < -extent || position >= extent)
       throw Error(ErrorClass::range_error, "ERR_INDEX",
-                  "index " + std::to_string(position) + " is out of bounds for dimension " + std::to_string(axis) +
-                      " with size " + std::to_string(extent) + "; " + std::string(op) + " on shape " + to_string(shape),
+                  "index " + std::to_string(position) + " is out of bounds for dimension " +
+                      std::to_string(axis) + " with size " + std::to_string(extent) + "; " + std::string(op) +
+                      " on shape " + to_string(shape),
                   std::string(op), {shape});
     region.starts[axis] = position < 0 ? position + extent : position;
     region.shape[axis] = 1;
     return;
   }
   if (index.step <= 0)
-    throw Error(ErrorClass::range_error, "ERR_INDEX", "step must be greater than zero; use flip to walk backwards", std::string(op));
+    throw Error(ErrorClass::range_error, "ERR_INDEX",
+                "step must be greater than zero; use flip to walk backwards", std::string(op));
   const int64_t first = clipped(index.start, extent, 0), last = clipped(index.stop, extent, extent);
   region.starts[axis] = std::min(first, std::max<int64_t>(extent - 1, 0));
   region.steps[axis] = index.step;
@@ -41,11 +43,12 @@ Region resolve(std::string_view op, const Dims& shape, const std::vector<AxisInd
   size_t ellipses = 0;
   for (const AxisIndex& index : indices) ellipses += index.kind == AxisIndex::Kind::ellipsis;
   if (ellipses > 1)
-    throw Error(ErrorClass::range_error, "ERR_INDEX", "an index can only have a single ellipsis ('...')", std::string(op));
+    throw Error(ErrorClass::range_error, "ERR_INDEX", "an index can only have a single ellipsis ('...')",
+                std::string(op));
   if (indices.size() - ellipses > rank)
     throw Error(ErrorClass::range_error, "ERR_INDEX",
-                "too many indices for tensor of dimension " + std::to_string(rank) + "; " + std::string(op) + " with " +
-                    std::to_string(indices.size()) + " on shape " + to_string(shape),
+                "too many indices for tensor of dimension " + std::to_string(rank) + "; " + std::string(op) +
+                    " with " + std::to_string(indices.size()) + " on shape " + to_string(shape),
                 std::string(op), {shape});
   Region region{Dims(rank, 0), Dims(rank, 1), shape, {}};
   size_t axis = 0;
@@ -53,8 +56,10 @@ Region resolve(std::string_view op, const Dims& shape, const std::vector<AxisInd
     for (; count > 0; --count) region.result_shape.push_back(shape[axis++]);
   };
   for (const AxisIndex& index : indices) {
-    if (index.kind == AxisIndex::Kind::ellipsis) skip(rank - (indices.size() - 1));
-    else take(op, shape, axis++, index, region);
+    if (index.kind == AxisIndex::Kind::ellipsis)
+      skip(rank - (indices.size() - 1));
+    else
+      take(op, shape, axis++, index, region);
   }
   skip(rank - axis);
   return region;

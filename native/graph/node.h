@@ -2,7 +2,8 @@
 //
 //   Node      a value: a recipe (op and inputs) until it is stored in a buffer, whereupon the recipe goes.
 //   Function  one step of history: the gradient of one op, with edges to the sources of its inputs.
-//   Cell      what a JavaScript Tensor holds: a value that can be rebound; a leaf's gradient accumulates in it.
+//   Cell      what a JavaScript Tensor holds: a value that can be rebound; a leaf's gradient accumulates in
+//   it.
 //
 // A Node never points to a Function, so freeing history frees no recipe and the other way round.
 #pragma once
@@ -26,9 +27,9 @@ struct Node final : RefCounted {
   bool is_persistent = false; // state that a program rebinds: stored by the first run that computes it
   uint8_t input_count = 0;
   uint8_t times_computed = 0;
-  uint16_t depth = 0;        // pending ops below, at most
-  uint32_t saved_count = 0;  // live Functions that will need this value
-  uint32_t plan_epoch = 0;   // scratch of a run
+  uint16_t depth = 0;       // pending ops below, at most
+  uint32_t saved_count = 0; // live Functions that will need this value
+  uint32_t plan_epoch = 0;  // scratch of a run
   uint32_t plan_index = 0;
   const Dims shape;
   std::array<Ref<Node>, 3> inputs;
@@ -96,9 +97,9 @@ struct Cell final : Source {
   Ref<Node> node;
   Ref<Function> function; // null for a leaf
   Ref<Cell> grad;
-  bool requires_grad = false;   // of a leaf
+  bool requires_grad = false;    // of a leaf
   const char* view_of = nullptr; // the op that made it, where PyTorch would give a window into its input
-  bool is_orphaned = false;     // no JavaScript object can read the gradient any more
+  bool is_orphaned = false;      // no JavaScript object can read the gradient any more
   uint32_t handle = 0;
 
   bool tracks() const { return requires_grad || function; }

@@ -10,8 +10,8 @@ namespace {
 
 // Worth keeping rather than computing again, when history will ask for it.
 bool is_dear(const Node& node) {
-  return info(node.op).kind == Kind::reduction || info(node.op).kind == Kind::random || node.op == Op::matmul ||
-         node.op == Op::splice;
+  return info(node.op).kind == Kind::reduction || info(node.op).kind == Kind::random ||
+         node.op == Op::matmul || node.op == Op::splice;
 }
 
 // Ops that become strides; making them again costs nothing.
@@ -36,15 +36,19 @@ constexpr uint8_t max_recomputations = 3;
 Number converted(const Number& number, DType dtype) {
   return with_type(dtype, [&]<class T>() {
     const T value = number.as<T>();
-    if constexpr (std::is_same_v<T, bool>) return Number::of_boolean(value);
-    else if constexpr (std::is_floating_point_v<T>) return Number(static_cast<double>(value));
-    else return Number::of_integer(static_cast<int64_t>(value));
+    if constexpr (std::is_same_v<T, bool>)
+      return Number::of_boolean(value);
+    else if constexpr (std::is_floating_point_v<T>)
+      return Number(static_cast<double>(value));
+    else
+      return Number::of_integer(static_cast<int64_t>(value));
   });
 }
 
 } // namespace
 
-Plan::Plan(Engine& engine, const std::vector<Ref<Node>>& wanted) : engine_(engine), epoch_(engine.next_epoch()) {
+Plan::Plan(Engine& engine, const std::vector<Ref<Node>>& wanted)
+    : engine_(engine), epoch_(engine.next_epoch()) {
   collect(wanted);
   decide_what_is_stored(wanted);
   slots_.reserve(entries_.size());
@@ -109,8 +113,10 @@ int32_t Plan::new_slot(int64_t bytes) {
 }
 
 void Plan::plan_node(Entry& entry) {
-  if (entry.node->op == Op::splice) plan_splice(entry);
-  else if (!plan_as_view(entry)) plan_kernel(entry);
+  if (entry.node->op == Op::splice)
+    plan_splice(entry);
+  else if (!plan_as_view(entry))
+    plan_kernel(entry);
   if (entry.is_stored && !entry.owns_slot) {
     // What costs nothing to make again is stored only on demand.
     const Place from = entry.place;
@@ -135,7 +141,8 @@ bool Plan::plan_as_view(Entry& entry) {
     return true;
   case Op::expand:
     entry.place = input();
-    entry.place.operand.strides = broadcast_strides(input().operand.strides, node.inputs[0]->shape, node.shape);
+    entry.place.operand.strides =
+        broadcast_strides(input().operand.strides, node.inputs[0]->shape, node.shape);
     return true;
   case Op::slice:
     entry.place = input();
@@ -147,8 +154,10 @@ bool Plan::plan_as_view(Entry& entry) {
       entry.place.operand.strides = Dims(node.shape.size(), 0);
       return true;
     }
-    const std::optional<Dims> strides = reshaped(entry.place.operand.strides, node.inputs[0]->shape, node.shape);
-    if (strides) entry.place.operand.strides = *strides;
+    const std::optional<Dims> strides =
+        reshaped(entry.place.operand.strides, node.inputs[0]->shape, node.shape);
+    if (strides)
+      entry.place.operand.strides = *strides;
     else {
       // The copy is laid out like the input, and therefore row-major for every shape of as many elements.
       const Place from = entry.place;
@@ -185,7 +194,8 @@ void Plan::add_input(Launch& launch, const Place& place, const Dims& strides) {
   launch.kernel.inputs[i] = place.operand;
   launch.kernel.inputs[i].strides = strides;
   launch.input_slots[i] = place.slot;
-  if (place.slot >= 0) slots_[static_cast<size_t>(place.slot)].last_use = static_cast<uint32_t>(launches_.size() - 1);
+  if (place.slot >= 0)
+    slots_[static_cast<size_t>(place.slot)].last_use = static_cast<uint32_t>(launches_.size() - 1);
 }
 
 void Plan::copy_into_own_slot(Entry& entry, const Place& from) {
@@ -260,7 +270,8 @@ bool Plan::may_replace(const Launch& launch, int32_t slot) {
   for (size_t j = 0; j < kernel.input_count; ++j) {
     if (launch.input_slots[j] != slot) continue;
     const Operand& input = kernel.inputs[j];
-    if (bytes_of(input.dtype) != bytes_of(kernel.output.dtype) || input.offset != kernel.output.offset) return false;
+    if (bytes_of(input.dtype) != bytes_of(kernel.output.dtype) || input.offset != kernel.output.offset)
+      return false;
     for (size_t i = 0; i < kernel.shape.size(); ++i)
       if (kernel.shape[i] != 1 && input.strides[i] != kernel.output.strides[i]) return false;
   }
@@ -273,11 +284,13 @@ void Plan::assign_memory() {
     const Launch& launch = launches_[i];
     Slot& output = slots_[static_cast<size_t>(launch.output_slot)];
     const auto dies_here = [&](int32_t slot) {
-      return slot >= 0 && slots_[static_cast<size_t>(slot)].last_use == i && !slots_[static_cast<size_t>(slot)].is_pinned;
+      return slot >= 0 && slots_[static_cast<size_t>(slot)].last_use == i &&
+             !slots_[static_cast<size_t>(slot)].is_pinned;
     };
     for (size_t j = 0; j < launch.kernel.input_count && output.physical < 0 && launch.is_elementwise; ++j) {
       const int32_t slot = launch.input_slots[j];
-      if (dies_here(slot) && slots_[static_cast<size_t>(slot)].bytes == output.bytes && may_replace(launch, slot))
+      if (dies_here(slot) && slots_[static_cast<size_t>(slot)].bytes == output.bytes &&
+          may_replace(launch, slot))
         output.physical = slots_[static_cast<size_t>(slot)].physical;
     }
     const int32_t taken = output.physical;
@@ -321,8 +334,10 @@ void Plan::run() {
   engine_.kernels += static_cast<int64_t>(launches_.size());
   // Inputs before users: storing a node lets its recipe go, and with it perhaps the inputs.
   for (Entry& entry : entries_) {
-    if (entry.is_stored) entry.node->store(buffer_of(entry.place.slot));
-    else ++entry.node->times_computed;
+    if (entry.is_stored)
+      entry.node->store(buffer_of(entry.place.slot));
+    else
+      ++entry.node->times_computed;
   }
 }
 

@@ -1,6 +1,6 @@
-// A plan turns wanted nodes into launches: which kernels, in which order, over which buffers. Ops that only move
-// elements become strides; values live as long as a later launch reads them; outputs take the place of inputs
-// that die. Buffers are acquired before the first launch, and nodes change only after the last.
+// A plan turns wanted nodes into launches: which kernels, in which order, over which buffers. Ops that only
+// move elements become strides; values live as long as a later launch reads them; outputs take the place of
+// inputs that die. Buffers are acquired before the first launch, and nodes change only after the last.
 #pragma once
 #include <vector>
 

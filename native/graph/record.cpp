@@ -24,7 +24,8 @@ Ref<Node> make(Engine& engine, Op op, DType dtype, const Dims& shape, std::span<
 }
 
 // History, when the mode asks for it and an input has some. Only what the gradients name is kept alive.
-Value attach(const Ref<Node>& node, Op op, std::span<const Value> inputs, const Ref<Attributes>& attributes = {}) {
+Value attach(const Ref<Node>& node, Op op, std::span<const Value> inputs,
+             const Ref<Attributes>& attributes = {}) {
   Engine& engine = node->engine;
   bool is_tracked = false;
   for (const Value& input : inputs) is_tracked |= static_cast<bool>(input.source);
@@ -84,7 +85,8 @@ DType compute_dtype(const Engine& engine, const OpInfo& op, std::span<const Valu
   const DType dtype = promoted_dtype(engine, op.dtypes == Dtypes::select ? inputs.subspan(1) : inputs);
   if (op.dtypes == Dtypes::floating && !is_floating(dtype)) return engine.default_dtype;
   if (op.dtypes == Dtypes::numeric && dtype == DType::boolean)
-    throw dtype_error(quoted(op.name), quoted(op.name) + ": not defined for bool tensors; convert with .to(\"int64\") first");
+    throw dtype_error(quoted(op.name),
+                      quoted(op.name) + ": not defined for bool tensors; convert with .to(\"int64\") first");
   return dtype;
 }
 
@@ -92,21 +94,23 @@ DType compute_dtype(const Engine& engine, const OpInfo& op, std::span<const Valu
 
 void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType dtype) {
   if (shape.size() > max_rank)
-    throw shape_error(quoted(op), quoted(op) + ": " + std::to_string(shape.size()) + " dimensions, but at most " +
-                                      std::to_string(max_rank) + " are possible");
+    throw shape_error(quoted(op), quoted(op) + ": " + std::to_string(shape.size()) +
+                                      " dimensions, but at most " + std::to_string(max_rank) +
+                                      " are possible");
   int64_t bytes = bytes_of(dtype);
   bool overflows = false;
   for (int64_t extent : shape) {
     if (extent < 0)
-      throw shape_error(quoted(op), quoted(op) + ": shape " + to_string(shape) + " has a negative dimension", {shape});
+      throw shape_error(quoted(op), quoted(op) + ": shape " + to_string(shape) + " has a negative dimension",
+                        {shape});
     // Sizes of zero are left out: reductions over them must still be countable.
     if (!overflows && extent > 0) overflows = __builtin_mul_overflow(bytes, extent, &bytes);
   }
   const bool is_empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
   if (overflows || (bytes > engine.device->capacity_bytes() && !is_empty))
     throw shape_error(quoted(op),
-                      quoted(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " + to_string(shape) +
-                          " needs more memory than this machine has (" +
+                      quoted(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " +
+                          to_string(shape) + " needs more memory than this machine has (" +
                           std::to_string(engine.device->capacity_bytes() >> 20) + " MiB)",
                       {shape});
 }
@@ -131,8 +135,9 @@ Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b) {
     if (x != y && x != 1 && y != 1)
       throw shape_error(quoted(op),
                         "The size of tensor a (" + std::to_string(x) + ") must match the size of tensor b (" +
-                            std::to_string(y) + ") at non-singleton dimension " + std::to_string(i) + "; " + quoted(op) +
-                            ": shapes " + to_string(a) + " and " + to_string(b) + " do not broadcast",
+                            std::to_string(y) + ") at non-singleton dimension " + std::to_string(i) + "; " +
+                            quoted(op) + ": shapes " + to_string(a) + " and " + to_string(b) +
+                            " do not broadcast",
                         {a, b});
     shape[i] = x == 1 ? y : x;
   }
@@ -171,7 +176,9 @@ Value full(Engine& engine, Number value, const Dims& shape, DType dtype) {
   return shape.empty() ? scalar : expand(scalar, shape);
 }
 
-Value zeros(Engine& engine, const Dims& shape, DType dtype) { return full(engine, Number::of_integer(0), shape, dtype); }
+Value zeros(Engine& engine, const Dims& shape, DType dtype) {
+  return full(engine, Number::of_integer(0), shape, dtype);
+}
 
 Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType dtype) {
   Ref<Node> node = new Node(engine, Op::stored, dtype, shape);
@@ -189,7 +196,8 @@ Value generate(Engine& engine, Op op, const Dims& shape, DType dtype, std::span<
 Value draw(Engine& engine, Op op, const Dims& shape, DType dtype) {
   check_shape(engine, info(op).name, shape, dtype);
   if (!is_floating(dtype))
-    throw dtype_error(quoted(info(op).name), quoted(info(op).name) + ": random numbers are float32 or float64, not " +
+    throw dtype_error(quoted(info(op).name), quoted(info(op).name) +
+                                                 ": random numbers are float32 or float64, not " +
                                                  std::string(info(dtype).label));
   Ref<Attributes> attributes = new Attributes;
   attributes->seed = engine.seed;
@@ -214,8 +222,9 @@ Value elementwise(Engine& engine, Op op, std::span<const Value> inputs) {
   std::copy(inputs.begin(), inputs.end(), operands.begin());
   const size_t first = row.dtypes == Dtypes::select ? 1 : 0;
   if (first == 1 && inputs[0].dtype() != DType::boolean)
-    throw dtype_error("where", "where expected condition to be a boolean tensor, but got a tensor with dtype " +
-                                   std::string(info(inputs[0].dtype()).word) + "; compare first, as in x.gt(0)");
+    throw dtype_error("where",
+                      "where expected condition to be a boolean tensor, but got a tensor with dtype " +
+                          std::string(info(inputs[0].dtype()).word) + "; compare first, as in x.gt(0)");
   if (first == 1 && inputs[0].node->is_number()) {
     const Value chosen = to(inputs[inputs[0].node->number.integer ? 1 : 2], dtype);
     return chosen.shape() == shape ? chosen : expand(chosen, shape);
@@ -235,7 +244,8 @@ Value power(const Value& base, const Value& exponent) {
   const double value = p.as_double();
   if (!is_floating(base.dtype()) && p.dtype == DType::int64 && value < 0)
     throw Error(ErrorClass::range_error, "ERR_VALUE",
-                "Integers to negative integer powers are not allowed.; convert with .to(\"float32\") first", "pow");
+                "Integers to negative integer powers are not allowed.; convert with .to(\"float32\") first",
+                "pow");
   const auto apply = [&](Op op) { return named(elementwise(engine, op, std::span(&base, 1)), "Pow"); };
   if (base.dtype() != DType::boolean && (is_floating(base.dtype()) || p.dtype == DType::int64)) {
     if (value == 1) return apply(Op::clone);
@@ -260,17 +270,18 @@ Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
   for (int64_t& axis : axes) axis = normalize_axis(row.name, axis, rank);
   std::sort(axes.begin(), axes.end());
   if (std::adjacent_find(axes.begin(), axes.end()) != axes.end())
-    throw Error(ErrorClass::range_error, "ERR_DIM", quoted(row.name) + ": a dimension appears twice in " + to_string(axes),
-                quoted(row.name));
+    throw Error(ErrorClass::range_error, "ERR_DIM",
+                quoted(row.name) + ": a dimension appears twice in " + to_string(axes), quoted(row.name));
   // On a 0-d tensor the axes 0 and -1 are allowed, and mean nothing.
   if (rank == 0) axes = {};
 
   Value source = input;
   DType dtype = input.dtype();
   if (row.dtypes == Dtypes::mean && !is_floating(dtype))
-    throw dtype_error("mean", "mean(): could not infer output dtype. Input dtype must be either a floating point or "
-                              "complex dtype. Got: " +
-                                  std::string(info(dtype).word) + "; convert with .to(\"float32\") first");
+    throw dtype_error("mean",
+                      "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+                      "complex dtype. Got: " +
+                          std::string(info(dtype).word) + "; convert with .to(\"float32\") first");
   if (row.dtypes == Dtypes::total && !is_floating(dtype)) source = to(input, dtype = DType::int64);
   const bool has_identity = row.dtypes != Dtypes::any;
   Dims shape;
@@ -279,12 +290,15 @@ Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
     if (goes && input.shape()[i] == 0 && !has_identity)
       throw shape_error(quoted(row.name),
                         quoted(row.name) + "(): Expected reduction dim " +
-                            (is_full ? "to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+                            (is_full ? "to be specified for input.numel() == 0. Specify the reduction dim "
+                                       "with the 'dim' argument."
                                      : std::to_string(i) + " to have non-zero size.") +
                             " The shape is " + to_string(input.shape()),
                         {input.shape()});
-    if (!goes) shape.push_back(input.shape()[i]);
-    else if (keepdim) shape.push_back(1);
+    if (!goes)
+      shape.push_back(input.shape()[i]);
+    else if (keepdim)
+      shape.push_back(1);
   }
   check_shape(engine, row.name, shape, dtype); // what is left of an empty tensor may be large
   Ref<Attributes> attributes = new Attributes;
@@ -306,20 +320,25 @@ Value reshape(const Value& input, Dims shape) {
   int64_t* unknown = nullptr;
   bool is_valid = true;
   for (int64_t& extent : shape) {
-    if (extent == -1 && !unknown) unknown = &extent;
-    else if (extent < 0 || __builtin_mul_overflow(known, extent, &known)) is_valid = false;
+    if (extent == -1 && !unknown)
+      unknown = &extent;
+    else if (extent < 0 || __builtin_mul_overflow(known, extent, &known))
+      is_valid = false;
   }
   const Dims asked = shape;
   if (is_valid && unknown) {
-    if (known > 0 && elements % known == 0) *unknown = elements / known;
-    else is_valid = false;
+    if (known > 0 && elements % known == 0)
+      *unknown = elements / known;
+    else
+      is_valid = false;
   } else if (known != elements) {
     is_valid = false;
   }
   if (!is_valid)
     throw shape_error("reshape",
-                      "shape '" + to_string(asked) + "' is invalid for input of size " + std::to_string(elements) +
-                          "; reshape: the input has shape " + to_string(input.shape()),
+                      "shape '" + to_string(asked) + "' is invalid for input of size " +
+                          std::to_string(elements) + "; reshape: the input has shape " +
+                          to_string(input.shape()),
                       {input.shape(), asked});
   check_shape(engine, "reshape", shape, input.dtype());
   return record(engine, Op::reshape, input.dtype(), shape, std::span(&input, 1));
@@ -332,13 +351,15 @@ Value permute(const Value& input, const Dims& order) {
   for (int64_t axis : order) {
     const int64_t own = normalize_axis("permute", axis, rank);
     if (attributes->axes.contains(own))
-      throw Error(ErrorClass::range_error, "ERR_DIM", "permute(): duplicate dims are not allowed, got " + to_string(order), "permute");
+      throw Error(ErrorClass::range_error, "ERR_DIM",
+                  "permute(): duplicate dims are not allowed, got " + to_string(order), "permute");
     attributes->axes.push_back(own);
     if (rank > 0) shape.push_back(input.shape()[static_cast<size_t>(own)]);
   }
   if (order.size() != rank)
     throw Error(ErrorClass::range_error, "ERR_DIM",
-                "permute: " + std::to_string(order.size()) + " dims for a tensor of shape " + to_string(input.shape()),
+                "permute: " + std::to_string(order.size()) + " dims for a tensor of shape " +
+                    to_string(input.shape()),
                 "permute", {input.shape()});
   return record(input.node->engine, Op::permute, input.dtype(), shape, std::span(&input, 1), attributes);
 }
@@ -386,23 +407,26 @@ Value matmul(const Value& a, const Value& b) {
   const Dims &x = a.shape(), &y = b.shape();
   if (x.empty() || y.empty())
     throw shape_error("matmul",
-                      "both arguments to matmul need to be at least 1D, but they are " + std::to_string(x.size()) +
-                          "D and " + std::to_string(y.size()) + "D; use mul for scalars",
+                      "both arguments to matmul need to be at least 1D, but they are " +
+                          std::to_string(x.size()) + "D and " + std::to_string(y.size()) +
+                          "D; use mul for scalars",
                       {x, y});
   if (a.dtype() != b.dtype())
-    throw dtype_error("matmul", "expected m1 and m2 to have the same dtype, but got: " + std::string(info(a.dtype()).word) +
-                                    " != " + std::string(info(b.dtype()).word) + "; convert one with .to()");
+    throw dtype_error(
+        "matmul", "expected m1 and m2 to have the same dtype, but got: " + std::string(info(a.dtype()).word) +
+                      " != " + std::string(info(b.dtype()).word) + "; convert one with .to()");
   const int64_t rows = x.size() == 1 ? 1 : x[x.size() - 2], inner = x.back();
   const int64_t columns = y.size() == 1 ? 1 : y.back(), inner_b = y.size() == 1 ? y.back() : y[y.size() - 2];
   if (inner != inner_b) {
     const std::string shapes = to_string(x) + " and " + to_string(y);
     throw shape_error("matmul",
                       x.size() == 1 && y.size() == 1
-                          ? "inconsistent tensor size, expected tensor " + to_string(x) + " and src " + to_string(y) +
-                                " to have the same number of elements; matmul: shapes " + shapes
+                          ? "inconsistent tensor size, expected tensor " + to_string(x) + " and src " +
+                                to_string(y) + " to have the same number of elements; matmul: shapes " +
+                                shapes
                           : "mat1 and mat2 shapes cannot be multiplied (" + std::to_string(rows) + "x" +
-                                std::to_string(inner) + " and " + std::to_string(inner_b) + "x" + std::to_string(columns) +
-                                "); matmul: shapes " + shapes,
+                                std::to_string(inner) + " and " + std::to_string(inner_b) + "x" +
+                                std::to_string(columns) + "); matmul: shapes " + shapes,
                       {x, y});
   }
   const auto batch_of = [](const Dims& shape) {

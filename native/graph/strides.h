@@ -16,7 +16,8 @@ inline Dims permuted(const Dims& strides, const Dims& order) {
 inline Dims broadcast_strides(const Dims& strides, const Dims& from, const Dims& to) {
   Dims result(to.size(), 0);
   const size_t added = to.size() - from.size();
-  for (size_t i = 0; i < from.size(); ++i) result[added + i] = from[i] == 1 && to[added + i] != 1 ? 0 : strides[i];
+  for (size_t i = 0; i < from.size(); ++i)
+    result[added + i] = from[i] == 1 && to[added + i] != 1 ? 0 : strides[i];
   return result;
 }
 
@@ -51,15 +52,19 @@ inline std::optional<Dims> reshaped(const Dims& strides, const Dims& from, const
     if (i_end < from.size()) from_count *= from[i_end++];
     if (j_end < to.size()) to_count *= to[j_end++];
     while (from_count != to_count) {
-      if (from_count < to_count) from_count *= from[i_end++];
-      else to_count *= to[j_end++];
+      if (from_count < to_count)
+        from_count *= from[i_end++];
+      else
+        to_count *= to[j_end++];
     }
     // Within a group the old axes must walk evenly; axes of extent one do not matter.
     int64_t step = 0, expected = 0;
     for (size_t k = i_end; k-- > i;) {
       if (from[k] == 1) continue;
-      if (expected == 0) step = strides[k];
-      else if (strides[k] != expected) return std::nullopt;
+      if (expected == 0)
+        step = strides[k];
+      else if (strides[k] != expected)
+        return std::nullopt;
       expected = strides[k] * from[k];
       if (strides[k] == 0 && k > i) {
         // An expanded axis: even only with other expanded axes.

@@ -30,7 +30,8 @@ namespace {
 // The tables, for TypeScript and for the tests that walk them.
 void export_tables(Napi::Env env, Napi::Object exports) {
   constexpr const char* kinds[] = {"leaf", "elementwise", "reduction", "generator", "random", "structure"};
-  constexpr const char* dtype_rules[] = {"any", "numeric", "floating", "truth", "select", "total", "mean", "own"};
+  constexpr const char* dtype_rules[] = {"any",    "numeric", "floating", "truth",
+                                         "select", "total",   "mean",     "own"};
   auto ops = Napi::Array::New(env);
   uint32_t count = 0;
   for (const OpInfo& op : op_table) {
@@ -53,7 +54,8 @@ void export_tables(Napi::Env env, Napi::Object exports) {
 
 Napi::Object init(Napi::Env env, Napi::Object object) {
   auto* addon = new Addon(env);
-  // Cleanup hooks run before the environment's own references go, so every weak reference can still be deleted.
+  // Cleanup hooks run before the environment's own references go, so every weak reference can still be
+  // deleted.
   env.AddCleanupHook(+[](Addon* dead) { delete dead; }, addon);
   Exports exports(*addon, object);
   export_ops(exports);

@@ -33,7 +33,9 @@ class Addon {
   Cell& cell(const Napi::CallbackInfo& info, size_t i, const char* op) const {
     return handles.at(read_uint32(info[i]), op);
   }
-  Value value(const Napi::CallbackInfo& info, size_t i, const char* op) const { return cell(info, i, op).value(); }
+  Value value(const Napi::CallbackInfo& info, size_t i, const char* op) const {
+    return cell(info, i, op).value();
+  }
   std::vector<Value> values(const Napi::Value& array, const char* op) const;
 
   // Ties a recorded value to the fresh Tensor object that JavaScript passed first.
@@ -60,8 +62,9 @@ class Exports {
   Exports(Addon& addon, Napi::Object object) : addon_(addon), object_(object) {}
   template <Entry entry> void add(std::string_view name, Op op = Op::stored) {
     addon_.bindings.push_back(std::make_unique<Binding>(addon_, op));
-    object_.Set(std::string(name), Napi::Function::New<guarded<entry>>(object_.Env(), std::string(name).c_str(),
-                                                                       addon_.bindings.back().get()));
+    object_.Set(std::string(name),
+                Napi::Function::New<guarded<entry>>(object_.Env(), std::string(name).c_str(),
+                                                    addon_.bindings.back().get()));
   }
 
  private:

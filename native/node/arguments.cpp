@@ -51,8 +51,9 @@ int64_t read_integer(const Napi::Value& value, const char* op, const char* what)
   if (!value.IsNumber()) throw not_a(op, what, "a whole number", value);
   const double number = value.As<Napi::Number>().DoubleValue();
   if (number != std::floor(number) || std::abs(number) > largest_safe_integer)
-    throw Error(ErrorClass::range_error, "ERR_ARGUMENT",
-                std::string(op) + ": " + what + " must be a whole number below 2**53, got " + described(value), op);
+    throw Error(
+        ErrorClass::range_error, "ERR_ARGUMENT",
+        std::string(op) + ": " + what + " must be a whole number below 2**53, got " + described(value), op);
   return static_cast<int64_t>(number);
 }
 
@@ -68,7 +69,8 @@ Dims read_dims(const Napi::Value& value, const char* op, const char* what) {
   const uint32_t length = array.Length();
   // Longer than any rank could be, and not worth copying.
   if (length > 4096)
-    throw Error(ErrorClass::range_error, "ERR_ARGUMENT", std::string(op) + ": " + what + " has " + std::to_string(length) + " entries", op);
+    throw Error(ErrorClass::range_error, "ERR_ARGUMENT",
+                std::string(op) + ": " + what + " has " + std::to_string(length) + " entries", op);
   Dims dims;
   for (uint32_t i = 0; i < length; ++i) dims.push_back(read_integer(array.Get(i), op, what));
   return dims;
@@ -88,7 +90,8 @@ Number read_number(const Napi::Value& value, const char* op) {
     bool is_lossless = false;
     const int64_t integer = value.As<Napi::BigInt>().Int64Value(&is_lossless);
     if (!is_lossless)
-      throw Error(ErrorClass::range_error, "ERR_ARGUMENT", std::string(op) + ": " + described(value) + "n does not fit 64 bits", op);
+      throw Error(ErrorClass::range_error, "ERR_ARGUMENT",
+                  std::string(op) + ": " + described(value) + "n does not fit 64 bits", op);
     return Number::of_integer(integer);
   }
   if (!value.IsNumber()) throw not_a(op, "the operand", "a Tensor, number, bigint or boolean", value);
@@ -112,15 +115,17 @@ Napi::Array to_array(Napi::Env env, const Dims& dims) {
 }
 
 void throw_in_javascript(Napi::Env env, const Error& error) {
-  Napi::Error thrown = error.kind == ErrorClass::range_error  ? Napi::RangeError::New(env, error.what())
-                       : error.kind == ErrorClass::type_error ? Napi::Error(Napi::TypeError::New(env, error.what()))
-                                                              : Napi::Error::New(env, error.what());
+  Napi::Error thrown = error.kind == ErrorClass::range_error ? Napi::RangeError::New(env, error.what())
+                       : error.kind == ErrorClass::type_error
+                           ? Napi::Error(Napi::TypeError::New(env, error.what()))
+                           : Napi::Error::New(env, error.what());
   Napi::Object object = thrown.Value();
   object.Set("code", error.code);
   if (!error.op.empty()) object.Set("op", error.op);
   if (!error.shapes.empty()) {
     auto shapes = Napi::Array::New(env, error.shapes.size());
-    for (size_t i = 0; i < error.shapes.size(); ++i) shapes.Set(static_cast<uint32_t>(i), to_array(env, error.shapes[i]));
+    for (size_t i = 0; i < error.shapes.size(); ++i)
+      shapes.Set(static_cast<uint32_t>(i), to_array(env, error.shapes[i]));
     object.Set("shapes", shapes);
   }
   throw thrown;

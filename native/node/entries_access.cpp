@@ -31,7 +31,8 @@ Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Cell& cell = binding.addon.cell(info, 0, "item");
   if (cell.node->elements() != 1)
     throw Error(ErrorClass::error, "ERR_ITEM",
-                "a Tensor with " + std::to_string(cell.node->elements()) + " elements cannot be converted to Scalar; item: the shape is " +
+                "a Tensor with " + std::to_string(cell.node->elements()) +
+                    " elements cannot be converted to Scalar; item: the shape is " +
                     to_string(cell.node->shape) + ", use toArray() or reduce it first",
                 "item", {cell.node->shape});
   const Buffer& buffer = binding.addon.computed(cell);
@@ -40,7 +41,8 @@ Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
     binding.addon.engine.device->download(&value, buffer, sizeof(T));
     if constexpr (std::is_same_v<T, bool>) return Napi::Boolean::New(info.Env(), value);
     if constexpr (std::is_same_v<T, int64_t>)
-      if (value > (int64_t{1} << 53) || value < -(int64_t{1} << 53)) return Napi::BigInt::New(info.Env(), value);
+      if (value > (int64_t{1} << 53) || value < -(int64_t{1} << 53))
+        return Napi::BigInt::New(info.Env(), value);
     return Napi::Number::New(info.Env(), static_cast<double>(value));
   });
 }
@@ -70,7 +72,8 @@ Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 // An array of handles: computes them as one plan.
 Napi::Value realize_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   std::vector<Ref<Node>> wanted;
-  for (uint32_t handle : read_handles(info[0])) wanted.push_back(binding.addon.handles.at(handle, "realize").node);
+  for (uint32_t handle : read_handles(info[0]))
+    wanted.push_back(binding.addon.handles.at(handle, "realize").node);
   binding.addon.engine.run(wanted);
   return info.Env().Undefined();
 }
@@ -78,22 +81,29 @@ Napi::Value realize_entry(const Binding& binding, const Napi::CallbackInfo& info
 void check_rebinding(const Engine& engine, const Cell& cell, const Value& value, const std::string& op) {
   if (cell.view_of)
     throw Error(ErrorClass::error, "ERR_VIEW",
-                op + ": this tensor came from " + cell.view_of + "(), whose result is a value of its own here and not a window into " +
-                    "its input, so the input would not change. Use x.set(index, value) on the input, or clone() this one first",
+                op + ": this tensor came from " + cell.view_of +
+                    "(), whose result is a value of its own here and not a window into " +
+                    "its input, so the input would not change. Use x.set(index, value) on the input, or "
+                    "clone() this one first",
                 op);
   if (engine.grad_enabled && cell.requires_grad)
-    throw autograd_error(op == "set" ? "a view of a leaf Variable that requires grad is being used in an in-place operation.; "
-                                       "wrap the update in noGrad(() => ...)"
-                                     : "a leaf Variable that requires grad is being used in an in-place operation.; " + op +
-                                           ": wrap the update in noGrad(() => ...)",
-                         op);
+    throw autograd_error(
+        op == "set" ? "a view of a leaf Variable that requires grad is being used in an in-place operation.; "
+                      "wrap the update in noGrad(() => ...)"
+                    : "a leaf Variable that requires grad is being used in an in-place operation.; " + op +
+                          ": wrap the update in noGrad(() => ...)",
+        op);
   if (!(value.shape() == cell.node->shape))
-    throw shape_error(op, "output with shape " + to_string(cell.node->shape) + " doesn't match the broadcast shape " + to_string(value.shape()) +
-                              "; " + op + " cannot change a tensor's shape",
+    throw shape_error(op,
+                      "output with shape " + to_string(cell.node->shape) +
+                          " doesn't match the broadcast shape " + to_string(value.shape()) + "; " + op +
+                          " cannot change a tensor's shape",
                       {cell.node->shape, value.shape()});
   if (category(value.dtype()) > category(cell.node->dtype))
-    throw dtype_error(op, "result type " + std::string(info(value.dtype()).word) + " can't be cast to the desired output type " +
-                              std::string(info(cell.node->dtype).word) + "; " + op + ": convert with .to() first");
+    throw dtype_error(op, "result type " + std::string(info(value.dtype()).word) +
+                              " can't be cast to the desired output type " +
+                              std::string(info(cell.node->dtype).word) + "; " + op +
+                              ": convert with .to() first");
 }
 
 // target, handle or 0, number, op's name, whether to broadcast: in-place methods give the target a new value.
@@ -102,7 +112,8 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   const std::string op = info[3].ToString().Utf8Value();
   Cell& cell = addon.cell(info, 0, op.c_str());
   const uint32_t handle = read_uint32(info[1]);
-  Value value = handle == 0 ? number(addon.engine, read_number(info[2], op.c_str())) : addon.handles.at(handle, op.c_str()).value();
+  Value value = handle == 0 ? number(addon.engine, read_number(info[2], op.c_str()))
+                            : addon.handles.at(handle, op.c_str()).value();
   const bool broadcasts = info[4].ToBoolean();
   // Assignments convert as they are; only arithmetic must not narrow.
   if (broadcasts) value = to(value, cell.node->dtype);
@@ -115,13 +126,38 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   // What is assigned over had a history, and its gradient is zero rather than missing.
   if (broadcasts && cell.function && addon.engine.grad_enabled) {
     const Dims& shape = cell.node->shape;
-    value = named(splice(cell.value(), value, Dims(shape.size(), 0), Dims(shape.size(), 1), shape), "CopySlices");
+    value =
+        named(splice(cell.value(), value, Dims(shape.size(), 0), Dims(shape.size(), 1), shape), "CopySlices");
   }
   // A leaf is no history: a copy of it has one.
-  if (value.source && value.source->is_leaf()) value = elementwise(addon.engine, Op::clone, std::span(&value, 1));
+  if (value.source && value.source->is_leaf())
+    value = elementwise(addon.engine, Op::clone, std::span(&value, 1));
   cell.node = value.node;
   cell.node->is_persistent = true;
-  if (addon.engine.grad_enabled) cell.function = value.source ? static_cast<Function*>(value.source.get()) : nullptr;
+  if (addon.engine.grad_enabled)
+    cell.function = value.source ? static_cast<Function*>(value.source.get()) : nullptr;
+  return info.Env().Undefined();
+}
+
+// who asks, targets, values of the same shapes and dtypes: computes the values as one plan, then gives them
+// to the targets, which get no history from them. Nothing has changed when it throws.
+Napi::Value assign_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Addon& addon = binding.addon;
+  const std::string who = info[0].ToString().Utf8Value();
+  const std::vector<uint32_t> targets = read_handles(info[1]), values = read_handles(info[2]);
+  std::vector<Ref<Node>> nodes;
+  for (size_t i = 0; i < std::min(targets.size(), values.size()); ++i) {
+    const Node& expected = *addon.handles.at(targets[i], who.c_str()).node;
+    const Ref<Node>& node = nodes.emplace_back(addon.handles.at(values[i], who.c_str()).node);
+    if (node->dtype != expected.dtype || !(node->shape == expected.shape))
+      throw Error(ErrorClass::type_error, "ERR_RULE",
+                  who + ": the update made " + std::string(adjoint::info(node->dtype).label) + " of shape " +
+                      to_string(node->shape) + " where " + std::string(adjoint::info(expected.dtype).label) +
+                      " of shape " + to_string(expected.shape) + " is needed",
+                  "", {node->shape, expected.shape});
+  }
+  addon.engine.run(nodes);
+  for (size_t i = 0; i < nodes.size(); ++i) addon.handles.at(targets[i], who.c_str()).node = nodes[i];
   return info.Env().Undefined();
 }
 
@@ -136,6 +172,7 @@ void export_access(Exports& exports) {
   exports.add<data_entry>("data");
   exports.add<realize_entry>("realize");
   exports.add<rebind_entry>("rebind");
+  exports.add<assign_entry>("assign");
 }
 
 } // namespace adjoint::node

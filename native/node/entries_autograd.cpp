@@ -7,7 +7,9 @@ namespace adjoint::node {
 namespace {
 
 BackwardOptions read_options(const Napi::CallbackInfo& info, size_t first) {
-  return {.retain_graph = info[first].ToBoolean(), .create_graph = info[first + 1].ToBoolean(), .allow_unused = info[first + 2].ToBoolean()};
+  return {.retain_graph = info[first].ToBoolean(),
+          .create_graph = info[first + 1].ToBoolean(),
+          .allow_unused = info[first + 2].ToBoolean()};
 }
 
 // A handle, or an empty value for 0.
@@ -23,26 +25,29 @@ Napi::Value backward_entry(const Binding& binding, const Napi::CallbackInfo& inf
   const std::vector<Value> only = addon.values(info[2], "backward");
   for (const Value& input : only)
     if (!input.source || !input.source->is_leaf())
-      throw autograd_error("One of the differentiated Tensors does not require grad; backward: inputs must be leaves with requiresGrad", "backward");
+      throw autograd_error("One of the differentiated Tensors does not require grad; backward: inputs must "
+                           "be leaves with requiresGrad",
+                           "backward");
   backward(addon.engine, root, seed, only, read_options(info, 3));
   return info.Env().Undefined();
 }
 
-// fresh objects for the results, outputs, gradients of the outputs (0: none), inputs, retainGraph, createGraph,
-// allowUnused; returns a handle or 0 for each input
+// fresh objects for the results, outputs, gradients of the outputs (0: none), inputs, retainGraph,
+// createGraph, allowUnused; returns a handle or 0 for each input
 Napi::Value gradients_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const auto objects = info[0].As<Napi::Array>();
   std::vector<Value> seeds;
   for (uint32_t handle : read_handles(info[2])) seeds.push_back(optional_value(addon, handle, "grad"));
-  const std::vector<Value> results =
-      gradients(addon.engine, addon.values(info[1], "grad"), seeds, addon.values(info[3], "grad"), read_options(info, 4));
+  const std::vector<Value> results = gradients(addon.engine, addon.values(info[1], "grad"), seeds,
+                                               addon.values(info[3], "grad"), read_options(info, 4));
   auto handles = Napi::Array::New(info.Env(), results.size());
   for (uint32_t i = 0; i < results.size(); ++i) {
     uint32_t handle = 0;
     if (results[i]) {
       Ref<Cell> cell = new Cell(results[i].node);
-      if (results[i].source && !results[i].source->is_leaf()) cell->function = static_cast<Function*>(results[i].source.get());
+      if (results[i].source && !results[i].source->is_leaf())
+        cell->function = static_cast<Function*>(results[i].source.get());
       handle = addon.handles.bind(objects.Get(i).As<Napi::Object>(), cell);
     }
     handles.Set(i, Napi::Number::New(info.Env(), handle));
@@ -62,7 +67,8 @@ Napi::Value grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 Napi::Value bind_grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Cell& cell = binding.addon.cell(info, 1, "grad");
   if (!cell.grad) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "grad: there is no gradient", "grad");
-  return Napi::Number::New(info.Env(), binding.addon.handles.rebind_object(info[0].As<Napi::Object>(), cell.grad));
+  return Napi::Number::New(info.Env(),
+                           binding.addon.handles.rebind_object(info[0].As<Napi::Object>(), cell.grad));
 }
 
 // handle, handle of the new gradient or 0
@@ -77,12 +83,16 @@ Napi::Value set_grad_entry(const Binding& binding, const Napi::CallbackInfo& inf
   const auto size = [](const Dims& shape) { return "'" + to_string(shape) + "'"; };
   if (&grad == &cell) throw autograd_error("can't assign Variable as its own grad", "grad");
   if (!(grad.node->shape == cell.node->shape))
-    throw shape_error("grad", "attempting to assign a gradient of size " + size(grad.node->shape) + " to a tensor of size " + size(cell.node->shape) +
-                                  ". Please ensure that the gradient and the tensor are the same size",
+    throw shape_error("grad",
+                      "attempting to assign a gradient of size " + size(grad.node->shape) +
+                          " to a tensor of size " + size(cell.node->shape) +
+                          ". Please ensure that the gradient and the tensor are the same size",
                       {grad.node->shape, cell.node->shape});
   if (grad.node->dtype != cell.node->dtype)
-    throw dtype_error("grad", "attempting to assign a gradient with dtype '" + std::string(adjoint::info(grad.node->dtype).label) +
-                                  "' to a tensor with dtype '" + std::string(adjoint::info(cell.node->dtype).label) +
+    throw dtype_error("grad", "attempting to assign a gradient with dtype '" +
+                                  std::string(adjoint::info(grad.node->dtype).label) +
+                                  "' to a tensor with dtype '" +
+                                  std::string(adjoint::info(cell.node->dtype).label) +
                                   "'. Please ensure that the gradient and the tensor have the same dtype");
   cell.grad = &grad;
   return info.Env().Undefined();
@@ -94,13 +104,16 @@ Napi::Value require_grad_entry(const Binding& binding, const Napi::CallbackInfo&
   const bool wanted = info[1].ToBoolean();
   if (cell.function) {
     if (wanted) return info.Env().Undefined();
-    throw autograd_error("you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
+    throw autograd_error("you can only change requires_grad flags of leaf variables. If you want to use a "
+                         "computed variable in a subgraph "
                          "that doesn't require differentiation use var_no_grad = var.detach().",
                          "requiresGrad_");
   }
   if (wanted && !is_floating(cell.node->dtype))
-    throw dtype_error("requiresGrad_", "only Tensors of floating point dtype can require gradients; requiresGrad: this one is " +
-                                           std::string(adjoint::info(cell.node->dtype).label) + ", convert with .to(\"float32\") first");
+    throw dtype_error(
+        "requiresGrad_",
+        "only Tensors of floating point dtype can require gradients; requiresGrad: this one is " +
+            std::string(adjoint::info(cell.node->dtype).label) + ", convert with .to(\"float32\") first");
   cell.requires_grad = wanted;
   // A parameter is a variable of its own, however its first value was made: optimizers update it in place.
   if (wanted) cell.view_of = nullptr;

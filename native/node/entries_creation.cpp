@@ -19,8 +19,9 @@ DType dtype_of_array(napi_typedarray_type type) {
   case napi_uint8_clamped_array:
     return DType::uint8;
   default:
-    throw dtype_error("tensor", "tensor: typed arrays must be Float32Array, Float64Array, Int32Array, BigInt64Array or "
-                                "Uint8Array; convert this one with Float64Array.from() first");
+    throw dtype_error("tensor",
+                      "tensor: typed arrays must be Float32Array, Float64Array, Int32Array, BigInt64Array or "
+                      "Uint8Array; convert this one with Float64Array.from() first");
   }
 }
 
@@ -36,15 +37,19 @@ Napi::Value from_array_entry(const Binding& binding, const Napi::CallbackInfo& i
     throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "tensor: expected a typed array", "tensor");
   bool is_detached = false;
   if (napi_is_detached_arraybuffer(env, backing, &is_detached) == napi_ok && is_detached)
-    throw Error(ErrorClass::type_error, "ERR_DETACHED",
-                "tensor: the array's buffer is detached (it was transferred to another thread); copy it before", "tensor");
+    throw Error(
+        ErrorClass::type_error, "ERR_DETACHED",
+        "tensor: the array's buffer is detached (it was transferred to another thread); copy it before",
+        "tensor");
   DType dtype = dtype_of_array(type);
   if (dtype == DType::uint8 && info[3].ToBoolean()) dtype = DType::boolean;
   const Dims flat = {static_cast<int64_t>(length)};
   const Dims shape = info[2].IsNull() || info[2].IsUndefined() ? flat : read_dims(info[2], "tensor", "shape");
   check_shape(addon.engine, "tensor", shape, dtype);
   if (element_count(shape) != flat[0])
-    throw shape_error("tensor", "shape '" + to_string(shape) + "' is invalid for input of size " + std::to_string(length), {shape});
+    throw shape_error(
+        "tensor", "shape '" + to_string(shape) + "' is invalid for input of size " + std::to_string(length),
+        {shape});
   const int64_t bytes = flat[0] * bytes_of(dtype);
   return addon.bind(info, from_buffer(addon.engine, addon.engine.upload(data, bytes), shape, dtype));
 }
@@ -52,7 +57,8 @@ Napi::Value from_array_entry(const Binding& binding, const Napi::CallbackInfo& i
 // out, shape, dtype, number
 Napi::Value full_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Dims shape = read_dims(info[1], "full", "shape");
-  return binding.addon.bind(info, full(binding.addon.engine, read_number(info[3], "full"), shape, read_dtype(info[2])));
+  return binding.addon.bind(
+      info, full(binding.addon.engine, read_number(info[3], "full"), shape, read_dtype(info[2])));
 }
 
 // out, shape, dtype, then up to three numbers
@@ -62,7 +68,8 @@ Napi::Value generate_entry(const Binding& binding, const Napi::CallbackInfo& inf
   std::array<Number, 3> numbers;
   for (size_t i = 0; i < 3; ++i)
     if (info.Length() > 3 + i) numbers[i] = read_number(info[3 + i], name);
-  return binding.addon.bind(info, generate(binding.addon.engine, binding.op, shape, read_dtype(info[2]), numbers));
+  return binding.addon.bind(info,
+                            generate(binding.addon.engine, binding.op, shape, read_dtype(info[2]), numbers));
 }
 
 // out, shape, dtype
@@ -87,7 +94,8 @@ Napi::Value manual_seed_entry(const Binding& binding, const Napi::CallbackInfo& 
 Napi::Value set_default_dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const DType dtype = read_dtype(info[0]);
   if (!is_floating(dtype))
-    throw dtype_error("setDefaultDtype", "only floating-point types are supported as the default type; setDefaultDtype takes float32 or float64");
+    throw dtype_error("setDefaultDtype", "only floating-point types are supported as the default type; "
+                                         "setDefaultDtype takes float32 or float64");
   binding.addon.engine.default_dtype = dtype;
   return info.Env().Undefined();
 }

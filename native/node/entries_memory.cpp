@@ -23,7 +23,9 @@ Napi::Value stats_entry(const Binding& binding, const Napi::CallbackInfo& info) 
   const Napi::Env env = info.Env();
   const Addon& addon = binding.addon;
   auto stats = Napi::Object::New(env);
-  const auto put = [&](const char* name, int64_t value) { stats.Set(name, Napi::Number::New(env, static_cast<double>(value))); };
+  const auto put = [&](const char* name, int64_t value) {
+    stats.Set(name, Napi::Number::New(env, static_cast<double>(value)));
+  };
   put("tensors", static_cast<int64_t>(addon.handles.live()));
   put("nodes", addon.engine.live_nodes);
   put("bytes", addon.engine.device->live_bytes());

@@ -1,5 +1,5 @@
-// Entries that record ops. Elementwise ones take the out object, one handle per input, then one number per input,
-// used where the handle is 0.
+// Entries that record ops. Elementwise ones take the out object, one handle per input, then one number per
+// input, used where the handle is 0.
 #include "graph/indexing.h"
 #include "graph/record.h"
 #include "node/addon.h"
@@ -19,12 +19,15 @@ Napi::Value elementwise_entry(const Binding& binding, const Napi::CallbackInfo& 
   for (size_t i = 0; i < arity; ++i) {
     const uint32_t handle = read_uint32(info[1 + i]);
     has_tensor |= handle != 0;
-    inputs[i] = handle == 0 ? number(addon.engine, read_number(info[1 + arity + i], name)) : addon.handles.at(handle, name).value();
+    inputs[i] = handle == 0 ? number(addon.engine, read_number(info[1 + arity + i], name))
+                            : addon.handles.at(handle, name).value();
   }
   // Numbers alone would give a number, which nothing can read.
-  if (!has_tensor) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", std::string(name) + ": expected a Tensor", name);
-  const Value result = binding.op == Op::pow ? power(inputs[0], inputs[1])
-                                             : elementwise(addon.engine, binding.op, std::span(inputs.data(), arity));
+  if (!has_tensor)
+    throw Error(ErrorClass::type_error, "ERR_ARGUMENT", std::string(name) + ": expected a Tensor", name);
+  const Value result = binding.op == Op::pow
+                           ? power(inputs[0], inputs[1])
+                           : elementwise(addon.engine, binding.op, std::span(inputs.data(), arity));
   return addon.bind(info, result);
 }
 
@@ -32,7 +35,8 @@ Napi::Value elementwise_entry(const Binding& binding, const Napi::CallbackInfo& 
 Napi::Value reduction_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const char* name = name_of(binding.op);
   const Value input = binding.addon.value(info, 1, name);
-  return binding.addon.bind(info, reduce(binding.op, input, read_dims(info[2], name, "dim"), info[3].ToBoolean()));
+  return binding.addon.bind(info,
+                            reduce(binding.op, input, read_dims(info[2], name, "dim"), info[3].ToBoolean()));
 }
 
 // out, input, shape
@@ -47,12 +51,15 @@ Napi::Value flatten_entry(const Binding& binding, const Napi::CallbackInfo& info
   const int64_t first = normalize_axis("flatten", read_integer(info[2], "flatten", "startDim"), shape.size());
   const int64_t last = normalize_axis("flatten", read_integer(info[3], "flatten", "endDim"), shape.size());
   if (first > last)
-    throw Error(ErrorClass::range_error, "ERR_DIM", "flatten() has invalid args: start_dim cannot come after end_dim", "flatten");
+    throw Error(ErrorClass::range_error, "ERR_DIM",
+                "flatten() has invalid args: start_dim cannot come after end_dim", "flatten");
   Dims flat;
   for (size_t i = 0; i < shape.size(); ++i) {
     const auto axis = static_cast<int64_t>(i);
-    if (axis > first && axis <= last) flat[flat.size() - 1] *= shape[i];
-    else flat.push_back(shape[i]);
+    if (axis > first && axis <= last)
+      flat[flat.size() - 1] *= shape[i];
+    else
+      flat.push_back(shape[i]);
   }
   if (shape.empty()) flat.push_back(1);
   return binding.addon.bind(info, reshape(input, flat), "flatten");
@@ -61,7 +68,8 @@ Napi::Value flatten_entry(const Binding& binding, const Napi::CallbackInfo& info
 Napi::Value unsqueeze_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Value input = binding.addon.value(info, 1, "unsqueeze");
   const size_t rank = input.shape().size();
-  const auto axis = static_cast<size_t>(normalize_axis("unsqueeze", read_integer(info[2], "unsqueeze", "dim"), rank + 1));
+  const auto axis =
+      static_cast<size_t>(normalize_axis("unsqueeze", read_integer(info[2], "unsqueeze", "dim"), rank + 1));
   Dims shape;
   for (size_t i = 0; i <= rank; ++i) {
     if (i == axis) shape.push_back(1);
@@ -77,7 +85,8 @@ Napi::Value squeeze_entry(const Binding& binding, const Napi::CallbackInfo& info
   for (int64_t& axis : axes) axis = normalize_axis("squeeze", axis, input.shape().size());
   Dims shape;
   for (size_t i = 0; i < input.shape().size(); ++i)
-    if (input.shape()[i] != 1 || (!is_full && !axes.contains(static_cast<int64_t>(i)))) shape.push_back(input.shape()[i]);
+    if (input.shape()[i] != 1 || (!is_full && !axes.contains(static_cast<int64_t>(i))))
+      shape.push_back(input.shape()[i]);
   return binding.addon.bind(info, named(reshape(input, shape), "Squeeze"), "squeeze");
 }
 
@@ -88,7 +97,10 @@ Napi::Value permute_entry(const Binding& binding, const Napi::CallbackInfo& info
 
 Napi::Value transpose_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Value input = binding.addon.value(info, 1, "transpose");
-  return binding.addon.bind(info, transpose(input, read_integer(info[2], "transpose", "dim0"), read_integer(info[3], "transpose", "dim1")), "transpose");
+  return binding.addon.bind(info,
+                            transpose(input, read_integer(info[2], "transpose", "dim0"),
+                                      read_integer(info[3], "transpose", "dim1")),
+                            "transpose");
 }
 
 Napi::Value expand_entry(const Binding& binding, const Napi::CallbackInfo& info) {
@@ -104,14 +116,17 @@ Napi::Value flip_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 Napi::Value narrow_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Value input = binding.addon.value(info, 1, "narrow");
   return binding.addon.bind(info,
-                            narrow(input, read_integer(info[2], "narrow", "dim"), read_integer(info[3], "narrow", "start"),
+                            narrow(input, read_integer(info[2], "narrow", "dim"),
+                                   read_integer(info[3], "narrow", "start"),
                                    read_integer(info[4], "narrow", "length")),
                             "narrow");
 }
 
 Napi::Value select_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Value input = binding.addon.value(info, 1, "select");
-  return binding.addon.bind(info, select(input, read_integer(info[2], "select", "dim"), read_integer(info[3], "select", "index")), "select");
+  return binding.addon.bind(
+      info, select(input, read_integer(info[2], "select", "dim"), read_integer(info[3], "select", "index")),
+      "select");
 }
 
 // Each index is "...", a whole number, or [start, stop, step] with null for what was left out.
@@ -151,33 +166,58 @@ Napi::Value at_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   return binding.addon.bind(info, result, "at");
 }
 
+// The value broadcast to what is set; dimensions of size 1 in front may be too many.
+Value fitted(Value part, const Dims& wanted) {
+  const Dims given = part.shape();
+  const size_t surplus = given.size() - std::min(given.size(), wanted.size());
+  Dims rest;
+  bool fits = true;
+  for (size_t i = 0; i < given.size(); ++i) {
+    if (i >= surplus) rest.push_back(given[i]);
+    fits &= given[i] == 1 || (i >= surplus && given[i] == wanted[i + wanted.size() - given.size()]);
+  }
+  if (!fits)
+    throw shape_error("set",
+                      "shape mismatch: value tensor of shape " + to_string(given) +
+                          " cannot be broadcast to indexing result of shape " + to_string(wanted) + "; set",
+                      {given, wanted});
+  if (surplus > 0) part = reshape(part, rest);
+  return expand(part, wanted);
+}
+
 // out, input, indices, value handle, value number
 Napi::Value splice_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const Value input = addon.value(info, 1, "set");
   const Region region = resolve("set", input.shape(), read_indices(info[2], "set"));
   const uint32_t handle = read_uint32(info[3]);
-  Value part = handle == 0 ? number(addon.engine, read_number(info[4], "set")) : addon.handles.at(handle, "set").value();
-  if (!part.shape().empty()) part = expand(part, region.result_shape);
+  Value part = handle == 0 ? number(addon.engine, read_number(info[4], "set"))
+                           : addon.handles.at(handle, "set").value();
+  if (!part.shape().empty()) part = fitted(part, region.result_shape);
   if (!part.shape().empty() && !(region.shape == region.result_shape)) part = reshape(part, region.shape);
-  return addon.bind(info, named(splice(input, part, region.starts, region.steps, region.shape), "CopySlices"));
+  return addon.bind(info,
+                    named(splice(input, part, region.starts, region.steps, region.shape), "CopySlices"));
 }
 
 Napi::Value cat_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  return binding.addon.bind(info, concatenate("cat", binding.addon.values(info[1], "cat"), read_integer(info[2], "cat", "dim")));
+  return binding.addon.bind(
+      info, concatenate("cat", binding.addon.values(info[1], "cat"), read_integer(info[2], "cat", "dim")));
 }
 
 Napi::Value stack_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  return binding.addon.bind(info, stack(binding.addon.values(info[1], "stack"), read_integer(info[2], "stack", "dim")));
+  return binding.addon.bind(
+      info, stack(binding.addon.values(info[1], "stack"), read_integer(info[2], "stack", "dim")));
 }
 
 Napi::Value pad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Value input = binding.addon.value(info, 1, "pad");
-  return binding.addon.bind(info, pad(input, read_dims(info[2], "pad", "the widths"), read_number(info[3], "pad")));
+  return binding.addon.bind(info,
+                            pad(input, read_dims(info[2], "pad", "the widths"), read_number(info[3], "pad")));
 }
 
 Napi::Value matmul_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  return binding.addon.bind(info, matmul(binding.addon.value(info, 1, "matmul"), binding.addon.value(info, 2, "matmul")));
+  return binding.addon.bind(
+      info, matmul(binding.addon.value(info, 1, "matmul"), binding.addon.value(info, 2, "matmul")));
 }
 
 // out, input, dtype
@@ -194,7 +234,8 @@ Napi::Value detach_entry(const Binding& binding, const Napi::CallbackInfo& info)
 Napi::Value name_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const std::string given = info[1].ToString(), suffix = info[2].ToString();
   Cell& cell = binding.addon.cell(info, 0, "name");
-  for (const std::string_view label : {"Rsub", "Max", "Min", "Clamp", "Addcmul", "Addcdiv", "LinalgVectorNorm"})
+  for (const std::string_view label :
+       {"Rsub", "Max", "Min", "Clamp", "Addcmul", "Addcdiv", "LinalgVectorNorm"})
     if (label == given) named(cell.value(), label, suffix[0]);
   return info.Env().Undefined();
 }

@@ -16,6 +16,7 @@ constexpr size_t references_per_scope = 1024;
 // Garbage that fills V8's nursery, and so starts the cheap collection of young objects: 64 KiB an array.
 constexpr size_t filler_elements = 8000;
 constexpr int most_fillers = 2048;
+constexpr int cheap_fillers = 64;
 
 } // namespace
 
@@ -29,6 +30,10 @@ uint32_t Handles::bind(const Napi::Object& object, Ref<Cell> cell) {
   if (++binds_ % binds_between_checks == 0) {
     sweep_if_collected();
     report_bytes();
+    // What dead tensors hold beside their elements is small but native: V8 does not see it, and its nursery
+    // may be large. Where filling that is dear, V8's own pace will do.
+    if (live_ >= live_after_sweep_ + patience_)
+      patience_ = collect_young() > cheap_fillers ? 2 * patience_ : least_patience;
   }
   napi_ref reference = nullptr;
   NAPI_THROW_IF_FAILED(env_, napi_create_reference(env_, object, 0, &reference), 0);
@@ -51,8 +56,9 @@ uint32_t Handles::bind(const Napi::Object& object, Ref<Cell> cell) {
 Cell& Handles::at(uint32_t handle, const char* op) const {
   if (handle >= slots_.size() || !slots_[handle].cell)
     throw Error(ErrorClass::error, "ERR_DISPOSED",
-                std::string(op) + ": this tensor has been disposed of; clone() what is still needed before dispose(), or "
-                                  "return it from tidy()",
+                std::string(op) +
+                    ": this tensor has been disposed of; clone() what is still needed before dispose(), or "
+                    "return it from tidy()",
                 op);
   return *slots_[handle].cell;
 }
@@ -60,7 +66,8 @@ Cell& Handles::at(uint32_t handle, const char* op) const {
 Napi::Value Handles::object_of(const Cell& cell) const {
   if (cell.handle == 0) return {};
   napi_value object = nullptr;
-  NAPI_THROW_IF_FAILED(env_, napi_get_reference_value(env_, slots_[cell.handle].object, &object), Napi::Value());
+  NAPI_THROW_IF_FAILED(env_, napi_get_reference_value(env_, slots_[cell.handle].object, &object),
+                       Napi::Value());
   return {env_, object};
 }
 
@@ -94,22 +101,26 @@ void Handles::dispose(uint32_t handle) {
 }
 
 Napi::Array Handles::end_scope(const std::vector<uint32_t>& kept) {
-  auto objects = Napi::Array::New(env_);
-  if (scopes_.empty()) return objects;
+  if (scopes_.empty()) return Napi::Array::New(env_);
   const size_t first = scopes_.back();
   scopes_.pop_back();
-  std::vector<std::pair<uint32_t, uint32_t>> created(created_.begin() + static_cast<int64_t>(first), created_.end());
+  std::vector<std::pair<uint32_t, uint32_t>> created(created_.begin() + static_cast<int64_t>(first),
+                                                     created_.end());
   created_.resize(first);
+  std::vector<Napi::Value> objects;
   for (const auto& [handle, generation] : created) {
     if (slots_[handle].generation != generation || !slots_[handle].cell) continue;
     if (std::find(kept.begin(), kept.end(), handle) != kept.end()) {
       if (!scopes_.empty()) created_.emplace_back(handle, generation);
       continue;
     }
-    if (const Napi::Value object = object_of(*slots_[handle].cell); !object.IsEmpty()) objects.Set(objects.Length(), object);
+    if (const Napi::Value object = object_of(*slots_[handle].cell); !object.IsEmpty())
+      objects.push_back(object);
     dispose(handle);
   }
-  return objects;
+  auto array = Napi::Array::New(env_, objects.size());
+  for (size_t i = 0; i < objects.size(); ++i) array.Set(static_cast<uint32_t>(i), objects[i]);
+  return array;
 }
 
 void Handles::before_allocation() {
@@ -125,7 +136,8 @@ void Handles::before_allocation() {
 
 // How far live bytes are above the point at which memory is looked for.
 int64_t Handles::grown_bytes() const {
-  return engine_.device->live_bytes() - bytes_after_relief_ - std::max(collection_step_bytes, bytes_after_relief_ / 2);
+  return engine_.device->live_bytes() - bytes_after_relief_ -
+         std::max(collection_step_bytes, bytes_after_relief_ / 2);
 }
 
 bool Handles::is_collected() const {
@@ -154,16 +166,18 @@ void Handles::sweep() {
     const size_t end = std::min(first + references_per_scope, slots_.size());
     for (size_t i = first; i < end; ++i) {
       napi_value object = nullptr;
-      if (!slots_[i].cell || (napi_get_reference_value(env_, slots_[i].object, &object) == napi_ok && object)) continue;
+      if (!slots_[i].cell || (napi_get_reference_value(env_, slots_[i].object, &object) == napi_ok && object))
+        continue;
       dispose(static_cast<uint32_t>(i));
     }
   }
   ++sweeps_;
+  live_after_sweep_ = live_;
   bytes_after_relief_ = std::min(bytes_after_relief_, engine_.device->live_bytes());
 }
 
-// V8 answers every 64 MiB of growth with a full collection, at a cost that grows with the program's own heap. So it
-// is told what relief could not free; what comes and goes in between is looked after here.
+// V8 answers every 64 MiB of growth with a full collection, at a cost that grows with the program's own heap.
+// So it is told what relief could not free; what comes and goes in between is looked after here.
 void Handles::report_bytes() {
   const int64_t bytes = bytes_after_relief_ + engine_.live_nodes * static_cast<int64_t>(sizeof(Node));
   if (std::abs(bytes - reported_bytes_) < report_step_bytes) return;
@@ -172,13 +186,15 @@ void Handles::report_bytes() {
   reported_bytes_ = bytes;
 }
 
-void Handles::collect_young() {
-  for (int i = 0; i < most_fillers && !is_collected(); ++i) {
+int Handles::collect_young() {
+  int fillers = 0;
+  for (; fillers < most_fillers && !is_collected(); ++fillers) {
     const Napi::HandleScope scope(env_);
     napi_value filler = nullptr;
     napi_create_array_with_length(env_, filler_elements, &filler);
   }
   sweep_if_collected();
+  return fillers;
 }
 
 void Handles::collect_all() {

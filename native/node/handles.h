@@ -1,8 +1,9 @@
 // The JavaScript side of memory: which cell belongs to which Tensor object, and which objects are gone.
 //
-// A Tensor holds an integer; here stands, for each integer, the cell and a weak reference to the object. Finalizers
-// never run inside a synchronous loop, so death is found by polling the weak references. That is worth doing only
-// after a garbage collection, which a sentinel object reveals: it is unreachable, so any collection clears it.
+// A Tensor holds an integer; here stands, for each integer, the cell and a weak reference to the object.
+// Finalizers never run inside a synchronous loop, so death is found by polling the weak references. That is
+// worth doing only after a garbage collection, which a sentinel object reveals: it is unreachable, so any
+// collection clears it.
 #pragma once
 #include <napi.h>
 #include <vector>
@@ -27,8 +28,8 @@ class Handles {
   void dispose(uint32_t handle);
 
   void begin_scope() { scopes_.push_back(created_.size()); }
-  // Disposes of what was created since begin_scope, except the handles to keep. Returns the objects that it belonged
-  // to: their integers will be given to others.
+  // Disposes of what was created since begin_scope, except the handles to keep. Returns the objects that it
+  // belonged to: their integers will be given to others.
   Napi::Array end_scope(const std::vector<uint32_t>& kept);
 
   void before_allocation();
@@ -36,6 +37,7 @@ class Handles {
   int64_t sweeps() const { return sweeps_; }
 
  private:
+  static constexpr size_t least_patience = 2048;
   struct Slot {
     Ref<Cell> cell;
     napi_ref object = nullptr;
@@ -48,7 +50,8 @@ class Handles {
   bool is_collected() const;
   void report_bytes();
   int64_t grown_bytes() const;
-  void collect_young();
+  // How many arrays it took.
+  int collect_young();
   void collect_all();
 
   Napi::Env env_;
@@ -59,6 +62,8 @@ class Handles {
   std::vector<size_t> scopes_;
   size_t live_ = 0;
   uint32_t binds_ = 0;
+  size_t live_after_sweep_ = 0;
+  size_t patience_ = least_patience; // growth in live handles at which young objects are collected
   napi_ref sentinel_ = nullptr;
   int64_t reported_bytes_ = 0;
   int64_t bytes_after_relief_ = 0;

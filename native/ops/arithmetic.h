@@ -30,7 +30,9 @@ template <std::integral T> T floor(T a) { return a; }
 template <std::integral T> T ceil(T a) { return a; }
 template <std::integral T> T round(T a) { return a; }
 template <std::integral T> T trunc(T a) { return a; }
-template <std::integral T> T abs(T a) { return a < T(0) ? static_cast<T>(0 - static_cast<std::make_unsigned_t<T>>(a)) : a; }
+template <std::integral T> T abs(T a) {
+  return a < T(0) ? static_cast<T>(0 - static_cast<std::make_unsigned_t<T>>(a)) : a;
+}
 
 // Integer powers by squaring; a negative exponent gives what 1 / a**-b truncates to.
 template <class T> T power(T a, T b) {

@@ -57,12 +57,14 @@ inline constexpr OpInfo op_table[] = {
     {"stored", "", Kind::leaf, 0, Dtypes::own},
 #define UNARY(name, label, dtypes, lo, hi, ...) {#name, label, Kind::elementwise, 1, Dtypes::dtypes, lo, hi},
 #define BINARY(name, label, dtypes, lo, hi, ...) {#name, label, Kind::elementwise, 2, Dtypes::dtypes, lo, hi},
-#define TERNARY(name, label, dtypes, lo, hi, ...) {#name, label, Kind::elementwise, 3, Dtypes::dtypes, lo, hi},
+#define TERNARY(name, label, dtypes, lo, hi, ...)                                                            \
+  {#name, label, Kind::elementwise, 3, Dtypes::dtypes, lo, hi},
 #include "ops/elementwise.def"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
-#define REDUCTION(name, label, dtypes, lo, hi, ...) {#name, label, Kind::reduction, 1, Dtypes::dtypes, lo, hi},
+#define REDUCTION(name, label, dtypes, lo, hi, ...)                                                          \
+  {#name, label, Kind::reduction, 1, Dtypes::dtypes, lo, hi},
 #include "ops/reductions.def"
 #undef REDUCTION
 #define GENERATOR(name, ...) {#name, "", Kind::generator, 0, Dtypes::own},

@@ -1,5 +1,6 @@
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): element i of a draw is a
-// pure function of (seed, offset, i), so neither threads nor the order of evaluation nor the device change it.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): element i of a draw
+// is a pure function of (seed, offset, i), so neither threads nor the order of evaluation nor the device
+// change it.
 #pragma once
 #include <array>
 #include <cstdint>
