@@ -31,6 +31,16 @@ bool is_view(const Node& node) {
 
 // A value that a third run computes is kept from then on.
 constexpr uint8_t max_recomputations = 3;
+// Dear results up to this size are kept whoever may want them: they cost less than to ask.
+constexpr int64_t small_bytes = 4096;
+
+// What a run stores beside what is wanted. It must not depend on which handles happen to be alive.
+bool is_kept_anyway(const Node& node) {
+  if (is_view(node)) return false;
+  return (is_dear(node) &&
+          (node.saved_count > 0 || (node.bytes() <= small_bytes && node.op != Op::splice))) ||
+         node.times_computed + 1 >= max_recomputations;
+}
 
 // What a number becomes in another dtype, as a stored tensor of that dtype would hold it.
 Number converted(const Number& number, DType dtype) {
@@ -87,9 +97,7 @@ void Plan::decide_what_is_stored(const std::vector<Ref<Node>>& wanted) {
   for (const Entry& entry : entries_)
     for (size_t i = 0; i < entry.node->input_count; ++i)
       if (const Node& input = *entry.node->inputs[i]; input.is_pending()) ++entries_[input.plan_index].uses;
-  for (Entry& entry : entries_)
-    entry.is_stored = entry.node->is_persistent || (entry.node->saved_count > 0 && is_dear(*entry.node)) ||
-                      (entry.node->times_computed + 1 >= max_recomputations && !is_view(*entry.node));
+  for (Entry& entry : entries_) entry.is_stored = entry.node->is_persistent || is_kept_anyway(*entry.node);
   for (const Ref<Node>& node : wanted) entries_[node->plan_index].is_stored = true;
 }
 
