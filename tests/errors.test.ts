@@ -406,7 +406,7 @@ describe("PyTorch's sentences, with class, code, op and shapes", () => {
     [
       "expand",
       () => m().expand(2, 4),
-      "expand",
+      "The expanded size of the tensor (4) must match the existing size (3) at non-singleton dimension 1.  Target sizes: [2, 4].  Tensor sizes: [2, 3]",
       "RangeError",
       "ERR_SHAPE",
       "expand",
@@ -414,6 +414,22 @@ describe("PyTorch's sentences, with class, code, op and shapes", () => {
         [2, 3],
         [2, 4],
       ],
+    ],
+    [
+      "expand to fewer dimensions",
+      () => m().expand(3),
+      "the number of sizes provided (1) must be greater or equal to the number of dimensions in the tensor (2)",
+      "RangeError",
+      "ERR_SHAPE",
+      "expand",
+    ],
+    [
+      "expand with -1 in front",
+      () => m().expand(-1, 2, 3),
+      "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension 0",
+      "RangeError",
+      "ERR_SHAPE",
+      "expand",
     ],
     [
       "where",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cat, stack, tensor, zeros, type Tensor } from "../lib/index.js";
+import { cat, ones, stack, tensor, zeros, type Tensor } from "../lib/index.js";
 import {
   build,
   count,
@@ -888,5 +888,24 @@ describe("laziness", () => {
     const expected = Array.from({ length: 10_000 }, (_, i) => i % 7).reduce((a, b) => a + b);
     expect(numbers(total)).toEqual([expected, 2 * expected]);
     expect(numbers(x.grad!)).toEqual([expected, expected]);
+  });
+});
+
+describe("conversion to integers", () => {
+  const lowest = { int32: -(2 ** 31), int64: -(2n ** 63n) } as const;
+
+  test.each(["int32", "int64"] as const)(
+    "%s takes what it cannot hold as its lowest value, by every way in",
+    (dtype) => {
+      for (const value of [NaN, Infinity, -Infinity, 1e30]) {
+        expect(tensor([value]).to(dtype).item()).toEqual(lowest[dtype]);
+        expect(ones([1], { dtype }).fill_(value).item()).toEqual(lowest[dtype]);
+      }
+      expect(tensor([-2.75, 2.75]).to(dtype).toArray()).toEqual(dtype === "int64" ? [-2n, 2n] : [-2, 2]);
+    },
+  );
+
+  test("uint8 wraps", () => {
+    expect(tensor([-1, 256.5, 300]).to("uint8").toArray()).toEqual([255, 0, 44]);
   });
 });

@@ -39,12 +39,7 @@ struct Number {
     return number;
   }
   double as_double() const { return dtype == DType::float64 ? real : static_cast<double>(integer); }
-  template <class T> T as() const {
-    if constexpr (std::is_same_v<T, bool>)
-      return dtype == DType::float64 ? real != 0 : integer != 0;
-    else
-      return dtype == DType::float64 ? static_cast<T>(real) : static_cast<T>(integer);
-  }
+  template <class T> T as() const { return dtype == DType::float64 ? convert<T>(real) : convert<T>(integer); }
 };
 
 // What an op needs beyond its inputs; which fields count is the op's own affair.

@@ -1,7 +1,9 @@
 // The dtypes: one row each. Everything that depends on the list of dtypes expands ADJOINT_DTYPES.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <string_view>
+#include <type_traits>
 
 namespace adjoint {
 
@@ -59,6 +61,19 @@ template <class Body> decltype(auto) with_type(DType dtype, Body&& body) {
 #undef ROW
   }
   __builtin_unreachable();
+}
+
+// Truncates towards zero like C. What int32 and int64 cannot hold (NaN among it) becomes their lowest value,
+// instead of whatever the processor leaves; uint8 wraps.
+template <class To, class From> To convert(From value) {
+  if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && !std::is_same_v<To, bool>) {
+    using Wide = std::conditional_t<sizeof(To) == 4, To, int64_t>;
+    constexpr auto limit = static_cast<From>(uint64_t{1} << (8 * sizeof(Wide) - 1));
+    const bool fits = value >= -limit && value < limit;
+    return static_cast<To>(fits ? static_cast<Wide>(value) : std::numeric_limits<Wide>::lowest());
+  } else {
+    return static_cast<To>(value);
+  }
 }
 
 } // namespace adjoint

@@ -366,21 +366,33 @@ Value permute(const Value& input, const Dims& order) {
 
 Value expand(const Value& input, Dims shape) {
   const Dims& from = input.shape();
-  const size_t added = shape.size() - std::min(shape.size(), from.size());
-  bool is_valid = shape.size() >= from.size();
-  for (size_t i = 0; is_valid && i < shape.size(); ++i) {
-    if (i < added) {
-      is_valid = shape[i] >= 0;
-      continue;
-    }
-    if (shape[i] == -1) shape[i] = from[i - added];
-    is_valid = shape[i] == from[i - added] || (from[i - added] == 1 && shape[i] >= 0);
-  }
-  if (!is_valid)
+  if (shape.size() < from.size())
     throw shape_error("expand",
-                      "expand: shape " + to_string(from) + " cannot be expanded to " + to_string(shape) +
-                          "; only dimensions of size 1 grow, and new ones come in front",
+                      "expand: the number of sizes provided (" + std::to_string(shape.size()) +
+                          ") must be greater or equal to the number of dimensions in the tensor (" +
+                          std::to_string(from.size()) + "); shape " + to_string(from) + " to " +
+                          to_string(shape),
                       {from, shape});
+  const size_t added = shape.size() - from.size();
+  const Dims asked = shape;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (i < added && shape[i] < 0)
+      throw shape_error("expand",
+                        "The expanded size of the tensor (" + std::to_string(shape[i]) +
+                            ") isn't allowed in a leading, non-existing dimension " + std::to_string(i) +
+                            "; expand: shape " + to_string(from) + " to " + to_string(asked),
+                        {from, asked});
+    if (i < added) continue;
+    if (shape[i] == -1) shape[i] = from[i - added];
+    if (shape[i] != from[i - added] && (from[i - added] != 1 || shape[i] < 0))
+      throw shape_error("expand",
+                        "The expanded size of the tensor (" + std::to_string(shape[i]) +
+                            ") must match the existing size (" + std::to_string(from[i - added]) +
+                            ") at non-singleton dimension " + std::to_string(i) +
+                            ".  Target sizes: " + to_string(asked) + ".  Tensor sizes: " + to_string(from) +
+                            "; expand: only dimensions of size 1 grow, and new ones come in front",
+                        {from, asked});
+  }
   check_shape(input.node->engine, "expand", shape, input.dtype());
   return record(input.node->engine, Op::expand, input.dtype(), shape, std::span(&input, 1));
 }
