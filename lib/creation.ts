@@ -23,6 +23,15 @@ const deepest = 32;
 const mostElements = 2 ** 32;
 
 function read(op: string, options: CreationOptions | undefined) {
+  if (typeof options === "number")
+    throw makeError(
+      TypeError,
+      `${op}: expected options, got ${String(options)}; a shape is one array, as in ${op}([2, 3])`,
+      {
+        code: "ERR_OPTION",
+        op,
+      },
+    );
   const given = readOptions(op, options, {
     dtype: undefined as DType | undefined,
     device: "cpu",
@@ -224,7 +233,7 @@ function filled(op: string, shape: ShapeLike, value: Scalar, options: CreationOp
   const inferred =
     dtype ?? (typeof value === "boolean" ? "bool" : typeof value === "bigint" ? "int64" : undefined);
   return finish(
-    create((out) => native.full(out, shapeOf(shape), dtypeIndex(inferred), value)),
+    create((out) => native.full(out, shapeOf(shape), dtypeIndex(inferred), value, op)),
     requiresGrad,
   );
 }

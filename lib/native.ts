@@ -54,7 +54,7 @@ export interface Native {
   readonly dtypes: readonly string[];
 
   fromArray(out: Fresh, data: TypedArray, shape: readonly number[] | null, areBooleans: boolean): Handle;
-  full(out: Fresh, shape: readonly number[], dtype: number, value: Scalar): Handle;
+  full(out: Fresh, shape: readonly number[], dtype: number, value: Scalar, op: string): Handle;
   arange: GeneratorEntry;
   linspace: GeneratorEntry;
   eye: GeneratorEntry;
@@ -142,7 +142,8 @@ function load(): unknown {
     const hint =
       code === "ERR_DLOPEN_DISABLED"
         ? "Node runs with --permission: add --allow-addons"
-        : "build it with `npm run build` in adjoint's folder (it needs cmake and a C++20 compiler)";
+        : `there is no build/ or prebuilds/ for ${process.platform}-${process.arch} in ${packageRoot()}; ` +
+          "in a clone of the repository, run `npm ci && npm run build` (it needs cmake and a C++20 compiler)";
     const error = makeError(Error, `adjoint: the native addon could not be loaded; ${hint}`, {
       code: "ERR_ADDON",
     });

@@ -201,7 +201,7 @@ export class Tensor {
     throw makeError(
       TypeError,
       "JavaScript operators do not work on tensors; use methods: x.add(y), x.sub(y), x.mul(y), x.div(y), x.pow(2), " +
-        "x.neg(), x.lt(y), x.eq(y); x.item() gives a number",
+        "x.neg(), x.lt(y), x.eq(y); x.item() gives a number, `${x}` text",
       { code: "ERR_OPERATOR" },
     );
   }
@@ -614,12 +614,14 @@ export class Tensor {
   amin(dim?: Dims, options?: ReduceOptions): Tensor {
     return this.#reduce("amin", dim, options);
   }
-  /** The largest of all elements. */
-  max(): Tensor {
+  /** The largest of all elements; {@link amax} takes dimensions. */
+  max(...unexpected: []): Tensor {
+    refuseDims("max", "amax", unexpected);
     return named(this.amax(), "Max", "1");
   }
-  /** The smallest of all elements. */
-  min(): Tensor {
+  /** The smallest of all elements; {@link amin} takes dimensions. */
+  min(...unexpected: []): Tensor {
+    refuseDims("min", "amin", unexpected);
     return named(this.amin(), "Min", "1");
   }
   /** Whether an element is nonzero. */
@@ -796,6 +798,14 @@ export class Tensor {
   }
 }
 
+function refuseDims(op: string, instead: string, given: readonly unknown[]): void {
+  if (given.length === 0) return;
+  throw makeError(TypeError, `${op}: takes no dim, it reduces everything; use ${instead}(dim)`, {
+    code: "ERR_ARGUMENT",
+    op,
+  });
+}
+
 function list(given: number[] | [readonly number[]]): readonly number[] {
   return Array.isArray(given[0]) ? (given[0] as readonly number[]) : (given as number[]);
 }
@@ -833,6 +843,15 @@ export function isTensor(value: unknown): value is Tensor {
 export function handleOf(tensor: unknown, op: string): Handle {
   const handle = handleOfTensor(tensor);
   if (handle !== undefined) return handle;
+  if (op === "backward" && typeof tensor === "object" && tensor !== null && !Array.isArray(tensor))
+    throw makeError(
+      TypeError,
+      "backward: expected a Tensor; options come second, as in backward(null, { retainGraph: true })",
+      {
+        code: "ERR_ARGUMENT",
+        op,
+      },
+    );
   const isForeign = (tensor as { constructor?: { name?: unknown } } | null)?.constructor?.name === "Tensor";
   throw makeError(
     TypeError,

@@ -266,6 +266,17 @@ describe.each(Object.entries(kinds))("%s", (_name, make) => {
     }
   });
 
+  test("a misspelt option set between steps throws, and never reaches a saved state", () => {
+    const { params, optimizer } = begin();
+    stepOf(optimizer, params);
+    const group = optimizer.paramGroups[0] as unknown as Record<string, unknown>;
+    group["learningRat"] = 1;
+    expect(() => stepOf(optimizer, params)).toThrow("unknown parameter group option 'learningRat'");
+    delete group["learningRat"];
+    stepOf(optimizer, params);
+    optimizer.loadStateDict(optimizer.stateDict());
+  });
+
   test("a bad option set by the closure throws before anything changes, or counts from the next step", () => {
     const { params, optimizer } = begin();
     const group = optimizer.paramGroups[0] as unknown as { lr: number };
@@ -556,4 +567,18 @@ test("toString shows the groups, an option a line", () => {
     ].join("\n"),
   );
   expect(`${new Adam([leaf()])}`).toContain("    betas: [0.9, 0.999]\n");
+});
+
+test("state with NaN says why JSON has lost it", () => {
+  const params = [leaf([NaN])];
+  const optimizer = new Adam(params);
+  params[0]!.square().sum().backward();
+  optimizer.step();
+  const saved = JSON.parse(JSON.stringify(optimizer.stateDict())) as ReturnType<typeof optimizer.stateDict>;
+  expect(() => optimizer.loadStateDict(saved)).toThrow(
+    expect.objectContaining({
+      code: "ERR_STATE",
+      message: expect.stringMatching(/'exp_avg' of parameter 0 .* JSON has no NaN/) as unknown,
+    }),
+  );
 });

@@ -124,7 +124,8 @@ describe("blocks of code", () => {
 const before = `
 import * as adjoint from "adjoint";
 import * as plot from "adjoint/plot";
-const { arange, autograd, engineStats, linspace, manualSeed, noGrad, optim, setPrintOptions, tensor, tidy } = adjoint;
+const { arange, autograd, cat, engineStats, eye, linspace, manualSeed, noGrad, optim, randn } = adjoint;
+const { setPrintOptions, stack, tensor, tidy, where, zeros } = adjoint;
 const { Adam, AdamW, LBFGS, SGD, rule, RuleOptimizer } = optim;
 const { option, learningRate } = optim.checks;
 const { ReduceLROnPlateau } = optim.lrScheduler;
@@ -177,7 +178,7 @@ describe("tables", () => {
   optimizer.zeroGrad();
   const f = loss(x);
   loss(x).backward();
-  const y = arange(12).reshape(4, 3).clone(), a = y.gt(3), b = y.lt(5), v = tensor([1]);
+  const y = arange(12).reshape(4, 3).clone(), a = y.gt(3), b = y.lt(5), v = tensor([1]), A = eye(3), c = x.gt(3);
   ${code};
 } catch (error) {
   failed.push(${JSON.stringify(code)} + ": " + error.message);

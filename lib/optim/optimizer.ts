@@ -52,6 +52,8 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
   protected readonly definition: D;
   /** Tensors to hold state, by parameter; made when it is added, because what is made in a tidy ends with it. */
   protected readonly cells = new Map<Tensor, Record<string, Tensor>>();
+  /** What a parameter group may hold. */
+  readonly #groupNames: readonly string[];
   #isStepping = false;
   #hasStepped = false;
 
@@ -63,6 +65,7 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
       Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, copyOf(value)])) as O,
     );
     this.check(this.defaults);
+    this.#groupNames = ["params", "paramNames", "initialLr", ...Object.keys(this.defaults)];
     for (const group of groupsOf(params)) this.#add(group as ParamGroupInit<O>);
   }
 
@@ -251,7 +254,11 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
 
   /** Checks the options of all groups as they are now. */
   protected checkGroups(): void {
-    for (const group of this.paramGroups) this.check(group);
+    for (let i = 0; i < this.paramGroups.length; ++i) {
+      const group = this.paramGroups[i]!;
+      for (const name in group) if (!this.#groupNames.includes(name)) this.#checkGroupName(name);
+      this.check(group);
+    }
   }
 
   /** Runs a step, after checking the options: one at a time, so not from inside its own closure. */
@@ -299,12 +306,14 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
     });
   }
 
+  #checkGroupName(name: string): void {
+    const refused = this.definition.refused ?? refusedOptions;
+    checkName(this.name, "parameter group option", name, this.#groupNames, refused);
+  }
+
   #add(given: ParamGroupInit<O>): void {
     const entries = new Map(ownEntries(`${this.name}: parameter group`, given));
-    const known = ["params", "initialLr", ...Object.keys(this.defaults)];
-    for (const name of entries.keys()) {
-      checkName(this.name, "parameter group option", name, known, this.definition.refused ?? refusedOptions);
-    }
+    for (const name of entries.keys()) this.#checkGroupName(name);
     const { params, names } = paramsOf(entries.get("params"));
     const group = { params } as unknown as ParamGroup<O>;
     if (names !== undefined) group.paramNames = names;

@@ -17,7 +17,7 @@ export function loadTensor(like: Tensor, saved: unknown, where: string): Tensor 
   if (!isTensor(saved) && typeof saved !== "number" && !Array.isArray(saved)) {
     throw stateError(`loadStateDict: ${where} must be a Tensor or nested arrays, but got ${describe(saved)}`);
   }
-  const value = isTensor(saved) ? saved : tensor(saved as number[], { dtype: like.dtype });
+  const value = isTensor(saved) ? saved : readArrays(like, saved as number[], where);
   if (value.shape.length !== like.shape.length || value.shape.some((size, dim) => size !== like.shape[dim])) {
     throw makeError(
       RangeError,
@@ -26,6 +26,19 @@ export function loadTensor(like: Tensor, saved: unknown, where: string): Tensor 
     );
   }
   return zerosLike(like).copy_(value);
+}
+
+function readArrays(like: Tensor, saved: number[] | number, where: string): Tensor {
+  try {
+    return tensor(saved, { dtype: like.dtype });
+  } catch (cause) {
+    const hint = "JSON has no NaN and no Infinity: they are saved as null";
+    const error = stateError(
+      `loadStateDict: ${where} could not be read (${(cause as Error).message}); ${hint}`,
+    );
+    error.cause = cause;
+    throw error;
+  }
 }
 
 /** A saved number, which in PyTorch may be a tensor of one element. */

@@ -29,7 +29,7 @@ std::string described(const Napi::Value& value) {
   case napi_function:
     return "a function";
   default:
-    return "an object";
+    return value.IsArray() ? "an array; use tensor(data)" : "an object";
   }
 }
 

@@ -54,11 +54,13 @@ Napi::Value from_array_entry(const Binding& binding, const Napi::CallbackInfo& i
   return addon.bind(info, from_buffer(addon.engine, addon.engine.upload(data, bytes), shape, dtype));
 }
 
-// out, shape, dtype, number
+// out, shape, dtype, number, name of the function called
 Napi::Value full_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const Dims shape = read_dims(info[1], "full", "shape");
-  return binding.addon.bind(
-      info, full(binding.addon.engine, read_number(info[3], "full"), shape, read_dtype(info[2])));
+  const std::string op = info[4].ToString();
+  const Dims shape = read_dims(info[1], op.c_str(), "shape");
+  check_shape(binding.addon.engine, op, shape, read_dtype(info[2]));
+  const Number value = read_number(info[3], op.c_str());
+  return binding.addon.bind(info, full(binding.addon.engine, value, shape, read_dtype(info[2])));
 }
 
 // out, shape, dtype, then up to three numbers
