@@ -56,6 +56,7 @@ function pytorch(python: string, steps: number, repetitions: number): Measuremen
 
 /** Runs every peer that the machine has. `python` names an interpreter with PyTorch. */
 export async function adamLoop(steps: number, repetitions: number, python?: string): Promise<Measurement[]> {
+  tf.enableProdMode(); // without checks, and without a greeting
   await tf.setBackend("cpu");
   const repeat = (peer: string, run: (steps: number) => { microseconds: number; x: number }): Measurement => {
     run(Math.ceil(steps / 10)); // warm-up

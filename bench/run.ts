@@ -1,8 +1,22 @@
-// `npm run bench`: measures, prints a table, and writes bench/results/. ADJOINT_PYTHON names a Python with PyTorch.
+// `npm run bench`: measures and prints a table; with `-- --save` it also writes bench/results/.
+// ADJOINT_PYTHON names a Python with PyTorch.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release, type } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { adamLoop } from "./adam-loop.js";
 
+function readArguments(): { save: boolean } {
+  try {
+    const { values } = parseArgs({ options: { save: { type: "boolean", default: false } } });
+    return values;
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}\n\nUsage: npm run bench -- [--save]`);
+    process.exit(1);
+  }
+}
+
+const { save } = readArguments();
 const steps = 5000;
 const repetitions = 7;
 
@@ -28,16 +42,17 @@ console.table(
     ]),
   ),
 );
-const machine = {
-  cpu: cpus()[0]!.model,
-  cores: cpus().length,
-  os: `${type()} ${release()}`,
-  node: process.version,
-};
-const date = new Date().toISOString().slice(0, 10);
-const folder = new URL("../../bench/results/", import.meta.url);
-mkdirSync(folder, { recursive: true });
-writeFileSync(
-  new URL(`adam-loop-${date}.json`, folder),
-  `${JSON.stringify({ date, machine, steps, results }, null, 2)}\n`,
-);
+if (save) {
+  const machine = {
+    cpu: cpus()[0]!.model,
+    cores: cpus().length,
+    os: `${type()} ${release()}`,
+    node: process.version,
+  };
+  const date = new Date().toISOString().slice(0, 10);
+  const folder = new URL("../../bench/results/", import.meta.url);
+  const file = new URL(`adam-loop-${date}.json`, folder);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, `${JSON.stringify({ date, machine, steps, results }, null, 2)}\n`);
+  console.log(`Saved as ${fileURLToPath(file)}`);
+}

@@ -53,6 +53,10 @@ export function lesson(): Lesson {
   const at = ({ final }: Run) => `f(${final.x.map(short).join()}) = ${final.f.toFixed(5)}`;
   const { x, y } = wavyCurve();
   const picture = figure({ title: "LBFGS with a line search", xlabel: "x", ylabel: "f(x)" }).plot(x, y);
+  for (const [run, color] of [[local, "#d55e00"] as const, [global, "#009e73"] as const]) {
+    const look = { color, marker: "circle", width: 1, dash: "dashed" } as const;
+    picture.plot(run.along(0), run.heights, { ...look, label: `from ${run.start.join().replace("-", "−")}` });
+  }
   for (const [name, { final }] of [["local", local] as const, ["global", global] as const]) {
     picture.annotate(`${name} minimum`, {
       xy: [final.x[0]!, final.f],

@@ -50,13 +50,13 @@ export function lesson(): Lesson {
   const all = [minimizeUntil(1), minimizeUntil(4), minimizeUntil(0.001)];
   const picture = figure({
     title: "Runs that end by themselves",
-    xlabel: "step",
+    xlabel: "evaluation",
     ylabel: "f(x)",
-    xRange: [0, 60],
-    yRange: [-1, 7],
+    xScale: "log",
   });
   for (const { run } of all) {
-    picture.plot([...run.points.keys()], run.heights, { label: run.name });
+    const evaluations = run.points.map((_, i) => i + 1);
+    picture.plot(evaluations, run.heights, { label: run.name });
   }
   return {
     title: "A stopping criterion: SGD from 8",

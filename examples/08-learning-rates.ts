@@ -36,10 +36,15 @@ export function bestOf({ rates, runs }: Sweep): { lr: number; run: Run } {
 
 export function lesson(): Lesson {
   const sweeps = [sweep("SGD"), sweep("Adam")];
-  const picture = figure({ title: "f after 40 steps", xlabel: "log10 of the learning rate", ylabel: "f(x)" });
+  const picture = figure({
+    title: "f after 40 steps",
+    xlabel: "learning rate",
+    ylabel: "f(x)",
+    xScale: "log",
+  });
   sweeps.forEach(({ rates, runs }, i) => {
     const label = ["SGD", "Adam"][i]!;
-    picture.plot(rates.map(Math.log10), runs.map((run) => run.final.f), { label, marker: "circle" }); // prettier-ignore
+    picture.plot(rates, runs.map((run) => run.final.f), { label, marker: "circle" }); // prettier-ignore
   });
   const best = sweeps.map(bestOf);
   return {

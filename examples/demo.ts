@@ -1,9 +1,6 @@
 /* Runs the notebook from its first section to its last: `npm run demo`. */
-import { mkdir, stat } from "node:fs/promises";
-import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { isMain, type Lesson, type Run } from "./lesson.js";
-import { defaultFolder, formatTable, tryToSave } from "./show.js";
+import { defaultFolder, formatTable, readArguments, tryToSave } from "./show.js";
 import { lesson as curve } from "./01-curve.js";
 import { lesson as byHand } from "./02-descent-by-hand.js";
 import { lesson as manyMinima } from "./03-many-minima.js";
@@ -40,18 +37,6 @@ reached, and draws plots (.svg, .png) and animations (.html, .svg).
   --out DIR   where to put the drawings (default: ./${defaultFolder})
   --help      print this`;
 
-/** The folder that the arguments name; undefined where they ask for help. */
-async function readArguments(args: string[]): Promise<string | undefined> {
-  const { values } = parseArgs({ args, options: { out: { type: "string" }, help: { type: "boolean" } } });
-  if (values.help === true) return undefined;
-  if (values.out === "") throw new Error("Option '--out <value>' needs the name of a folder");
-  const folder = resolve(values.out ?? defaultFolder);
-  const found = await stat(folder).catch(() => undefined);
-  if (found !== undefined && !found.isDirectory()) throw new Error(`${folder} is not a folder`);
-  await mkdir(folder, { recursive: true });
-  return folder;
-}
-
 async function runAll(folder: string): Promise<void> {
   const runs: Run[] = [];
   let [problem, files] = [undefined as string | undefined, 0];
@@ -67,6 +52,7 @@ async function runAll(folder: string): Promise<void> {
   }
   console.log(formatTable(runs));
   console.log("\nx and f of the last evaluation; the median time of a step, reading x and f included.");
+  console.log("Runs of few steps are mostly warm-up: in longer ones a step takes less.");
   console.log(
     problem === undefined
       ? `\n${files} plots and animations are in ${folder}\nOpen 04-adam-path.html there to see Adam at work.`

@@ -1,22 +1,46 @@
 /* How lessons are shown: their words and numbers in the terminal, their pictures in a folder. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { Figure } from "adjoint/plot";
 import { isMain, type Lesson, type Run } from "./lesson.js";
 
 /** The folder for pictures where none is named. */
 export const defaultFolder = "demo-output";
 
-/** Shows a lesson whose file was started by itself. */
+/** The folder that the arguments name, made where it is missing; undefined where they ask for help. */
+export async function readArguments(args: string[]): Promise<string | undefined> {
+  const { values } = parseArgs({ args, options: { out: { type: "string" }, help: { type: "boolean" } } });
+  if (values.help === true) return undefined;
+  if (values.out === "") throw new Error("Option '--out <value>' needs the name of a folder");
+  const folder = resolve(values.out ?? defaultFolder);
+  const found = await stat(folder).catch(() => undefined);
+  if (found !== undefined && !found.isDirectory()) throw new Error(`${folder} is not a folder`);
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+/** Shows a lesson whose file was started by itself, with its pictures in the folder that `--out` names. */
 export async function showAlone(moduleUrl: string, lesson: () => Lesson): Promise<void> {
   if (!isMain(moduleUrl)) return;
+  const usage = `Usage: node ${process.argv[1]} [--out DIR]   (default: ./${defaultFolder})`;
+  let folder: string | undefined;
+  try {
+    folder = await readArguments(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${usage}`);
+    process.exitCode = 1;
+    return;
+  }
+  if (folder === undefined) {
+    console.log(usage);
+    return;
+  }
   const { title, lines, runs, pictures } = lesson();
   console.log([title, "", ...lines].join("\n"));
   if (runs.length > 0) console.log(`\n${formatTable(runs)}`);
-  const problem = await tryToSave(pictures, defaultFolder);
-  console.log(
-    problem === undefined ? `\nPictures are in ${resolve(defaultFolder)}` : `\nNo pictures: ${problem}`,
-  );
+  const problem = await tryToSave(pictures, folder);
+  console.log(problem === undefined ? `\nPictures are in ${folder}` : `\nNo pictures: ${problem}`);
 }
 
 /**

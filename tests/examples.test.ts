@@ -386,9 +386,20 @@ describe("the demo", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain("f(1.0904) = -1.0467");
     expect(stdout).toContain("time per step");
-    expect(readdirSync(join(folder, "demo-output"))).toEqual([
-      "10-local-and-global.png",
-      "10-local-and-global.svg",
-    ]);
+    const pictures = ["10-local-and-global.png", "10-local-and-global.svg"];
+    expect(readdirSync(join(folder, "demo-output"))).toEqual(pictures);
+    const there = join(folder, "there");
+    const named = await node([join(root, "dist/examples/10-local-and-global.js"), "--out", there]);
+    expect(named).toMatchObject({ code: 0, stderr: "" });
+    expect(named.stdout).toContain(`Pictures are in ${there}\n`);
+    expect(readdirSync(there)).toEqual(pictures);
+  });
+
+  it("consists of lessons that refuse what they do not know", async () => {
+    const { code, stdout, stderr } = await node([join(root, "dist/examples/05-lbfgs.js"), "--ot", "x"]);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("'--ot'");
+    expect(stderr).toContain("[--out DIR]");
+    expect(stderr).not.toContain("    at ");
   });
 });

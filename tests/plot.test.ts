@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { tmpdir } from "node:os";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { Resvg } from "@resvg/resvg-js";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -123,6 +123,78 @@ describe("figure", () => {
     }
   });
 
+  it("has logarithmic axes, on which numbers that are not positive are gaps", async () => {
+    const svg = await figure({ xScale: "log", yScale: "log", xRange: [1, 1000], yRange: [0.01, 1] })
+      .plot([1, 10, 0, 100, 1000, -5], [1, 0.1, 0.1, 0.1, 0.01, 1], { marker: "circle" })
+      .annotate("here", { xy: [10, 0.1], xytext: [2, 0.02] })
+      .toSVG();
+    expect(ticks(svg, "X")).toEqual([1, 10, 100, 1000]);
+    expect(ticks(svg, "Y")).toEqual([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]);
+    const { width, height } = plotArea(svg);
+    const line = /class="mark-line[\s\S]*?d="([^"]*)"/.exec(svg)![1]!;
+    const numbers = [...line.matchAll(/-?[\d.]+/g)].map(([number]) => Number(number));
+    const expected = [0, 0, width / 3, height / 2, (width * 2) / 3, height / 2, width, height];
+    expect(line.match(/M/g)).toHaveLength(2);
+    numbers.forEach((number, i) => expect(number).toBeCloseTo(expected[i]!, 1));
+    const [, head] = labelledPath(svg, "arrow to (10, 0.1)");
+    expect(head![0]).toBeCloseTo(width / 3, 1);
+    expect(head![1]).toBeCloseTo(height / 2, 1);
+  });
+
+  it("shows what a logarithmic axis cannot", async () => {
+    for (const values of [[], [0, -1], [5, 5], [1e-300, 1e300], [3, 4], [Infinity, 1]]) {
+      const svg = await figure({ yScale: "log" })
+        .plot([...values.keys()], values, { label: "a" })
+        .toSVG();
+      expect(svg).not.toMatch(/NaN|Infinity/);
+    }
+    const log = figure({ xScale: "log" });
+    expect(() => figure({ xScale: "logarithmic" as never })).toThrow("xScale must be linear or log");
+    expect(() => figure({ yScale: "log", yRange: [0, 1] })).toThrow("yRange must be positive on a log axis");
+    expect(() => log.annotate("a", { xy: [0, 1], xytext: [1, 1] })).toThrow("xy must be positive on a log");
+    expect(() => log.contour(saddle, { xRange: [1, 2], yRange: [1, 2] })).toThrow("maps need linear axes");
+  });
+
+  it("writes the numbers of one axis or legend alike", async () => {
+    const texts = (svg: string) => [...svg.matchAll(/<text[^>]* opacity="1"[^>]*>([^<]*)</g)].map(([, text]) => text!); // prettier-ignore
+    const large = await figure({ xRange: [0, 1], yRange: [8e11, 1.2e12] }).toSVG();
+    expect(texts(large).filter((text) => text.includes("e"))).toEqual(["8e+11", "8.5e+11", "9e+11", "9.5e+11", "1e+12", "1.05e+12", "1.1e+12", "1.15e+12", "1.2e+12"]); // prettier-ignore
+    const levels = async (...given: number[]) => {
+      const svg = await figure({ xRange: [-2, 2], yRange: [-2, 2] })
+        .contour(saddle, { levels: given })
+        .toSVG();
+      return texts(svg.slice(svg.indexOf("role-legend"))).reverse();
+    };
+    expect(await levels(-0.5, 0, 3, 3.2)).toEqual(["−0.5", "0.0", "3.0", "3.2"]);
+    expect(await levels(0.012, 3, 3.2, 310)).toEqual(["0.012", "3.0", "3.2", "310"]);
+    expect(await levels(0, 1.5e6, 3e6)).toEqual(["0", "1.5e+6", "3.0e+6"]);
+  });
+
+  it("puts the legend where nothing is, as wide as its text", async () => {
+    const legendOf = async (x: number[], y: number[]) => {
+      const ranges = { xRange: [0, 1], yRange: [0, 1] } as const;
+      const svg = await figure(ranges).plot(x, y, { label: "SGD, lr 0.001, until it stops" }).toSVG();
+      const legend = svg.slice(svg.indexOf("role-legend"));
+      const [, left, top] = /translate\(([\d.]+),([\d.]+)\)/.exec(legend)!;
+      const [, width] = /class="background"[^>]*d="M[\d.,]+L([\d.]+)/.exec(legend)!;
+      return { left: Number(left), top: Number(top), width: Number(width) };
+    };
+    const lowerLeft = await legendOf([0, 0.5, 0.9, 0.95], [1, 0.5, 0.95, 0.1]);
+    expect(lowerLeft.left).toBeLessThan(100);
+    expect(lowerLeft.top).toBeGreaterThan(200);
+    expect(lowerLeft.width).toBeLessThan(250);
+    expect(lowerLeft.width).toBeGreaterThan(170);
+  });
+
+  it("leaves Vega's measure of text to others", async () => {
+    const { textMetrics } = (await import("vega")) as unknown as { textMetrics: { width: unknown } };
+    const before = textMetrics.width;
+    const pictures = [1, 2, 3].map((n) => figure().plot([0, n], [0, 1], { label: "a" }).toSVG());
+    expect(textMetrics.width).toBe(before);
+    await Promise.all(pictures);
+    expect(textMetrics.width).toBe(before);
+  });
+
   it("reads tensors and typed arrays", async () => {
     const tensor = { shape: [3], toArray: () => [0, 1, 2] };
     const svg = await figure()
@@ -173,6 +245,25 @@ describe("figure", () => {
   });
 });
 
+describe("the types", () => {
+  it("do not need those of vega, which is optional", () => {
+    const seen = new Set<string>();
+    const visit = (file: string) => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const imports = readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*["']([^"']+)["']/g);
+      for (const [, name] of imports) {
+        expect(name, file).toMatch(/^\.{1,2}\//);
+        visit(join(dirname(file), name!.replace(/\.js$/, ".d.ts")));
+      }
+    };
+    const types = fileURLToPath(new URL("../dist/lib/plot/index.d.ts", import.meta.url));
+    if (!existsSync(types)) throw new Error("the types are not built: npm run build");
+    visit(types);
+    expect([...seen].map((file) => basename(file))).toContain("drawing.d.ts");
+  });
+});
+
 describe("contour", () => {
   it("draws each level where it is", async () => {
     const svg = await figure({ xRange: [-2, 2], yRange: [-2, 2] })
@@ -209,6 +300,17 @@ describe("contour", () => {
           .toSVG(),
       ),
     ).toEqual([]);
+  });
+
+  it("puts the scale of colours beside the map", async () => {
+    const svg = await figure({ xRange: [-2, 2], yRange: [-2, 2] })
+      .contour(saddle, { filled: true, label: "f" })
+      .toSVG();
+    const { left, width } = plotArea(svg);
+    const [, x] = /translate\(([\d.]+),[\d.]+\)/.exec(svg.slice(svg.indexOf("role-legend")))!;
+    expect(Number(x)).toBeGreaterThan(width);
+    expect(left).toBeGreaterThan(30);
+    expect(left + width).toBeLessThan(620);
   });
 
   it("takes a grid, and leaves holes where it is NaN", async () => {
@@ -401,13 +503,13 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
   it("plays to the end and stops, without a request", async () => {
     const { page, requests, problems } = await open("no-preference");
     await page.getByText("step 5 of 5").waitFor();
-    await page.getByText("▶ Play").waitFor();
+    await page.getByText("Play").waitFor();
     expect(await seen(page)).toBe(5);
     expect(await page.locator("#text0").textContent()).toBe("x = 1.0000\u00a0\u00a0 f = 1.0000");
     // Once more, from the start.
     await page.locator("#play").click();
-    expect(await button(page)).toBe("⏸ Pause");
-    await page.getByText("▶ Play").waitFor();
+    expect(await button(page)).toBe("Pause");
+    await page.getByText("Play").waitFor();
     expect(await step(page)).toBe("step 5 of 5");
     expect(requests).toEqual([pathToFileURL(file).href]);
     expect(problems).toEqual([]);
@@ -416,7 +518,7 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
 
   it("follows the slider and the keyboard, and waits where motion is unwanted", async () => {
     const { page } = await open("reduce");
-    expect([await step(page), await button(page)]).toEqual(["step 0 of 5", "▶ Play"]);
+    expect([await step(page), await button(page)]).toEqual(["step 0 of 5", "Play"]);
     await page.locator("#slider").fill("3");
     expect(await step(page)).toBe("step 3 of 5");
     expect(await page.locator("#text0").textContent()).toContain("not finite, not shown");

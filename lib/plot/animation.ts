@@ -9,8 +9,8 @@ import * as data from "./data.js";
 import type { Range, Surface } from "./data.js";
 import { blend, fillColors, palette, trailColors } from "./colors.js";
 import { animatedSvg, htmlPage, type Scene, type Trail } from "./page.js";
+import type { Drawing } from "./drawing.js";
 import { renderDrawing, saveAs, short, toPixel } from "./render.js";
-import type { Drawing } from "./spec.js";
 
 /** Points `[x, y]`; on a curve also numbers `x`, whose `y` is `f(x)`. */
 export type Path = ArrayLike<number | readonly number[]> | { toArray(): unknown };
@@ -144,6 +144,8 @@ export function animatePath(
     height: data.checkNumber(what, "height", read.height, 200, 10_000),
     xRange: widened("xRange", read.xRange, shown.map(([x]) => x)), // prettier-ignore
     yRange: undefined,
+    xScale: "linear",
+    yScale: "linear",
     series: [],
     contours: [],
     annotations: [],

@@ -1,10 +1,10 @@
-import { readOptions } from "../options.js";
+import { describe, readOptions } from "../options.js";
 import { blend, fillColors, lineColors, palette } from "./colors.js";
 import { chooseLevels, sampleGrid, type Grid } from "./contour.js";
 import * as data from "./data.js";
 import type { Numbers, Range, Surface } from "./data.js";
+import { hasPlace, type Contour, type Drawing, type ScaleType, type Series } from "./drawing.js";
 import { renderDrawing, saveAs, toPng } from "./render.js";
-import type { Contour, Drawing, Series } from "./spec.js";
 
 /** What a figure is about, and its size. */
 export interface FigureOptions {
@@ -19,6 +19,10 @@ export interface FigureOptions {
   xRange?: Range;
   /** The ends of the y axis; by default it shows everything. */
   yRange?: Range;
+  /** On a logarithmic axis, numbers that are not positive are gaps. */
+  xScale?: "linear" | "log";
+  /** On a logarithmic axis, numbers that are not positive are gaps. */
+  yScale?: "linear" | "log";
 }
 
 /** The look of a line. */
@@ -106,15 +110,20 @@ export class Figure {
       height: 400,
       xRange: undefined as Range | undefined,
       yRange: undefined as Range | undefined,
+      xScale: "linear",
+      yScale: "linear",
     });
+    const [xScale, yScale] = [checkScale("xScale", read.xScale), checkScale("yScale", read.yScale)];
     this.#drawing = {
       xlabel: data.checkText(what, "xlabel", read.xlabel),
       ylabel: data.checkText(what, "ylabel", read.ylabel),
       title: data.checkText(what, "title", read.title),
       width: data.checkNumber(what, "width", read.width, 100, 10_000),
       height: data.checkNumber(what, "height", read.height, 100, 10_000),
-      xRange: read.xRange && data.checkRange(what, "xRange", read.xRange),
-      yRange: read.yRange && data.checkRange(what, "yRange", read.yRange),
+      xRange: checkEnds("xRange", read.xRange, xScale),
+      yRange: checkEnds("yRange", read.yRange, yScale),
+      xScale,
+      yScale,
       series: [],
       contours: [],
       annotations: [],
@@ -169,6 +178,9 @@ export class Figure {
     options: ContourOptions = {},
   ): this {
     const what = "contour";
+    if (this.#drawing.xScale === "log" || this.#drawing.yScale === "log") {
+      throw data.rangeError(what, "maps need linear axes");
+    }
     const read = readOptions(what, options, {
       xRange: this.#drawing.xRange,
       yRange: this.#drawing.yRange,
@@ -208,8 +220,8 @@ export class Figure {
     this.#drawing.annotations.push({
       kind: "annotation",
       text: data.checkText(what, "text", text),
-      xy: data.checkPoint(what, "xy", read.xy),
-      xytext: data.checkPoint(what, "xytext", read.xytext ?? read.xy),
+      xy: this.#place("xy", read.xy),
+      xytext: this.#place("xytext", read.xytext ?? read.xy),
       hasArrow: data.checkBoolean(what, "arrow", read.arrow),
     });
     return this;
@@ -236,6 +248,13 @@ export class Figure {
     data.checkSameLength(what, xs, ys);
     this.#drawing.series.push({ ...look, x: xs, y: ys });
     return this;
+  }
+
+  #place(name: string, given: unknown): [number, number] {
+    const [x, y] = data.checkPoint("annotate", name, given);
+    const { xScale, yScale } = this.#drawing;
+    if (hasPlace(x, xScale) && hasPlace(y, yScale)) return [x, y];
+    throw data.rangeError("annotate", `${name} must be positive on a log axis, but is [${x}, ${y}]`);
   }
 
   #look(what: string, { label, color }: { label: string; color: string | undefined }) {
@@ -283,6 +302,17 @@ function readGrid(surface: unknown, x: Numbers | undefined, y: Numbers | undefin
     throw data.rangeError(what, problem);
   }
   return grid;
+}
+
+function checkScale(name: string, type: string): ScaleType {
+  if (type === "linear" || type === "log") return type;
+  throw data.rangeError("figure", `${name} must be linear or log, but is ${describe(type)}`);
+}
+
+function checkEnds(name: string, range: Range | undefined, type: ScaleType): Range | undefined {
+  const ends = range && data.checkRange("figure", name, range);
+  if (!ends || hasPlace(ends[0], type)) return ends;
+  throw data.rangeError("figure", `${name} must be positive on a log axis, but is [${ends.join(", ")}]`);
 }
 
 function checkDash(dash: string | readonly number[]): readonly number[] {

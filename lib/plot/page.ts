@@ -3,7 +3,7 @@
  * In both the picture is the figure's own SVG with a group laid over its plot area.
  */
 import { createHash } from "node:crypto";
-import { fontFamily } from "./spec.js";
+import { fontFamily } from "./drawing.js";
 
 /** One path in pixels of the plot, with a sentence for each step. */
 export interface Trail {
@@ -64,14 +64,18 @@ function show(step) {
   });
   slider.setAttribute("aria-valuetext", count.textContent);
 }
+function label(icon, text) {
+  play.querySelector("path").setAttribute("d", icon);
+  play.querySelector("span").textContent = text;
+}
 function pause() {
   clearInterval(timer);
   timer = 0;
-  play.textContent = "\\u25b6 Play";
+  label("M1 0L10 5L1 10Z", "Play");
 }
 function start() {
   if (+slider.value >= steps - 1) show(0);
-  play.textContent = "\\u23f8 Pause";
+  label("M1 0H4V10H1ZM6 0H9V10H6Z", "Pause");
   timer = setInterval(() => {
     if (+slider.value < steps - 1) show(+slider.value + 1);
     if (+slider.value >= steps - 1) pause();
@@ -87,6 +91,7 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
+pause();
 show(0);
 if (!matchMedia("(prefers-reduced-motion: reduce)").matches) start();
 `;
@@ -94,13 +99,13 @@ if (!matchMedia("(prefers-reduced-motion: reduce)").matches) start();
 const pageStyle = `
 body { margin: 0; padding: 16px; background: #f4f4f4; color: #222; font: 14px ${fontFamily}; }
 main { box-sizing: border-box; margin: auto; padding: 8px 16px 16px; background: white; border-radius: 8px; box-shadow: 0 1px 4px #0003; }
-svg { display: block; max-width: 100%; height: auto; }
+main > svg { display: block; max-width: 100%; height: auto; }
 .texts { margin: 4px 0 12px; }
-.texts div { display: flex; align-items: baseline; gap: 8px; min-height: 22px; font: 13px ${monospace}; white-space: pre-wrap; }
-.texts i { flex: none; align-self: center; width: 10px; height: 10px; border-radius: 5px; }
-.texts b { font: bold 13px ${fontFamily}; min-width: 6em; }
+.texts div { display: flex; align-items: baseline; gap: 8px; font: 13px/22px ${monospace}; white-space: pre-wrap; }
+.texts i { flex: none; align-self: flex-start; width: 10px; height: 10px; margin-top: 6px; border-radius: 5px; }
+.texts b { font: bold 13px/22px ${fontFamily}; min-width: 6em; }
 .controls { display: flex; align-items: center; gap: 12px; }
-button { min-width: 6.5em; padding: 6px 12px; border: 1px solid #0072b2; border-radius: 6px; background: #0072b2; color: white; font: inherit; cursor: pointer; }
+button { display: flex; align-items: center; justify-content: center; gap: 7px; min-width: 6.5em; padding: 6px 12px; border: 1px solid #0072b2; border-radius: 6px; background: #0072b2; color: white; font: inherit; cursor: pointer; }
 button:focus-visible, input:focus-visible { outline: 3px solid #e69f00; outline-offset: 2px; }
 input { flex: 1; min-width: 60px; accent-color: #0072b2; }
 output { min-width: 8em; text-align: right; font-variant-numeric: tabular-nums; }
@@ -137,7 +142,7 @@ export function htmlPage(scene: Scene): string {
 ${layOver(scene, overlay.join(""))}
 <div class="texts">${texts.join("")}</div>
 <div class="controls">
-<button id="play" type="button">▶ Play</button>
+<button id="play" type="button"><svg width="10" height="10" aria-hidden="true"><path fill="currentColor"/></svg><span></span></button>
 <input id="slider" type="range" min="0" max="${steps - 1}" value="0" aria-label="Step">
 <output id="count"></output>
 </div>

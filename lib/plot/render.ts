@@ -7,10 +7,14 @@ import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { extname } from "node:path";
+import type { LoggerInterface } from "vega";
 import { makeError } from "../errors.js";
 import { linePath, regionPath } from "./contour.js";
 import { rangeError, typeError, type Range } from "./data.js";
-import { annotationSize, chooseRanges, toSpec, type Annotation, type Contour, type Drawing } from "./spec.js";
+import { annotationSize, chooseRanges, shareOf } from "./drawing.js";
+import type { Annotation, Contour, Drawing, ScaleType } from "./drawing.js";
+import { toSpec } from "./spec.js";
+import { measureByLetters, textWidth as widthOf } from "./text.js";
 
 /** Where the plot lies within its picture, in pixels, and what it spans. */
 export interface Frame {
@@ -20,11 +24,14 @@ export interface Frame {
   height: number;
   x: Range;
   y: Range;
+  xScale: ScaleType;
+  yScale: ScaleType;
 }
 
 /** The pixel of a point, measured from the upper left corner of the plot. */
-export function toPixel({ width, height, x, y }: Frame, px: number, py: number): [number, number] {
-  return [((px - x[0]) / (x[1] - x[0])) * width, ((y[1] - py) / (y[1] - y[0])) * height];
+export function toPixel(frame: Frame, px: number, py: number): [number, number] {
+  const { width, height, x, y, xScale, yScale } = frame;
+  return [shareOf(px, x, xScale) * width, (1 - shareOf(py, y, yScale)) * height];
 }
 
 /** A number as short text, to a tenth of a pixel or finer. */
@@ -43,22 +50,39 @@ interface PathRow {
 /** Draws a picture, and says where its plot lies. */
 export async function renderDrawing(drawing: Drawing): Promise<{ svg: string; frame: Frame }> {
   const vega = await loadVega();
+  const { xScale, yScale } = drawing;
   const ranges = chooseRanges(drawing);
   const spec = vega.parse(toSpec(drawing, ranges));
-  const view = new vega.View(spec, { renderer: "none", logLevel: vega.None });
+  const errors: unknown[] = [];
+  const restore = measureByLetters(vega);
+  const view = new vega.View(spec, { renderer: "none", logger: collectInto(errors) });
   try {
     await view.runAsync();
+    if (errors.length > 0) throw errors[0];
     const [x, y] = view.origin();
     const { left, top } = view.padding() as { left: number; top: number };
     const size = { width: view.signal("width") as number, height: view.signal("height") as number };
-    const frame = { left: x + left, top: y + top, ...size, ...ranges };
+    const frame = { left: x + left, top: y + top, ...size, ...ranges, xScale, yScale };
     const regions = drawing.contours.flatMap((contour) => contourRows(contour, frame));
     const arrows = drawing.annotations.flatMap((annotation) => arrowRows(annotation, frame));
     view.data("regions", regions).data("arrows", arrows);
     return { svg: renameClips(await view.toSVG()), frame };
   } finally {
     view.finalize();
+    restore();
   }
+}
+
+/** A logger of Vega's, which otherwise shows what it has in spite of errors; warnings are not heard. */
+function collectInto(errors: unknown[]): LoggerInterface {
+  const logger = {
+    level: (() => 0) as unknown as LoggerInterface["level"],
+    error: (error: unknown) => (errors.push(error), logger),
+    warn: () => logger,
+    info: () => logger,
+    debug: () => logger,
+  };
+  return logger;
 }
 
 /**
@@ -109,8 +133,7 @@ function arrowRows({ text, xy, xytext, hasArrow }: Annotation, frame: Frame): Pa
   const [tipX, tipY] = toPixel(frame, ...xy);
   const [textX, textY] = toPixel(frame, ...xytext);
   const lines = text.split("\n");
-  // Nothing measures text here; half its size is about the mean width of a letter in the fonts used.
-  const textWidth = Math.max(...lines.map((line) => line.length)) * annotationSize * 0.52;
+  const textWidth = Math.max(...lines.map((line) => widthOf(line, annotationSize)));
   const textHeight = lines.length * annotationSize * 1.25;
   const [middleX, middleY] = [textX + textWidth / 2, textY - textHeight / 2];
   const [dx, dy] = [tipX - middleX, tipY - middleY];

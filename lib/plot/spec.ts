@@ -1,92 +1,22 @@
 /*
- * A drawing as data, and the Vega specification that shows it. Vega lays out axes, title and
- * legends and draws lines and points. What must be computed in pixels (contours, arrows) waits for
- * the layout: the specification leaves room for it as two empty tables of paths, which the renderer
- * fills.
+ * The Vega specification of a drawing. Vega lays out axes, title and legends and draws lines and
+ * points. What must be computed in pixels (contours, arrows) waits for the layout: the specification
+ * leaves room for it as two empty tables of paths, which the renderer fills.
  */
 import type { Axis, Data, Legend, Mark, Scale, Spec } from "vega";
-import type { Grid } from "./contour.js";
-import { extent, isPlottable, withMargin, type Range } from "./data.js";
-
-/** A curve, or separate points. */
-export interface Series {
-  kind: "line" | "points";
-  x: readonly number[];
-  y: readonly number[];
-  label: string;
-  color: string;
-  dash: readonly number[];
-  /** Width of the line in pixels. */
-  width: number;
-  /** A Vega symbol, or none. */
-  marker: string;
-  /** Diameter of the marker in pixels. */
-  size: number;
-}
-
-/** A surface by its levels. */
-export interface Contour {
-  kind: "contour";
-  grid: Grid;
-  levels: readonly number[];
-  /** One for each level; where filled, one more, first, for what lies below the lowest. */
-  colors: readonly string[];
-  isFilled: boolean;
-  label: string;
-}
-
-/** A text with an arrow to the point that it is about. */
-export interface Annotation {
-  kind: "annotation";
-  text: string;
-  xy: readonly [number, number];
-  xytext: readonly [number, number];
-  hasArrow: boolean;
-}
-
-/** Everything in a figure. */
-export interface Drawing {
-  xlabel: string;
-  ylabel: string;
-  title: string;
-  /** Size of the picture in pixels, labels and all. */
-  width: number;
-  height: number;
-  xRange: Range | undefined;
-  yRange: Range | undefined;
-  series: Series[];
-  contours: Contour[];
-  annotations: Annotation[];
-}
-
-/** Fonts that readers have. */
-export const fontFamily = "Helvetica, Arial, sans-serif";
-
-/** Size of annotations, in pixels. */
-export const annotationSize = 12;
-
-/** The ranges of the two axes: what was asked for, or else what shows everything. */
-export function chooseRanges(drawing: Drawing): { x: Range; y: Range } {
-  const { series, contours, annotations } = drawing;
-  const along = (axis: "x" | "y", fixed: Range | undefined): Range => {
-    if (fixed) return fixed;
-    const index = axis === "x" ? 0 : 1;
-    const surface = extent(contours.flatMap(({ grid }) => [grid[axis][0]!, grid[axis].at(-1)!]));
-    const marked = annotations.flatMap(({ xy, xytext }) => [xy[index], xytext[index]]);
-    // A map ends where its surface ends, unless something lies outside.
-    const seen = series.flatMap((layer) => layer[axis].filter((_, i) => isShown(layer, i)));
-    const everything = extent([...seen, ...marked], surface);
-    if (!everything) return [0, 1];
-    const isInside = surface && everything[0] === surface[0] && everything[1] === surface[1];
-    return isInside ? surface : withMargin(everything);
-  };
-  return { x: along("x", drawing.xRange), y: along("y", drawing.yRange) };
-}
-
-/** Whether both coordinates of a point have a place. */
-export function isShown({ x, y }: Series, i: number): boolean {
-  return isPlottable(x[i]!) && isPlottable(y[i]!);
-}
+import type { Range } from "./data.js";
+import {
+  annotationSize,
+  fontFamily,
+  isShown,
+  shareOf,
+  type Annotation,
+  type Contour,
+  type Drawing,
+  type Series,
+} from "./drawing.js";
+import { textWidth } from "./text.js";
+import { axisFormat, levelTexts, logFormat, logTicks } from "./ticks.js";
 
 /** The Vega specification of a drawing. */
 export function toSpec(drawing: Drawing, ranges: { x: Range; y: Range }): Spec {
@@ -96,13 +26,12 @@ export function toSpec(drawing: Drawing, ranges: { x: Range; y: Range }): Spec {
     orient: scale === "x" ? "bottom" : "left",
     tickCount: { signal: scale === "x" ? "ceil(width / 70)" : "ceil(height / 45)" },
     ...(label === "" ? {} : { title: label }),
-    // Otherwise all digits are written, whatever the exponent.
-    ...(isOrdinary(ranges[scale]) ? {} : { format: ".12~g" }),
+    ...axisTicks(drawing, scale, ranges[scale]),
     grid: contours.length === 0,
   });
   const scale = (name: "x" | "y", range: "width" | "height"): Scale => ({
     name,
-    type: "linear",
+    type: drawing[`${name}Scale`],
     domain: [...ranges[name]],
     range,
     nice: false,
@@ -122,7 +51,7 @@ export function toSpec(drawing: Drawing, ranges: { x: Range; y: Range }): Spec {
       { name: "regions", values: [] },
       { name: "arrows", values: [] },
       ...series.flatMap((layer, i): Data[] => [
-        { name: `line${i}`, values: lineRows(layer) },
+        { name: `line${i}`, values: lineRows(drawing, layer, ranges) },
         { name: `points${i}`, values: pointRows(layer, ranges) },
       ]),
     ],
@@ -138,9 +67,13 @@ export function toSpec(drawing: Drawing, ranges: { x: Range; y: Range }): Spec {
   };
 }
 
-function isOrdinary([from, to]: Range): boolean {
-  const size = Math.max(Math.abs(from), Math.abs(to));
-  return size < 1e9 && size > 1e-5;
+/** The ticks and their format where Vega's own do not do. */
+function axisTicks(drawing: Drawing, axis: "x" | "y", range: Range): Partial<Axis> {
+  const [size, room] = axis === "x" ? [drawing.width, 70] : [drawing.height, 45];
+  const ticks = drawing[`${axis}Scale`] === "log" ? logTicks(range, Math.ceil(size / room)) : undefined;
+  if (ticks) return { values: ticks, format: logFormat(range) };
+  const format = axisFormat(range);
+  return format === undefined ? {} : { format };
 }
 
 const config = {
@@ -171,10 +104,10 @@ const config = {
 };
 
 /** Every point; `ok` where the line goes through it. */
-function lineRows(layer: Series): { x: number; y: number; ok: boolean }[] {
+function lineRows(drawing: Drawing, layer: Series, ranges: { x: Range; y: Range }) {
   return layer.x.map((x, i) => {
-    const ok = isShown(layer, i);
-    return { x: ok ? x : 0, y: ok ? layer.y[i]! : 0, ok };
+    const ok = isShown(drawing, layer, i);
+    return { x: ok ? x : ranges.x[0], y: ok ? layer.y[i]! : ranges.y[0], ok };
   });
 }
 
@@ -298,28 +231,50 @@ function seriesLegend(drawing: Drawing, ranges: { x: Range; y: Range }): [Scale[
   return [scales, [legend]];
 }
 
-type Corner = "top-right" | "top-left" | "bottom-right" | "bottom-left";
+const corners = ["top-right", "top-left", "bottom-right", "bottom-left"] as const;
+type Corner = (typeof corners)[number];
 
-function emptiestCorner({ series, annotations }: Drawing, ranges: { x: Range; y: Range }): Corner {
-  const share = (value: number, [from, to]: Range) => (value - from) / (to - from);
-  const counts = new Map<Corner, number>();
-  for (const corner of ["top-right", "top-left", "bottom-right", "bottom-left"] as const)
-    counts.set(corner, 0);
-  const count = (x: number, y: number, weight: number) => {
-    const [u, v] = [share(x, ranges.x), share(y, ranges.y)];
-    const side = u > 0.6 ? "right" : u < 0.4 ? "left" : undefined;
-    const end = v > 0.65 ? "top" : v < 0.35 ? "bottom" : undefined;
-    if (!side || !end) return;
-    counts.set(`${end}-${side}`, counts.get(`${end}-${side}`)! + weight);
+/** The corner in which a legend hides the fewest points, lines and notes. */
+function emptiestCorner(drawing: Drawing, ranges: { x: Range; y: Range }): Corner {
+  const { series, annotations, xScale, yScale } = drawing;
+  const labels = series.map(({ label }) => label).filter((label) => label !== "");
+  // The plot's own size is not known yet; labels and titles take about so much.
+  const [plotWidth, plotHeight] = [drawing.width - 75, drawing.height - 85];
+  const boxWidth = (Math.max(...labels.map((label) => textWidth(label, 12))) + 60) / plotWidth;
+  const boxHeight = (labels.length * 20 + 34) / plotHeight;
+  const covered = new Map<Corner, number>(corners.map((corner) => [corner, 0]));
+  const count = (u: number, v: number, weight: number) => {
+    const sides = [u > 1 - boxWidth ? "right" : "", u < boxWidth ? "left" : ""];
+    const ends = [v > 1 - boxHeight ? "top" : "", v < boxHeight ? "bottom" : ""];
+    if (u < 0 || u > 1 || v < 0 || v > 1) return;
+    for (const corner of corners) {
+      const [end, side] = corner.split("-") as [string, string];
+      if (ends.includes(end) && sides.includes(side)) covered.set(corner, covered.get(corner)! + weight);
+    }
   };
+  const along = (x: number) => shareOf(x, ranges.x, xScale);
+  const up = (y: number) => shareOf(y, ranges.y, yScale);
   for (const layer of series) {
-    layer.x.forEach((x, i) => isShown(layer, i) && count(x, layer.y[i]!, 1 / layer.x.length));
+    let previous: [number, number] | undefined;
+    layer.x.forEach((x, i) => {
+      const point: [number, number] = [along(x), up(layer.y[i]!)];
+      const shown = isShown(drawing, layer, i);
+      if (shown) count(...point, 1);
+      if (shown && previous && layer.kind === "line") {
+        for (const t of [0.2, 0.4, 0.6, 0.8]) {
+          count(previous[0] + t * (point[0] - previous[0]), previous[1] + t * (point[1] - previous[1]), 0.25);
+        }
+      }
+      previous = shown ? point : undefined;
+    });
   }
-  for (const { xy, xytext } of annotations) {
-    count(...xy, 0.1);
-    count(...xytext, 0.3);
+  for (const { text, xy, xytext } of annotations) {
+    count(along(xy[0]), up(xy[1]), 10);
+    const [u, v] = [along(xytext[0]), up(xytext[1])];
+    const long = Math.max(...text.split("\n").map((line) => textWidth(line, annotationSize))) / plotWidth;
+    for (const t of [0, 0.5, 1]) count(u + t * long, v, 10);
   }
-  return [...counts].reduce((best, next) => (next[1] < best[1] ? next : best))[0];
+  return [...covered].reduce((best, next) => (next[1] < best[1] ? next : best))[0];
 }
 
 /** The levels of each contour map beside it; a bar of colours where it is filled. */
@@ -333,8 +288,7 @@ function levelLegend(contours: Contour[]): [Scale[], Legend[]] {
     const domain = levels.map((_, k) => k);
     const everyOne = domain.toReversed();
     const values = everyOne.filter((_, k) => k % Math.ceil(levels.length / 16) === 0);
-    const text = levels.map((level) => String(Number(level.toPrecision(6))).replace("-", "−"));
-    scales.push({ name: names, type: "ordinal", domain, range: text });
+    scales.push({ name: names, type: "ordinal", domain, range: levelTexts(levels) });
     scales.push({ name, type: isFilled ? "threshold" : "ordinal", domain, range: [...colors] });
     legends.push({
       orient: "right",

@@ -27,8 +27,10 @@ int64_t usable_memory_bytes() {
   if (const char* limit = std::getenv("ADJOINT_MAX_BYTES"))
     if (const int64_t bytes = std::atoll(limit); bytes > 0) return bytes;
   const int64_t physical = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
+  // A fifth is left to JavaScript and to everybody else.
   return std::min({physical, number_in_file("/sys/fs/cgroup/memory.max"),
-                   number_in_file("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
+                   number_in_file("/sys/fs/cgroup/memory/memory.limit_in_bytes")}) /
+         5 * 4;
 }
 
 Allocator& Allocator::shared() {
@@ -48,13 +50,14 @@ void* Allocator::allocate(int64_t bytes) {
   const int64_t size = rounded(bytes);
   if (size < large_bytes) return std::aligned_alloc(alignment, static_cast<size_t>(size));
   const std::lock_guard lock(mutex_);
-  std::vector<void*>& blocks = kept_[size];
   void* data = nullptr;
-  if (!blocks.empty()) {
+  if (std::vector<void*>& blocks = kept_[size]; !blocks.empty()) {
     data = blocks.back();
     blocks.pop_back();
     kept_bytes_ -= size;
   } else {
+    // What is kept counts: the machine would rather kill the process than refuse the block.
+    if (live_large_bytes_ + kept_bytes_ + size > capacity_bytes_) release_kept();
     data = std::aligned_alloc(alignment, static_cast<size_t>(size));
     if (!data) {
       release_kept();

@@ -10,7 +10,8 @@ namespace adjoint::cpu {
 int64_t usable_memory_bytes();
 
 // Host memory, 64-byte aligned. Large blocks are kept when they are freed, since fresh pages cost more than
-// the arithmetic on them; what is kept stays below what is in use, or a floor.
+// the arithmetic on them; what is kept stays below what is in use, or a floor, and within what the process
+// may use.
 class Allocator {
  public:
   static Allocator& shared();
@@ -23,6 +24,7 @@ class Allocator {
 
   std::mutex mutex_;
   std::unordered_map<int64_t, std::vector<void*>> kept_;
+  const int64_t capacity_bytes_ = usable_memory_bytes();
   int64_t kept_bytes_ = 0;
   int64_t live_large_bytes_ = 0;
 };

@@ -48,6 +48,7 @@ struct Attributes final : RefCounted {
   Dims starts; // slices: the first index per axis
   Dims steps;  // slices: the distance per axis, negative to walk backwards
   Number numbers[3];
+  bool is_disjoint = false; // splices: nothing of the base that has a gradient lies where the part goes
   uint64_t seed = 0;
   uint64_t offset = 0;
 };

@@ -165,19 +165,27 @@ void backward(Engine& engine, const Value& root, const Value& seed, const std::v
               const BackwardOptions& options) {
   Pass pass(engine, only);
   pass.run({root}, {seed}, options);
-  pass.free_graph(options);
   const GradMode mode(engine, options.create_graph);
-  engine.announce(root.node);
+  std::vector<std::pair<Cell*, Value>> totals;
   for (const auto& [leaf, grad] : pass.leaves()) {
     if (leaf->is_orphaned || !leaf->requires_grad) continue;
-    const Value value = leaf->grad ? Pass::sum_of(leaf->grad->value(), grad) : grad;
-    if (!leaf->grad) leaf->grad = new Cell(value.node);
-    leaf->grad->node = value.node;
+    Value total = leaf->grad ? Pass::sum_of(leaf->grad->value(), grad) : grad;
+    // The gradient is the weight itself, and the weight a leaf: a copy has history.
+    if (options.create_graph && total.source && total.source->is_leaf())
+      total = elementwise(engine, Op::clone, std::span(&total, 1));
+    totals.emplace_back(leaf, total);
+  }
+  // Nothing throws from here on.
+  for (const auto& [leaf, total] : totals) {
+    if (!leaf->grad) leaf->set_grad(new Cell(total.node));
+    leaf->grad->node = total.node;
     leaf->grad->function = {};
-    if (value.source && !value.source->is_leaf())
-      leaf->grad->function = static_cast<Function*>(value.source.get());
+    if (options.create_graph && total.source)
+      leaf->grad->function = static_cast<Function*>(total.source.get());
     engine.announce_gradient(leaf);
   }
+  pass.free_graph(options);
+  engine.announce(root.node);
 }
 
 std::vector<Value> gradients(Engine& engine, const std::vector<Value>& roots, const std::vector<Value>& seeds,

@@ -1,5 +1,6 @@
 #include "graph/engine.h"
 
+#include "device/error.h"
 #include "graph/plan.h"
 
 namespace adjoint {
@@ -19,6 +20,16 @@ void Engine::run(const std::vector<Ref<Node>>& wanted) {
   announced_nodes_.clear();
   announced_leaves_.clear();
   uploaded_bytes_ = 0;
+  try {
+    run_plan(nodes);
+  } catch (const Error&) {
+    // What was only announced must not stand in the way of what is wanted; it can be read on its own.
+    if (nodes.size() == wanted.size()) throw;
+    run_plan(wanted);
+  }
+}
+
+void Engine::run_plan(std::vector<Ref<Node>> nodes) {
   std::erase_if(nodes, [](const Ref<Node>& node) { return !node->is_pending(); });
   if (nodes.empty()) return;
   Plan plan(*this, nodes);

@@ -22,12 +22,12 @@ class Engine {
   // Called before memory is asked for, to let go of what JavaScript no longer holds.
   std::function<void(int64_t wanted_bytes)> before_allocation = [](int64_t) {};
 
-  // Computes these nodes, and what backward() has announced, as one plan. All or nothing: when it throws,
+  // Computes these nodes as one plan, with what backward() has announced. All or nothing: when it throws,
   // every node is as it was.
   void run(const std::vector<Ref<Node>>& wanted);
   void run(const Ref<Node>& wanted) { run(std::vector<Ref<Node>>{wanted}); }
 
-  // The next run computes these as well: a node, or the gradient that a leaf then has.
+  // The next run computes these as well, if it can: a node, or the gradient that a leaf then has.
   void announce(const Ref<Node>& node);
   void announce_gradient(const Ref<Cell>& leaf) { announced_leaves_.push_back(leaf); }
 
@@ -41,6 +41,8 @@ class Engine {
   int64_t kernels = 0;
 
  private:
+  void run_plan(std::vector<Ref<Node>> nodes);
+
   std::vector<Ref<Node>> announced_nodes_;
   std::vector<Ref<Cell>> announced_leaves_;
   int64_t uploaded_bytes_ = 0; // since the last run

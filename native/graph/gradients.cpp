@@ -184,6 +184,7 @@ Value gradient_of_structure(const Function& function, size_t input, const Value&
     const Dims &starts = function.attributes->starts, &steps = function.attributes->steps;
     const Dims& part = function.edges[1].shape;
     if (input == 1) return slice(grad, starts, steps, part);
+    if (function.attributes->is_disjoint) return grad;
     return splice(grad, number(engine, 0.0), starts, steps, part);
   }
   case Op::matmul:

@@ -92,16 +92,25 @@ struct Function final : Source {
 
 struct Cell final : Source {
   explicit Cell(Ref<Node> node) : node(std::move(node)) {}
+  ~Cell() override { set_grad({}); }
   bool is_leaf() const override { return true; }
 
   Ref<Node> node;
-  Ref<Function> function; // null for a leaf
-  Ref<Cell> grad;
+  Ref<Function> function;        // null for a leaf
+  Ref<Cell> grad;                // through set_grad
   bool requires_grad = false;    // of a leaf
   const char* view_of = nullptr; // the op that made it, where PyTorch would give a window into its input
   bool is_orphaned = false;      // no JavaScript object can read the gradient any more
   uint32_t handle = 0;
 
+  uint32_t grad_owners = 0;       // leaves whose gradient this is
+  Cell* headless_owner = nullptr; // one of them that has no object of its own any more
+
+  void set_grad(Ref<Cell> cell) {
+    if (grad) --grad->grad_owners;
+    grad = std::move(cell);
+    if (grad) ++grad->grad_owners;
+  }
   bool tracks() const { return requires_grad || function; }
   Value value() {
     if (function) return {node, function};

@@ -404,10 +404,12 @@ Value slice(const Value& input, const Dims& starts, const Dims& steps, const Dim
   return record(input.node->engine, Op::slice, input.dtype(), shape, std::span(&input, 1), attributes);
 }
 
-Value splice(const Value& base, const Value& part, const Dims& starts, const Dims& steps, const Dims& shape) {
+Value splice(const Value& base, const Value& part, const Dims& starts, const Dims& steps, const Dims& shape,
+             bool is_disjoint) {
   Ref<Attributes> attributes = new Attributes;
   attributes->starts = starts;
   attributes->steps = steps;
+  attributes->is_disjoint = is_disjoint;
   Value fitted = to(part, base.dtype());
   if (fitted.shape() != shape) fitted = expand(fitted, shape);
   const Value inputs[] = {base, fitted};

@@ -41,7 +41,9 @@ Value expand(const Value& input, Dims shape);
 // Element i of axis d is element starts[d] + i * steps[d] of the input; the caller has checked the bounds.
 Value slice(const Value& input, const Dims& starts, const Dims& steps, const Dims& shape);
 // The base with `part` (expanded to `shape`) in place of that slice of it.
-Value splice(const Value& base, const Value& part, const Dims& starts, const Dims& steps, const Dims& shape);
+// `is_disjoint` promises that no gradient of the base is wanted there.
+Value splice(const Value& base, const Value& part, const Dims& starts, const Dims& steps, const Dims& shape,
+             bool is_disjoint = false);
 Value matmul(const Value& a, const Value& b);
 
 // Composed of the above.

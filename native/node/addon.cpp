@@ -10,12 +10,17 @@ std::vector<Value> Addon::values(const Napi::Value& array, const char* op) const
   return result;
 }
 
-Napi::Value Addon::bind(const Napi::CallbackInfo& info, const Value& value, const char* view_of) {
+Ref<Cell> Addon::cell_of(const Value& value) {
   // A leaf itself as the result of an op: the new tensor is a copy with history, not another leaf.
   const bool is_leaf = value.source && value.source->is_leaf();
   const Value own = is_leaf ? elementwise(engine, Op::clone, std::span(&value, 1)) : value;
   Ref<Cell> cell = new Cell(own.node);
   if (own.source) cell->function = static_cast<Function*>(own.source.get());
+  return cell;
+}
+
+Napi::Value Addon::bind(const Napi::CallbackInfo& info, const Value& value, const char* view_of) {
+  Ref<Cell> cell = cell_of(value);
   cell->view_of = view_of;
   return Napi::Number::New(info.Env(), handles.bind(info[0].As<Napi::Object>(), cell));
 }

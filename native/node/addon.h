@@ -22,7 +22,7 @@ struct Binding {
 class Addon {
  public:
   explicit Addon(Napi::Env env) : engine(cpu::make_device()), handles(env, engine) {
-    engine.before_allocation = [this](int64_t) { handles.before_allocation(); };
+    engine.before_allocation = [this](int64_t wanted_bytes) { handles.before_allocation(wanted_bytes); };
   }
 
   Engine engine;
@@ -38,6 +38,8 @@ class Addon {
   }
   std::vector<Value> values(const Napi::Value& array, const char* op) const;
 
+  // A new cell for a recorded value.
+  Ref<Cell> cell_of(const Value& value);
   // Ties a recorded value to the fresh Tensor object that JavaScript passed first.
   Napi::Value bind(const Napi::CallbackInfo& info, const Value& value, const char* view_of = nullptr);
   // Computes a value if need be.

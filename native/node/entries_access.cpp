@@ -28,7 +28,9 @@ Napi::Value flags_entry(const Binding& binding, const Napi::CallbackInfo& info) 
 }
 
 Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  Cell& cell = binding.addon.cell(info, 0, "item");
+  // Held: a run sweeps, and JavaScript may be through with the Tensor already.
+  const Ref<Cell> held = &binding.addon.cell(info, 0, "item");
+  Cell& cell = *held;
   if (cell.node->elements() != 1)
     throw Error(ErrorClass::error, "ERR_ITEM",
                 "a Tensor with " + std::to_string(cell.node->elements()) +
@@ -48,7 +50,8 @@ Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 }
 
 Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  Cell& cell = binding.addon.cell(info, 0, "data");
+  const Ref<Cell> held = &binding.addon.cell(info, 0, "data");
+  Cell& cell = *held;
   const Napi::Env env = info.Env();
   const Buffer& buffer = binding.addon.computed(cell);
   const auto length = static_cast<size_t>(cell.node->elements());
@@ -110,7 +113,8 @@ void check_rebinding(const Engine& engine, const Cell& cell, const Value& value,
 Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const std::string op = info[3].ToString().Utf8Value();
-  Cell& cell = addon.cell(info, 0, op.c_str());
+  const Ref<Cell> held = &addon.cell(info, 0, op.c_str());
+  Cell& cell = *held;
   const uint32_t handle = read_uint32(info[1]);
   Value value = handle == 0 ? number(addon.engine, read_number(info[2], op.c_str()))
                             : addon.handles.at(handle, op.c_str()).value();
@@ -132,6 +136,8 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   // A leaf is no history: a copy of it has one.
   if (value.source && value.source->is_leaf())
     value = elementwise(addon.engine, Op::clone, std::span(&value, 1));
+  // Of what is rebound many times before a run, only the last value is state.
+  cell.node->is_persistent = false;
   cell.node = value.node;
   cell.node->is_persistent = true;
   if (addon.engine.grad_enabled)
@@ -145,9 +151,10 @@ Napi::Value assign_entry(const Binding& binding, const Napi::CallbackInfo& info)
   Addon& addon = binding.addon;
   const std::string who = info[0].ToString().Utf8Value();
   const std::vector<uint32_t> targets = read_handles(info[1]), values = read_handles(info[2]);
+  std::vector<Ref<Cell>> cells;
   std::vector<Ref<Node>> nodes;
   for (size_t i = 0; i < std::min(targets.size(), values.size()); ++i) {
-    const Node& expected = *addon.handles.at(targets[i], who.c_str()).node;
+    const Node& expected = *cells.emplace_back(&addon.handles.at(targets[i], who.c_str()))->node;
     const Ref<Node>& node = nodes.emplace_back(addon.handles.at(values[i], who.c_str()).node);
     if (node->dtype != expected.dtype || !(node->shape == expected.shape))
       throw Error(ErrorClass::type_error, "ERR_RULE",
@@ -157,7 +164,7 @@ Napi::Value assign_entry(const Binding& binding, const Napi::CallbackInfo& info)
                   "", {node->shape, expected.shape});
   }
   addon.engine.run(nodes);
-  for (size_t i = 0; i < nodes.size(); ++i) addon.handles.at(targets[i], who.c_str()).node = nodes[i];
+  for (size_t i = 0; i < nodes.size(); ++i) cells[i]->node = nodes[i];
   return info.Env().Undefined();
 }
 

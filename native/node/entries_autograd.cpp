@@ -45,10 +45,7 @@ Napi::Value gradients_entry(const Binding& binding, const Napi::CallbackInfo& in
   for (uint32_t i = 0; i < results.size(); ++i) {
     uint32_t handle = 0;
     if (results[i]) {
-      Ref<Cell> cell = new Cell(results[i].node);
-      if (results[i].source && !results[i].source->is_leaf())
-        cell->function = static_cast<Function*>(results[i].source.get());
-      handle = addon.handles.bind(objects.Get(i).As<Napi::Object>(), cell);
+      handle = addon.handles.bind(objects.Get(i).As<Napi::Object>(), addon.cell_of(results[i]));
     }
     handles.Set(i, Napi::Number::New(info.Env(), handle));
   }
@@ -76,7 +73,7 @@ Napi::Value set_grad_entry(const Binding& binding, const Napi::CallbackInfo& inf
   Cell& cell = binding.addon.cell(info, 0, "grad");
   const uint32_t handle = read_uint32(info[1]);
   if (handle == 0) {
-    cell.grad = {};
+    cell.set_grad({});
     return info.Env().Undefined();
   }
   Cell& grad = binding.addon.handles.at(handle, "grad");
@@ -94,7 +91,7 @@ Napi::Value set_grad_entry(const Binding& binding, const Napi::CallbackInfo& inf
                                   "' to a tensor with dtype '" +
                                   std::string(adjoint::info(cell.node->dtype).label) +
                                   "'. Please ensure that the gradient and the tensor have the same dtype");
-  cell.grad = &grad;
+  cell.set_grad(&grad);
   return info.Env().Undefined();
 }
 

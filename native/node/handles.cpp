@@ -84,14 +84,33 @@ uint32_t Handles::rebind_object(const Napi::Object& object, Ref<Cell> cell) {
 void Handles::release(Slot& slot) {
   if (slot.object) napi_delete_reference(env_, slot.object);
   slot.object = nullptr;
-  // Without its object nobody can read the gradient; letting it go also breaks the cycle that a gradient with
-  // history forms with its leaf.
-  slot.cell->handle = 0;
-  slot.cell->is_orphaned = true;
-  slot.cell->grad = {};
+  const Ref<Cell> cell = std::move(slot.cell);
   slot.cell = {};
+  cell->handle = 0;
   ++slot.generation;
   --live_;
+  // As the gradient of a leaf it will get another object when it is read again.
+  if (cell->grad_owners > 0) {
+    if (Cell* owner = cell->headless_owner) {
+      orphan(*owner);
+      // Searched from the back: most leaves go soon after their gradients.
+      const auto found = std::find(headless_.rbegin(), headless_.rend(), Ref<Cell>(owner));
+      if (found != headless_.rend()) headless_.erase(std::next(found).base());
+    }
+    return;
+  }
+  if (!cell->grad || cell->grad->handle == 0) return orphan(*cell);
+  cell->grad->headless_owner = cell.get();
+  headless_.push_back(cell);
+}
+
+// Nobody can read the gradient any more. Letting it go breaks the cycle that a gradient with history forms
+// with its leaf, and letting history go the one of a cell that was assigned what had been computed from it.
+void Handles::orphan(Cell& cell) {
+  cell.is_orphaned = true;
+  if (cell.grad) cell.grad->headless_owner = nullptr;
+  cell.set_grad({});
+  cell.function = {};
 }
 
 void Handles::dispose(uint32_t handle) {
@@ -100,7 +119,8 @@ void Handles::dispose(uint32_t handle) {
   free_.push_back(handle);
 }
 
-Napi::Array Handles::end_scope(const std::vector<uint32_t>& kept) {
+Napi::Array Handles::end_scope(std::vector<uint32_t> kept) {
+  std::sort(kept.begin(), kept.end());
   if (scopes_.empty()) return Napi::Array::New(env_);
   const size_t first = scopes_.back();
   scopes_.pop_back();
@@ -110,7 +130,7 @@ Napi::Array Handles::end_scope(const std::vector<uint32_t>& kept) {
   std::vector<Napi::Value> objects;
   for (const auto& [handle, generation] : created) {
     if (slots_[handle].generation != generation || !slots_[handle].cell) continue;
-    if (std::find(kept.begin(), kept.end(), handle) != kept.end()) {
+    if (std::binary_search(kept.begin(), kept.end(), handle)) {
       if (!scopes_.empty()) created_.emplace_back(handle, generation);
       continue;
     }
@@ -123,8 +143,13 @@ Napi::Array Handles::end_scope(const std::vector<uint32_t>& kept) {
   return array;
 }
 
-void Handles::before_allocation() {
+void Handles::before_allocation(int64_t wanted_bytes) {
   sweep_if_collected();
+  const auto is_short = [&] {
+    return engine_.device->live_bytes() + wanted_bytes > engine_.device->capacity_bytes();
+  };
+  if (is_short()) collect_young();
+  if (is_short()) collect_all();
   if (grown_bytes() > 0) {
     collect_young();
     // Tensors of some age are found only by a full collection, whose cost grows with the program's own heap.
@@ -171,6 +196,11 @@ void Handles::sweep() {
       dispose(static_cast<uint32_t>(i));
     }
   }
+  std::erase_if(headless_, [this](const Ref<Cell>& cell) {
+    if (cell->grad && cell->grad->handle != 0) return false;
+    orphan(*cell);
+    return true;
+  });
   ++sweeps_;
   live_after_sweep_ = live_;
   bytes_after_relief_ = std::min(bytes_after_relief_, engine_.device->live_bytes());

@@ -30,9 +30,11 @@ class Handles {
   void begin_scope() { scopes_.push_back(created_.size()); }
   // Disposes of what was created since begin_scope, except the handles to keep. Returns the objects that it
   // belonged to: their integers will be given to others.
-  Napi::Array end_scope(const std::vector<uint32_t>& kept);
+  Napi::Array end_scope(std::vector<uint32_t> kept);
 
-  void before_allocation();
+  // Looks for memory when tensors hold much more than before, or when the device could not give what is
+  // wanted.
+  void before_allocation(int64_t wanted_bytes);
   size_t live() const { return live_; }
   int64_t sweeps() const { return sweeps_; }
 
@@ -44,6 +46,7 @@ class Handles {
     uint32_t generation = 0;
   };
   void release(Slot& slot);
+  static void orphan(Cell& cell);
   void sweep_if_collected();
   void sweep();
   void plant_sentinel();
@@ -60,6 +63,7 @@ class Handles {
   std::vector<uint32_t> free_;
   std::vector<std::pair<uint32_t, uint32_t>> created_; // handle and generation, inside scopes
   std::vector<size_t> scopes_;
+  std::vector<Ref<Cell>> headless_; // leaves without an object whose gradient still has one
   size_t live_ = 0;
   uint32_t binds_ = 0;
   size_t live_after_sweep_ = 0;

@@ -1,0 +1,71 @@
+// Programs for a process with little memory: ADJOINT_MAX_BYTES is set by the test. Each prints what came of it.
+import { cat, engineStats, optim, realize, tensor, zeros } from "adjoint";
+
+const failure = (body) => {
+  try {
+    body();
+    return "none";
+  } catch (error) {
+    return error.code;
+  }
+};
+
+const programs = {
+  // One MB lives, the rest is garbage that nothing has looked for yet.
+  garbage() {
+    let x = zeros([250_000]);
+    for (let i = 0; i < 500; ++i) {
+      x = x.add(1);
+      x.sum().item();
+    }
+    return { x: x.at(0).item() };
+  },
+  // In-place values that are replaced before anyone reads them.
+  rebinding() {
+    const x = zeros([250_000]);
+    for (let i = 0; i < 1000; ++i) x.add_(1);
+    return { x: x.at(-1).item() };
+  },
+  pieces() {
+    const pieces = Array.from({ length: 500 }, () => zeros([1000]).requiresGrad_());
+    realize(pieces);
+    cat(pieces).add(1).square().sum().backward();
+    realize(pieces.map((piece) => piece.grad));
+    return { grad: pieces[499].grad.at(0).item() };
+  },
+  // A plan that cannot be had leaves everything as it was.
+  plan() {
+    const x = tensor(new Float32Array(2_000_000).fill(1));
+    const large = x.add(1);
+    const other = x.add(2);
+    const code = failure(() => realize([large, other, x.add(3), x.add(4)]));
+    return { code, small: zeros([3]).add(2).sum().item(), x: x.at(5).item(), again: large.at(7).item() };
+  },
+  step() {
+    const w = tensor(new Float32Array(1_000_000).fill(1), { requiresGrad: true });
+    const optimizer = new optim.Adam([w], { lr: 0.1 });
+    w.square().sum().backward();
+    realize(w.grad);
+    const held = [];
+    failure(() => {
+      for (;;) held.push(tensor(new Float32Array(500_000)));
+    });
+    const before = [w.at(0).item(), w.grad.at(0).item()];
+    const code = failure(() => optimizer.step());
+    const after = [w.at(0).item(), w.grad.at(0).item()];
+    const state = Object.keys(optimizer.stateDict().state).length;
+    for (const tensor of held) tensor.dispose();
+    optimizer.step();
+    return { code, before, after, state, w: w.at(0).item() };
+  },
+  // A failed backward must be possible again, and lose nothing.
+  backward() {
+    const w = tensor(new Float32Array(1_000_000).fill(1), { requiresGrad: true });
+    const one = tensor([1]).expand(1_000_000);
+    const products = Array.from({ length: 140 }, (_, i) => w.mul(i + 1));
+    const codes = new Set(products.map((product) => failure(() => product.backward(one))));
+    return { codes: [...codes], grad: w.grad.at(0).item(), live: engineStats().bytes > 0 };
+  },
+};
+
+console.log(JSON.stringify(programs[process.argv[2]]()));
