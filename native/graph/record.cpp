@@ -9,7 +9,7 @@ namespace adjoint {
 
 namespace {
 
-std::string quoted(std::string_view op) { return std::string(op); }
+std::string text(std::string_view name) { return std::string(name); }
 
 Ref<Node> make(Engine& engine, Op op, DType dtype, const Dims& shape, std::span<const Value> inputs,
                Ref<Attributes> attributes = {}) {
@@ -85,8 +85,8 @@ DType compute_dtype(const Engine& engine, const OpInfo& op, std::span<const Valu
   const DType dtype = promoted_dtype(engine, op.dtypes == Dtypes::select ? inputs.subspan(1) : inputs);
   if (op.dtypes == Dtypes::floating && !is_floating(dtype)) return engine.default_dtype;
   if (op.dtypes == Dtypes::numeric && dtype == DType::boolean)
-    throw dtype_error(quoted(op.name),
-                      quoted(op.name) + ": not defined for bool tensors; convert with .to(\"int64\") first");
+    throw dtype_error(text(op.name),
+                      text(op.name) + ": not defined for bool tensors; convert with .to(\"int64\") first");
   return dtype;
 }
 
@@ -94,22 +94,21 @@ DType compute_dtype(const Engine& engine, const OpInfo& op, std::span<const Valu
 
 void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType dtype) {
   if (shape.size() > max_rank)
-    throw shape_error(quoted(op), quoted(op) + ": " + std::to_string(shape.size()) +
-                                      " dimensions, but at most " + std::to_string(max_rank) +
-                                      " are possible");
+    throw shape_error(text(op), text(op) + ": " + std::to_string(shape.size()) + " dimensions, but at most " +
+                                    std::to_string(max_rank) + " are possible");
   int64_t bytes = bytes_of(dtype);
   bool overflows = false;
   for (int64_t extent : shape) {
     if (extent < 0)
-      throw shape_error(quoted(op), quoted(op) + ": shape " + to_string(shape) + " has a negative dimension",
+      throw shape_error(text(op), text(op) + ": shape " + to_string(shape) + " has a negative dimension",
                         {shape});
     // Sizes of zero are left out: reductions over them must still be countable.
     if (!overflows && extent > 0) overflows = __builtin_mul_overflow(bytes, extent, &bytes);
   }
   const bool is_empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
   if (overflows || (bytes > engine.device->capacity_bytes() && !is_empty))
-    throw shape_error(quoted(op),
-                      quoted(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " +
+    throw shape_error(text(op),
+                      text(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " +
                           to_string(shape) + " needs more memory than this machine has (" +
                           std::to_string(engine.device->capacity_bytes() >> 20) + " MiB)",
                       {shape});
@@ -120,9 +119,9 @@ int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank) {
   if (axis < -extent || axis >= extent)
     throw Error(ErrorClass::range_error, "ERR_DIM",
                 "Dimension out of range (expected to be in range of [" + std::to_string(-extent) + ", " +
-                    std::to_string(extent - 1) + "], but got " + std::to_string(axis) + "); " + quoted(op) +
+                    std::to_string(extent - 1) + "], but got " + std::to_string(axis) + "); " + text(op) +
                     " on a tensor of " + std::to_string(rank) + " dimensions",
-                quoted(op));
+                text(op));
   return axis < 0 ? axis + extent : axis;
 }
 
@@ -133,10 +132,10 @@ Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b) {
     const int64_t x = i + a.size() < rank ? 1 : a[i + a.size() - rank];
     const int64_t y = i + b.size() < rank ? 1 : b[i + b.size() - rank];
     if (x != y && x != 1 && y != 1)
-      throw shape_error(quoted(op),
+      throw shape_error(text(op),
                         "The size of tensor a (" + std::to_string(x) + ") must match the size of tensor b (" +
                             std::to_string(y) + ") at non-singleton dimension " + std::to_string(i) + "; " +
-                            quoted(op) + ": shapes " + to_string(a) + " and " + to_string(b) +
+                            text(op) + ": shapes " + to_string(a) + " and " + to_string(b) +
                             " do not broadcast",
                         {a, b});
     shape[i] = x == 1 ? y : x;
@@ -196,9 +195,9 @@ Value generate(Engine& engine, Op op, const Dims& shape, DType dtype, std::span<
 Value draw(Engine& engine, Op op, const Dims& shape, DType dtype) {
   check_shape(engine, info(op).name, shape, dtype);
   if (!is_floating(dtype))
-    throw dtype_error(quoted(info(op).name), quoted(info(op).name) +
-                                                 ": random numbers are float32 or float64, not " +
-                                                 std::string(info(dtype).label));
+    throw dtype_error(text(info(op).name), text(info(op).name) +
+                                               ": random numbers are float32 or float64, not " +
+                                               std::string(info(dtype).label));
   Ref<Attributes> attributes = new Attributes;
   attributes->seed = engine.seed;
   attributes->offset = engine.random_offset;
@@ -271,7 +270,7 @@ Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
   std::sort(axes.begin(), axes.end());
   if (std::adjacent_find(axes.begin(), axes.end()) != axes.end())
     throw Error(ErrorClass::range_error, "ERR_DIM",
-                quoted(row.name) + ": a dimension appears twice in " + to_string(axes), quoted(row.name));
+                text(row.name) + ": a dimension appears twice in " + to_string(axes), text(row.name));
   // On a 0-d tensor the axes 0 and -1 are allowed, and mean nothing.
   if (rank == 0) axes = {};
 
@@ -288,8 +287,8 @@ Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
   for (size_t i = 0; i < rank; ++i) {
     const bool goes = axes.contains(static_cast<int64_t>(i));
     if (goes && input.shape()[i] == 0 && !has_identity)
-      throw shape_error(quoted(row.name),
-                        quoted(row.name) + "(): Expected reduction dim " +
+      throw shape_error(text(row.name),
+                        text(row.name) + "(): Expected reduction dim " +
                             (is_full ? "to be specified for input.numel() == 0. Specify the reduction dim "
                                        "with the 'dim' argument."
                                      : std::to_string(i) + " to have non-zero size.") +
