@@ -169,19 +169,15 @@ void backward(Engine& engine, const Value& root, const Value& seed, const std::v
   std::vector<std::pair<Cell*, Value>> totals;
   for (const auto& [leaf, grad] : pass.leaves()) {
     if (leaf->is_orphaned || !leaf->requires_grad) continue;
-    Value total = leaf->grad ? Pass::sum_of(leaf->grad->value(), grad) : grad;
-    // The gradient is the weight itself, and the weight a leaf: a copy has history.
-    if (options.create_graph && total.source && total.source->is_leaf())
-      total = elementwise(engine, Op::clone, std::span(&total, 1));
-    totals.emplace_back(leaf, total);
+    const Value total = leaf->grad ? Pass::sum_of(leaf->grad->value(), grad) : grad;
+    totals.emplace_back(leaf, options.create_graph ? with_function(total) : Value{total.node, {}});
   }
   // Nothing throws from here on.
   for (const auto& [leaf, total] : totals) {
     if (!leaf->grad) leaf->set_grad(new Cell(total.node));
     leaf->grad->node = total.node;
     leaf->grad->function = {};
-    if (options.create_graph && total.source)
-      leaf->grad->function = static_cast<Function*>(total.source.get());
+    if (total.source) leaf->grad->function = static_cast<Function*>(total.source.get());
     engine.announce_gradient(leaf);
   }
   pass.free_graph(options);

@@ -473,6 +473,11 @@ Value matmul(const Value& a, const Value& b) {
   return named(attach(product.node, Op::matmul, inputs), label);
 }
 
+Value with_function(const Value& value) {
+  if (!value.source || !value.source->is_leaf()) return value;
+  return elementwise(value.node->engine, Op::clone, std::span(&value, 1));
+}
+
 Value named(Value value, std::string_view label, char suffix) {
   if (value.source && !value.source->is_leaf()) {
     auto& function = static_cast<Function&>(*value.source);

@@ -56,6 +56,9 @@ Value stack(std::span<const Value> inputs, int64_t axis);
 // Pairs (before, after) from the last axis backwards, as PyTorch's pad takes them; negative ones crop.
 Value pad(const Value& input, const Dims& widths, Number value);
 
+// A value whose source, if any, is a Function: a leaf is no history, but a copy of it has one.
+Value with_function(const Value& value);
+
 // Gives the history of a composed op its PyTorch name.
 Value named(Value value, std::string_view label, char suffix = '0');
 

@@ -11,9 +11,7 @@ std::vector<Value> Addon::values(const Napi::Value& array, const char* op) const
 }
 
 Ref<Cell> Addon::cell_of(const Value& value) {
-  // A leaf itself as the result of an op: the new tensor is a copy with history, not another leaf.
-  const bool is_leaf = value.source && value.source->is_leaf();
-  const Value own = is_leaf ? elementwise(engine, Op::clone, std::span(&value, 1)) : value;
+  const Value own = with_function(value);
   Ref<Cell> cell = new Cell(own.node);
   if (own.source) cell->function = static_cast<Function*>(own.source.get());
   return cell;

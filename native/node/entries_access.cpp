@@ -133,9 +133,7 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
     value =
         named(splice(cell.value(), value, Dims(shape.size(), 0), Dims(shape.size(), 1), shape), "CopySlices");
   }
-  // A leaf is no history: a copy of it has one.
-  if (value.source && value.source->is_leaf())
-    value = elementwise(addon.engine, Op::clone, std::span(&value, 1));
+  value = with_function(value);
   // Of what is rebound many times before a run, only the last value is state.
   cell.node->is_persistent = false;
   cell.node = value.node;
