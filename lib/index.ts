@@ -23,9 +23,10 @@ export {
   zerosLike,
 } from "./creation.js";
 export type { CreationOptions, ShapeLike, TensorData } from "./creation.js";
-export { enableGrad, engineStats, isGradEnabled, noGrad, realize, tidy } from "./autograd.js";
+export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
 export type { GradOptions } from "./autograd.js";
 export * as autograd from "./autograd.js";
+export { engineStats, realize, tidy } from "./engine.js";
 export { getPrintOptions, setPrintOptions } from "./print.js";
 export type { PrintOptions } from "./print.js";
 export * as optim from "./optim/index.js";

@@ -62,7 +62,7 @@ let fresh: (count: number, record: (out: object[]) => Handle[]) => (Tensor | nul
  * Methods record what to compute and return at once; values are computed when they are read. Operands broadcast
  * as in NumPy. Methods whose names end in `_` give the tensor itself a new value. Shapes and dtypes are checked at
  * the call: errors are RangeError (`ERR_SHAPE`, `ERR_DIM`, `ERR_INDEX`) and TypeError (`ERR_DTYPE`, `ERR_ARGUMENT`),
- * with the op in `op` and the shapes in `shapes`.
+ * with the op in `op`, and the shapes in `shapes` where shapes are the matter.
  */
 export class Tensor {
   #handle: Handle = disposed;
@@ -255,7 +255,7 @@ export class Tensor {
    */
   backward(gradient?: Tensor | null, options?: BackwardOptions): void {
     const { retainGraph, createGraph, inputs } = readOptions("backward", options, backwardDefaults);
-    const seed = gradient === undefined || gradient === null ? 0 : handleOf(gradient, "backward");
+    const seed = gradient === undefined || gradient === null ? 0 : seedHandle(gradient);
     if (inputs !== null && !(Array.isArray(inputs) && inputs.length > 0))
       throw makeError(
         TypeError,
@@ -830,6 +830,15 @@ function named(tensor: Tensor, label: string, suffix = "0"): Tensor {
   return tensor;
 }
 
+function seedHandle(gradient: Tensor): Handle {
+  if (!isTensor(gradient) && Object.keys(gradient).some((name) => Object.hasOwn(backwardDefaults, name)))
+    throw makeError(TypeError, "backward: options come second, as in backward(null, { retainGraph: true })", {
+      code: "ERR_ARGUMENT",
+      op: "backward",
+    });
+  return handleOf(gradient, "backward");
+}
+
 function shapeOf(tensor: unknown, op: string): number[] {
   return native.shape(handleOf(tensor, op));
 }
@@ -843,15 +852,6 @@ export function isTensor(value: unknown): value is Tensor {
 export function handleOf(tensor: unknown, op: string): Handle {
   const handle = handleOfTensor(tensor);
   if (handle !== undefined) return handle;
-  if (op === "backward" && typeof tensor === "object" && tensor !== null && !Array.isArray(tensor))
-    throw makeError(
-      TypeError,
-      "backward: expected a Tensor; options come second, as in backward(null, { retainGraph: true })",
-      {
-        code: "ERR_ARGUMENT",
-        op,
-      },
-    );
   const isForeign = (tensor as { constructor?: { name?: unknown } } | null)?.constructor?.name === "Tensor";
   throw makeError(
     TypeError,

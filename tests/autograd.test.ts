@@ -879,3 +879,7 @@ describe("names of history", () => {
     expect(f(leaf([1, 2])).gradFn).toBe(name);
   });
 });
+
+test("the namespace holds what PyTorch's does, and nothing of the engine", () => {
+  expect(Object.keys(autograd).sort()).toEqual(["enableGrad", "grad", "isGradEnabled", "noGrad"]);
+});

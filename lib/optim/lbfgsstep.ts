@@ -1,4 +1,5 @@
-import { noGrad, realize, tidy } from "../autograd.js";
+import { noGrad } from "../autograd.js";
+import { realize, tidy } from "../engine.js";
 import { cat, zeros } from "../creation.js";
 import { makeError } from "../errors.js";
 import { describe } from "../options.js";

@@ -1,5 +1,5 @@
-import { assign, tidy } from "../autograd.js";
 import { zerosLike } from "../creation.js";
+import { assign, tidy } from "../engine.js";
 import { checkName } from "../options.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import type { Given } from "./checks.js";

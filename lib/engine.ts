@@ -1,0 +1,77 @@
+import { makeError } from "./errors.js";
+import { native, type EngineStats } from "./native.js";
+import { forget, handleOf, Tensor } from "./tensor.js";
+
+// What is asked of the engine beyond single ops: when to compute, and when to let go.
+
+/** Refuses a callback's Promise: what it awaits would go on after the callback's scope has ended. */
+export function refusePromise(op: string, result: unknown): void {
+  if (typeof (result as { then?: unknown } | null | undefined)?.then !== "function") return;
+  // Whatever becomes of it, this error is the one to see.
+  void Promise.resolve(result).catch(() => undefined);
+  throw makeError(
+    TypeError,
+    `${op}: the callback returned a Promise; its awaited part would run outside ${op}`,
+    {
+      code: "ERR_ASYNC",
+      op,
+    },
+  );
+}
+
+/** One or several, as a list. */
+export function asList<T>(given: T | readonly T[]): readonly T[] {
+  return Array.isArray(given) ? (given as readonly T[]) : [given as T];
+}
+
+const noHandles: number[] = [];
+
+/**
+ * Runs `body` and disposes of every tensor it made, except those it returns (alone, or inside arrays and objects).
+ * Nothing needs it: memory is found by itself. It makes the release immediate.
+ * @throws TypeError (`ERR_ASYNC`) when it returns a Promise.
+ */
+export function tidy<T>(body: () => T): T {
+  if (typeof body !== "function")
+    throw makeError(TypeError, "tidy: expected a function", { code: "ERR_ARGUMENT", op: "tidy" });
+  let kept = noHandles;
+  native.beginScope();
+  try {
+    const result = body();
+    refusePromise("tidy", result);
+    if (typeof result === "object" && result !== null) collectTensors(result, (kept = []), new Set());
+    return result;
+  } finally {
+    forget(native.endScope(kept));
+  }
+}
+
+function collectTensors(value: unknown, kept: number[], seen: Set<object>): void {
+  if (typeof value !== "object" || value === null || seen.has(value)) return;
+  seen.add(value);
+  if (value instanceof Tensor) kept.push(handleOf(value, "tidy"));
+  else if (Array.isArray(value)) for (const item of value) collectTensors(item, kept, seen);
+  else if (value instanceof Map) for (const item of value.values()) collectTensors(item, kept, seen);
+  else if (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null)
+    for (const item of Object.values(value)) collectTensors(item, kept, seen);
+}
+
+/** Computes these tensors now, in one run; everything else stays as lazy as it was. */
+export function realize(tensors: Tensor | readonly Tensor[]): void {
+  native.realize(asList(tensors).map((tensor) => handleOf(tensor, "realize")));
+}
+
+/**
+ * Computes `values` in one run and gives them to `targets`, of the same shapes and dtypes; for optimizers, under
+ * {@link noGrad}. Nothing has changed when it throws.
+ * @throws TypeError (`ERR_RULE`) naming `who` where a value does not fit its target.
+ */
+export function assign(who: string, targets: readonly Tensor[], values: readonly Tensor[]): void {
+  const handles = (tensors: readonly Tensor[]) => tensors.map((tensor) => handleOf(tensor, who));
+  native.assign(who, handles(targets), handles(values));
+}
+
+/** What the engine holds and has done since the start. */
+export function engineStats(): EngineStats {
+  return native.stats();
+}
