@@ -1,58 +1,70 @@
-// `npm run bench`: measures and prints a table; with `-- --save` it also writes bench/results/.
-// ADJOINT_PYTHON names a Python with PyTorch.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, release, type } from "node:os";
-import { fileURLToPath } from "node:url";
+// `npm run bench`: measures, and prints a table as it goes. Libraries read the number of threads when they load, so
+// the arguments come first.
 import { parseArgs } from "node:util";
-import { adamLoop } from "./adam-loop.js";
 
-function readArguments(): { save: boolean } {
+const usage = `Usage: npm run bench -- [options]
+  --list            print the workloads
+  --only a,b        these workloads alone
+  --repeat N        repetitions (7)
+  --quick           less time for each repetition, and three of them
+  --threads N       threads for everybody (2)
+  --save            keep the figures in bench/results, and those of a full run in bench/README.md
+ADJOINT_PYTHON names a Python with PyTorch, JAX or NumPy, which then take part.`;
+
+function stop(message: string): never {
+  console.error(`bench: ${message}`);
+  process.exit(1);
+}
+
+const refuse = (message: string): never => stop(`${message}\n\n${usage}`);
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) refuse(`--${name} must be a whole number above 0, got ${text}`);
+  return value;
+}
+
+function readArguments() {
   try {
-    const { values } = parseArgs({ options: { save: { type: "boolean", default: false } } });
-    return values;
+    return parseArgs({
+      options: {
+        list: { type: "boolean", default: false },
+        only: { type: "string" },
+        repeat: { type: "string" },
+        quick: { type: "boolean", default: false },
+        threads: { type: "string", default: "2" },
+        save: { type: "boolean", default: false },
+      },
+    }).values;
   } catch (error) {
-    console.error(`bench: ${(error as Error).message}\n\nUsage: npm run bench -- [--save]`);
-    process.exit(1);
+    return refuse((error as Error).message);
   }
 }
 
-const { save } = readArguments();
-const steps = 5000;
-const repetitions = 7;
+const values = readArguments();
+const threads = count("threads", values.threads);
+const repetitions = count("repeat", values.repeat ?? (values.quick ? "3" : "7"));
+process.env["ADJOINT_NUM_THREADS"] = String(threads);
 
-const results = await adamLoop(steps, repetitions, process.env["ADJOINT_PYTHON"]);
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-const own = median(results[0]!.microseconds);
-for (const { peer, x } of results)
-  if (Math.abs(x - results[0]!.x) > 1e-3)
-    throw new Error(`${peer} ends at ${x}, adjoint at ${results[0]!.x}`);
+const { workloads } = await import("./workloads/index.js");
+const names = values.only?.split(",") ?? workloads.map(({ name }) => name);
+const unknown = names.filter((name) => !workloads.some((workload) => workload.name === name));
+if (unknown.length > 0) refuse(`no workload is called ${unknown.join(", ")}; --list names them`);
+const chosen = workloads.filter(({ name }) => names.includes(name));
 
-console.log(
-  `Adam on x**2/20 + tanh(sin x), one number, ${steps} steps, median of ${repetitions} repetitions`,
-);
-console.table(
-  Object.fromEntries(
-    results.map(({ peer, microseconds }) => [
-      peer,
-      {
-        "µs a step": median(microseconds).toFixed(1),
-        spread: `${Math.min(...microseconds).toFixed(1)} to ${Math.max(...microseconds).toFixed(1)}`,
-        "ours / theirs": (own / median(microseconds)).toFixed(3),
-      },
-    ]),
-  ),
-);
-if (save) {
-  const machine = {
-    cpu: cpus()[0]!.model,
-    cores: cpus().length,
-    os: `${type()} ${release()}`,
-    node: process.version,
-  };
-  const date = new Date().toISOString().slice(0, 10);
-  const folder = new URL("../../bench/results/", import.meta.url);
-  const file = new URL(`adam-loop-${date}.json`, folder);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ date, machine, steps, results }, null, 2)}\n`);
-  console.log(`Saved as ${fileURLToPath(file)}`);
+if (values.list) {
+  for (const { name, what, cases } of chosen)
+    console.log(`${name}: ${what}\n    ${cases.map(({ label }) => label).join("; ")}`);
+} else {
+  const name = values.only === undefined ? "all" : names.join("+");
+  const { benchmark } = await import("./report.js");
+  const measured = benchmark(chosen, {
+    effort: { repetitions, leastSeconds: values.quick ? 0.01 : 0.05 },
+    threads,
+    python: process.env["ADJOINT_PYTHON"],
+    save: values.save ? `${name}${values.quick ? "-quick" : ""}` : undefined,
+    publish: values.save && name === "all" && !values.quick,
+  });
+  const isWell = await measured.catch((error: unknown) => stop((error as Error).message));
+  process.exit(isWell ? 0 : 1);
 }

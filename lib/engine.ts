@@ -62,13 +62,28 @@ export function realize(tensors: Tensor | readonly Tensor[]): void {
 }
 
 /**
- * Computes `values` in one run and gives them to `targets`, of the same shapes and dtypes; for optimizers, under
- * {@link noGrad}. Nothing has changed when it throws.
- * @throws TypeError (`ERR_RULE`) naming `who` where a value does not fit its target.
+ * The plan by which these tensors would be computed, as text for people: its kernels, what each reads, computes and
+ * writes, and how much memory it takes. Nothing is computed.
+ *
+ * @example
+ * const plan = explain(x.sin().mul(2).sum()); // "1 kernel, ..."
  */
-export function assign(who: string, targets: readonly Tensor[], values: readonly Tensor[]): void {
-  const handles = (tensors: readonly Tensor[]) => tensors.map((tensor) => handleOf(tensor, who));
-  native.assign(who, handles(targets), handles(values));
+export function explain(tensors: Tensor | readonly Tensor[]): string {
+  return native.explain(asList(tensors).map((tensor) => handleOf(tensor, "explain")));
+}
+
+/**
+ * Sets how many threads compute, for all tensors of the process. Results do not depend on it. Before, it is the number
+ * of processors that the process may use, or `ADJOINT_NUM_THREADS`.
+ * @throws RangeError (`ERR_VALUE`) unless it is from 1 to 1024.
+ */
+export function setNumThreads(count: number): void {
+  native.setThreadCount(count);
+}
+
+/** How many threads compute; see {@link setNumThreads}. */
+export function getNumThreads(): number {
+  return native.threadCount();
 }
 
 /** What the engine holds and has done since the start. */

@@ -1,5 +1,14 @@
 export { Tensor, isTensor } from "./tensor.js";
-export type { BackwardOptions, Dims, NestedArray, NumberArray, Operand, ReduceOptions } from "./tensor.js";
+export type {
+  BackwardOptions,
+  Dims,
+  Factor,
+  NestedArray,
+  NumberArray,
+  Operand,
+  ReduceOptions,
+} from "./tensor.js";
+export type { OpaqueScalar } from "./opaque.js";
 export type { Index } from "./indexing.js";
 export type { EngineStats, Scalar, TypedArray } from "./native.js";
 export { getDefaultDtype, setDefaultDtype } from "./dtype.js";
@@ -26,7 +35,7 @@ export type { CreationOptions, ShapeLike, TensorData } from "./creation.js";
 export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
 export type { GradOptions } from "./autograd.js";
 export * as autograd from "./autograd.js";
-export { engineStats, realize, tidy } from "./engine.js";
+export { engineStats, explain, getNumThreads, realize, setNumThreads, tidy } from "./engine.js";
 export { getPrintOptions, setPrintOptions } from "./print.js";
 export type { PrintOptions } from "./print.js";
 export * as optim from "./optim/index.js";

@@ -38,13 +38,19 @@ export interface EngineStats {
   capacityBytes: number;
   /** Plans that have run. */
   runs: number;
+  /** Runs whose plan was there already, and runs that had to be planned. */
+  planHits: number;
+  planMisses: number;
   /** Kernels launched. */
   kernels: number;
+  /** Bytes that kernels have read and written. */
+  bytesMoved: number;
   /** Times that dead tensors were looked for. */
   sweeps: number;
 }
 
-type ElementwiseEntry = (out: Fresh, ...handlesThenNumbers: Scalar[]) => Handle;
+/** Records one element by element: the fresh object, a handle per input, then numbers for the inputs without one. */
+export type ElementwiseEntry = (out: Fresh, ...handlesThenNumbers: Scalar[]) => Handle;
 type ReductionEntry = (out: Fresh, input: Handle, axes: readonly number[] | null, keepdim: boolean) => Handle;
 type GeneratorEntry = (out: Fresh, shape: readonly number[], dtype: number, ...numbers: Scalar[]) => Handle;
 
@@ -90,11 +96,21 @@ export interface Native {
   gradFn(handle: Handle): string | null;
   item(handle: Handle): Scalar;
   data(handle: Handle): TypedArray;
+  read(handle: Handle, isItem: boolean): Promise<unknown>;
   realize(handles: readonly Handle[]): void;
-  assign(who: string, targets: readonly Handle[], values: readonly Handle[]): void;
+  explain(handles: readonly Handle[]): string;
+  setThreadCount(count: number): void;
+  threadCount(): number;
+  setFused(isFused: boolean): void;
   rebind(target: Handle, value: Handle, number: Scalar, op: string, broadcasts: boolean): void;
 
-  backward(root: Handle, gradient: Handle, inputs: readonly Handle[], retain: boolean, create: boolean): void;
+  backward(
+    root: Handle,
+    gradient: Handle,
+    inputs: readonly Handle[] | null,
+    retain: boolean,
+    create: boolean,
+  ): void;
   gradients(
     out: readonly Fresh[],
     outputs: readonly Handle[],
@@ -110,6 +126,19 @@ export interface Native {
   requireGrad(handle: Handle, wanted: boolean): void;
   setGradEnabled(enabled: boolean): boolean;
   isGradEnabled(): boolean;
+
+  zeroGrad(handles: Uint32Array): void;
+
+  beginRecording(who: string, out: readonly Fresh[], rows: readonly Handle[]): Handle[];
+  recordScalar(out: Fresh): Handle;
+  endRecording(
+    results: readonly Handle[],
+    targets: readonly Handle[],
+  ): { id: number; fitsEveryShape: boolean };
+  abandonRecording(): void;
+  dropTrace(id: number): void;
+  applyTraces(rows: number, records: Uint32Array, scalars: Float64Array, expected: Uint8Array): boolean;
+  replace(target: Handle, value: Handle): void;
 
   dispose(handle: Handle): void;
   beginScope(): void;
@@ -152,8 +181,8 @@ function load(): unknown {
   }
 }
 
-/** The addon of this environment. */
-export const native = load() as Native & { [row: string]: unknown };
+/** The addon of this environment; copied into an object literal, whose properties V8 finds fast. */
+export const native = { ...(load() as Native & { [row: string]: unknown }) };
 /** The same, by the names of elementwise rows. */
 export const elementwise = native as unknown as ElementwiseEntries;
 /** The same, by the names of reduction rows. */

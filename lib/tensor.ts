@@ -2,7 +2,16 @@ import { inspect } from "node:util";
 import { dtypeIndex, dtypeName, getDefaultDtype, integerBounds, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { parseIndices, type Index } from "./indexing.js";
-import { elementwise, native, reductions, type Handle, type Scalar, type TypedArray } from "./native.js";
+import {
+  elementwise,
+  native,
+  reductions,
+  type ElementwiseEntry,
+  type Handle,
+  type Scalar,
+  type TypedArray,
+} from "./native.js";
+import { forgetOpaque, handleOfOpaque, OpaqueScalar } from "./opaque.js";
 import { describe, readOptions } from "./options.js";
 import { formatTensor } from "./print.js";
 
@@ -11,7 +20,9 @@ import { formatTensor } from "./print.js";
 // where the handle is 0.
 
 /** What elementwise methods combine a tensor with. */
-export type Operand = Tensor | Scalar;
+export type Operand = Tensor | Scalar | OpaqueScalar;
+/** A factor among the options of a method. */
+export type Factor = number | OpaqueScalar;
 /** A nested array of elements. */
 export type NestedArray = Scalar | NestedArray[];
 /** The typed arrays of every dtype but int64. */
@@ -40,8 +51,10 @@ const backwardDefaults = Object.freeze({
   createGraph: false,
   inputs: null as readonly Tensor[] | null,
 });
-const noHandles: readonly Handle[] = [];
-const factorDefaults = Object.freeze({ value: 1 });
+const factorDefaults: Readonly<{ value: Factor }> = Object.freeze({ value: 1 });
+const alphaDefaults: Readonly<{ alpha: Factor }> = Object.freeze({ alpha: 1 });
+const reduceDefaults = Object.freeze({ keepdim: false });
+const padDefaults: { value: Scalar } = Object.freeze({ value: 0 });
 
 const disposed: Handle = 0xffffffff;
 /** Only this module can make a Tensor; others go through {@link create}. */
@@ -52,6 +65,8 @@ const uncloneable = () => {
 };
 
 let handleOfTensor: (tensor: unknown) => Handle | undefined;
+let handleOfOperand: (operand: unknown) => Handle | undefined;
+let haveHandles: (tensors: readonly Tensor[], handles: Uint32Array, first: number) => boolean;
 let create: (record: (out: object) => Handle) => Tensor;
 let forget: (tensors: readonly object[]) => void;
 let fresh: (count: number, record: (out: object[]) => Handle[]) => (Tensor | null)[];
@@ -71,13 +86,28 @@ export class Tensor {
   static {
     handleOfTensor = (tensor) =>
       typeof tensor === "object" && tensor !== null && #handle in tensor ? tensor.#handle : undefined;
+    handleOfOperand = (operand) =>
+      typeof operand !== "object" || operand === null
+        ? undefined
+        : #handle in operand
+          ? operand.#handle
+          : handleOfOpaque(operand);
+    haveHandles = (tensors, handles, first) => {
+      for (let i = 0; i < tensors.length; ++i) {
+        const tensor: object = tensors[i]!;
+        if (!(#handle in tensor) || tensor.#handle !== handles[first + i]) return false;
+      }
+      return true;
+    };
     create = (record) => {
       const out = new Tensor(key);
       out.#handle = record(out);
       return out;
     };
     forget = (tensors) => {
-      for (const tensor of tensors) if (#handle in tensor) tensor.#handle = disposed;
+      for (const tensor of tensors)
+        if (#handle in tensor) tensor.#handle = disposed;
+        else forgetOpaque(tensor);
     };
     fresh = (count, record) => {
       const out = Array.from({ length: count }, () => new Tensor(key));
@@ -140,10 +170,9 @@ export class Tensor {
   item<T extends Scalar = number>(): T {
     return native.item(this.#handle) as T;
   }
-  /** {@link item}, as a promise. */
-  // eslint-disable-next-line @typescript-eslint/require-await -- errors are rejections too
+  /** {@link item}, as a promise; the event loop is free while a large computation runs. */
   async itemAsync<T extends Scalar = number>(): Promise<T> {
-    return this.item<T>();
+    return (await native.read(this.#handle, true)) as T;
   }
   /**
    * The elements, row after row, in a new typed array: a BigInt64Array for int64, 0 and 1 in a Uint8Array for bool.
@@ -152,10 +181,9 @@ export class Tensor {
   dataSync<T extends TypedArray = NumberArray>(): T {
     return native.data(this.#handle) as T;
   }
-  /** {@link dataSync}, as a promise. */
-  // eslint-disable-next-line @typescript-eslint/require-await -- errors are rejections too
+  /** {@link dataSync}, as a promise; the event loop is free while a large computation runs. */
   async data<T extends TypedArray = NumberArray>(): Promise<T> {
-    return this.dataSync<T>();
+    return (await native.read(this.#handle, false)) as T;
   }
   /** The elements as nested arrays; a 0-d tensor gives its element. Waits for the value. */
   toArray(): NestedArray {
@@ -262,7 +290,7 @@ export class Tensor {
         "`inputs` argument to `backward()` cannot be empty.; backward: inputs must be an array of leaves",
         { code: "ERR_ARGUMENT", op: "backward" },
       );
-    const leaves = inputs?.map((leaf) => handleOf(leaf, "backward")) ?? noHandles;
+    const leaves = inputs === null ? null : inputs.map((leaf) => handleOf(leaf, "backward"));
     native.backward(this.#handle, seed, leaves, retainGraph, createGraph);
   }
   /** The same value without history. */
@@ -284,187 +312,193 @@ export class Tensor {
 
   // --- One element at a time: of one tensor --------------------------------------------------------------------
 
-  #unary(op: string): Tensor {
+  #unary(entry: ElementwiseEntry | undefined): Tensor {
     const out = new Tensor(key);
-    out.#handle = elementwise[op]!(out, this.#handle);
+    out.#handle = entry!(out, this.#handle);
     return out;
   }
   /** A copy with a history of its own. */
   clone(): Tensor {
-    return this.#unary("clone");
+    return this.#unary(elementwise.clone);
   }
   /** -x */
   neg(): Tensor {
-    return this.#unary("neg");
+    return this.#unary(elementwise.neg);
   }
   /** |x|; the gradient at 0 is 0. */
   abs(): Tensor {
-    return this.#unary("abs");
+    return this.#unary(elementwise.abs);
   }
   /** -1, 0 or 1; 0 at NaN. */
   sign(): Tensor {
-    return this.#unary("sign");
+    return this.#unary(elementwise.sign);
   }
   /** x * x */
   square(): Tensor {
-    return this.#unary("square");
+    return this.#unary(elementwise.square);
   }
   /** The largest whole number that is not above. */
   floor(): Tensor {
-    return this.#unary("floor");
+    return this.#unary(elementwise.floor);
   }
   /** The smallest whole number that is not below. */
   ceil(): Tensor {
-    return this.#unary("ceil");
+    return this.#unary(elementwise.ceil);
   }
   /** The nearest whole number; halves go to the even one. */
   round(): Tensor {
-    return this.#unary("round");
+    return this.#unary(elementwise.round);
   }
   /** Towards zero. */
   trunc(): Tensor {
-    return this.#unary("trunc");
+    return this.#unary(elementwise.trunc);
   }
   /** max(x, 0); the gradient at 0 is 0. */
   relu(): Tensor {
-    return this.#unary("relu");
+    return this.#unary(elementwise.relu);
   }
   /** The square root; NaN below 0, infinite gradient at 0. */
   sqrt(): Tensor {
-    return this.#unary("sqrt");
+    return this.#unary(elementwise.sqrt);
   }
   /** 1 / sqrt(x) */
   rsqrt(): Tensor {
-    return this.#unary("rsqrt");
+    return this.#unary(elementwise.rsqrt);
   }
   /** 1 / x */
   reciprocal(): Tensor {
-    return this.#unary("reciprocal");
+    return this.#unary(elementwise.reciprocal);
   }
   /** e**x */
   exp(): Tensor {
-    return this.#unary("exp");
+    return this.#unary(elementwise.exp);
   }
   /** 2**x */
   exp2(): Tensor {
-    return this.#unary("exp2");
+    return this.#unary(elementwise.exp2);
   }
   /** e**x - 1, accurate near 0. */
   expm1(): Tensor {
-    return this.#unary("expm1");
+    return this.#unary(elementwise.expm1);
   }
   /** The natural logarithm. */
   log(): Tensor {
-    return this.#unary("log");
+    return this.#unary(elementwise.log);
   }
   /** The logarithm to base 2. */
   log2(): Tensor {
-    return this.#unary("log2");
+    return this.#unary(elementwise.log2);
   }
   /** The logarithm to base 10. */
   log10(): Tensor {
-    return this.#unary("log10");
+    return this.#unary(elementwise.log10);
   }
   /** log(1 + x), accurate near 0. */
   log1p(): Tensor {
-    return this.#unary("log1p");
+    return this.#unary(elementwise.log1p);
   }
   /** The sine of x in radians. */
   sin(): Tensor {
-    return this.#unary("sin");
+    return this.#unary(elementwise.sin);
   }
   /** The cosine of x in radians. */
   cos(): Tensor {
-    return this.#unary("cos");
+    return this.#unary(elementwise.cos);
   }
   /** The tangent of x in radians. */
   tan(): Tensor {
-    return this.#unary("tan");
+    return this.#unary(elementwise.tan);
   }
   /** The inverse sine, in radians. */
   asin(): Tensor {
-    return this.#unary("asin");
+    return this.#unary(elementwise.asin);
   }
   /** The inverse cosine, in radians. */
   acos(): Tensor {
-    return this.#unary("acos");
+    return this.#unary(elementwise.acos);
   }
   /** The inverse tangent, in radians. */
   atan(): Tensor {
-    return this.#unary("atan");
+    return this.#unary(elementwise.atan);
   }
   /** The hyperbolic sine. */
   sinh(): Tensor {
-    return this.#unary("sinh");
+    return this.#unary(elementwise.sinh);
   }
   /** The hyperbolic cosine. */
   cosh(): Tensor {
-    return this.#unary("cosh");
+    return this.#unary(elementwise.cosh);
   }
   /** The hyperbolic tangent. */
   tanh(): Tensor {
-    return this.#unary("tanh");
+    return this.#unary(elementwise.tanh);
   }
   /** The inverse hyperbolic sine. */
   asinh(): Tensor {
-    return this.#unary("asinh");
+    return this.#unary(elementwise.asinh);
   }
   /** The inverse hyperbolic cosine; NaN below 1. */
   acosh(): Tensor {
-    return this.#unary("acosh");
+    return this.#unary(elementwise.acosh);
   }
   /** The inverse hyperbolic tangent; NaN outside [-1, 1]. */
   atanh(): Tensor {
-    return this.#unary("atanh");
+    return this.#unary(elementwise.atanh);
   }
   /** 1 / (1 + e**-x) */
   sigmoid(): Tensor {
-    return this.#unary("sigmoid");
+    return this.#unary(elementwise.sigmoid);
   }
   /** The error function. */
   erf(): Tensor {
-    return this.#unary("erf");
+    return this.#unary(elementwise.erf);
   }
   /** 1 - erf(x), accurate where that is small. */
   erfc(): Tensor {
-    return this.#unary("erfc");
+    return this.#unary(elementwise.erfc);
   }
   /** Where it is NaN. */
   isnan(): Tensor {
-    return this.#unary("isnan");
+    return this.#unary(elementwise.isnan);
   }
   /** Where it is infinite. */
   isinf(): Tensor {
-    return this.#unary("isinf");
+    return this.#unary(elementwise.isinf);
   }
   /** Where it is neither NaN nor infinite. */
   isfinite(): Tensor {
-    return this.#unary("isfinite");
+    return this.#unary(elementwise.isfinite);
   }
   /** Where it is zero or false. */
   logicalNot(): Tensor {
-    return this.#unary("logicalNot");
+    return this.#unary(elementwise.logicalNot);
   }
 
   // --- One element at a time: of two and three -----------------------------------------------------------------
 
-  #binary(op: string, other: Operand): Tensor {
+  #binary(entry: ElementwiseEntry | undefined, other: Operand): Tensor {
     const out = new Tensor(key);
-    const handle = handleOfTensor(other);
+    const handle = handleOfOperand(other);
     out.#handle =
       handle === undefined
-        ? elementwise[op]!(out, this.#handle, 0, 0, other as Scalar)
-        : elementwise[op]!(out, this.#handle, handle);
+        ? entry!(out, this.#handle, 0, 0, other as Scalar)
+        : entry!(out, this.#handle, handle);
     return out;
   }
-  #reversed(op: string, other: Scalar): Tensor {
-    return create((out) => elementwise[op]!(out, 0, this.#handle, other));
-  }
-  #ternary(op: string, second: Operand, third: Operand): Tensor {
-    const b = handleOfTensor(second);
-    const c = handleOfTensor(third);
+  #reversed(entry: ElementwiseEntry | undefined, other: Scalar | OpaqueScalar): Tensor {
+    const handle = handleOfOperand(other);
     const out = new Tensor(key);
-    out.#handle = elementwise[op]!(
+    out.#handle =
+      handle === undefined
+        ? entry!(out, 0, this.#handle, other as Scalar)
+        : entry!(out, handle, this.#handle);
+    return out;
+  }
+  #ternary(entry: ElementwiseEntry | undefined, second: Operand, third: Operand): Tensor {
+    const b = handleOfOperand(second);
+    const c = handleOfOperand(third);
+    const out = new Tensor(key);
+    out.#handle = entry!(
       out,
       this.#handle,
       b ?? 0,
@@ -476,94 +510,94 @@ export class Tensor {
     return out;
   }
   /** x + alpha * other */
-  add(other: Operand, options?: { alpha?: number }): Tensor {
-    return this.#binary("add", scaled("add", other, options));
+  add(other: Operand, options?: { alpha?: Factor }): Tensor {
+    return this.#binary(elementwise.add, scaled("add", other, options));
   }
   /** x - alpha * other */
-  sub(other: Operand, options?: { alpha?: number }): Tensor {
-    return this.#binary("sub", scaled("sub", other, options));
+  sub(other: Operand, options?: { alpha?: Factor }): Tensor {
+    return this.#binary(elementwise.sub, scaled("sub", other, options));
   }
   /** other - x, for a number on the left. */
-  rsub(other: Scalar): Tensor {
-    const out = this.#reversed("sub", other);
+  rsub(other: Scalar | OpaqueScalar): Tensor {
+    const out = this.#reversed(elementwise.sub, other);
     native.nameGradient(out.#handle, "Rsub", "1");
     return out;
   }
   /** x * other */
   mul(other: Operand): Tensor {
-    return this.#binary("mul", other);
+    return this.#binary(elementwise.mul, other);
   }
   /** x / other; integers give the default dtype. */
   div(other: Operand): Tensor {
-    return this.#binary("div", other);
+    return this.#binary(elementwise.div, other);
   }
   /** other / x, for a number on the left. */
-  rdiv(other: Scalar): Tensor {
-    return this.#reversed("div", other);
+  rdiv(other: Scalar | OpaqueScalar): Tensor {
+    return this.#reversed(elementwise.div, other);
   }
   /** x ** other. The gradient of x**0 is 0 everywhere. */
   pow(other: Operand): Tensor {
-    return this.#binary("pow", other);
+    return this.#binary(elementwise.pow, other);
   }
   /** other ** x, for a number on the left. */
-  rpow(other: Scalar): Tensor {
-    return this.#reversed("pow", other);
+  rpow(other: Scalar | OpaqueScalar): Tensor {
+    return this.#reversed(elementwise.pow, other);
   }
   /** The larger of the two; NaN wins, and equal ones share the gradient. */
   maximum(other: Operand): Tensor {
-    return this.#binary("maximum", other);
+    return this.#binary(elementwise.maximum, other);
   }
   /** The smaller of the two; NaN wins, and equal ones share the gradient. */
   minimum(other: Operand): Tensor {
-    return this.#binary("minimum", other);
+    return this.#binary(elementwise.minimum, other);
   }
   /** The angle of the point (other, x), in radians, in (-pi, pi]. */
   atan2(other: Operand): Tensor {
-    return this.#binary("atan2", other);
+    return this.#binary(elementwise.atan2, other);
   }
   /** sqrt(x**2 + other**2) without overflow. */
   hypot(other: Operand): Tensor {
-    return this.#binary("hypot", other);
+    return this.#binary(elementwise.hypot, other);
   }
   /** x == other, as bool. */
   eq(other: Operand): Tensor {
-    return this.#binary("eq", other);
+    return this.#binary(elementwise.eq, other);
   }
   /** x != other, as bool. */
   ne(other: Operand): Tensor {
-    return this.#binary("ne", other);
+    return this.#binary(elementwise.ne, other);
   }
   /** x < other, as bool. */
   lt(other: Operand): Tensor {
-    return this.#binary("lt", other);
+    return this.#binary(elementwise.lt, other);
   }
   /** x <= other, as bool. */
   le(other: Operand): Tensor {
-    return this.#binary("le", other);
+    return this.#binary(elementwise.le, other);
   }
   /** x > other, as bool. */
   gt(other: Operand): Tensor {
-    return this.#binary("gt", other);
+    return this.#binary(elementwise.gt, other);
   }
   /** x >= other, as bool. */
   ge(other: Operand): Tensor {
-    return this.#binary("ge", other);
+    return this.#binary(elementwise.ge, other);
   }
   /** Where both are nonzero. */
   logicalAnd(other: Operand): Tensor {
-    return this.#binary("logicalAnd", other);
+    return this.#binary(elementwise.logicalAnd, other);
   }
   /** Where at least one is nonzero. */
   logicalOr(other: Operand): Tensor {
-    return this.#binary("logicalOr", other);
+    return this.#binary(elementwise.logicalOr, other);
   }
   /** Elements of `then` where this bool tensor is true, of `otherwise` elsewhere. */
   where(then: Operand, otherwise: Operand): Tensor {
-    return this.#ternary("where", then, otherwise);
+    return this.#ternary(elementwise.where, then, otherwise);
   }
   /** x + weight * (end - x), exact at both ends. */
   lerp(end: Operand, weight: Operand): Tensor {
-    return this.#ternary("lerp", end, weight);
+    return this.#ternary(elementwise.lerp, end, weight);
   }
   /** Limits to [min, max]; a bound that is null or left out does not limit. The gradient is 1 at the bounds. */
   clamp(min?: Operand | null, max?: Operand | null): Tensor {
@@ -577,16 +611,16 @@ export class Tensor {
         },
       );
     const [lowest, highest] = integerBounds[this.dtype] ?? [-Infinity, Infinity];
-    const out = this.#ternary("clamp", min ?? lowest, max ?? highest);
+    const out = this.#ternary(elementwise.clamp, min ?? lowest, max ?? highest);
     return isTensor(min) || isTensor(max) ? out : named(out, "Clamp", "1");
   }
   /** x + value * a * b */
-  addcmul(a: Tensor, b: Operand, options?: { value?: number }): Tensor {
+  addcmul(a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
     const { value } = readOptions("addcmul", options, factorDefaults);
     return named(this.add(times("addcmul", a, value).mul(b)), "Addcmul");
   }
   /** x + value * a / b */
-  addcdiv(a: Tensor, b: Operand, options?: { value?: number }): Tensor {
+  addcdiv(a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
     const { value } = readOptions("addcdiv", options, factorDefaults);
     return named(this.add(times("addcdiv", a, value).div(b)), "Addcdiv");
   }
@@ -594,7 +628,7 @@ export class Tensor {
   // --- Reductions ----------------------------------------------------------------------------------------------
 
   #reduce(op: string, dim: Dims, options: ReduceOptions | undefined): Tensor {
-    const { keepdim } = readOptions(op, options, { keepdim: false });
+    const { keepdim } = readOptions(op, options, reduceDefaults);
     const axes = typeof dim === "number" ? [dim] : (dim ?? null);
     return create((out) => reductions[op]!(out, this.#handle, axes, keepdim));
   }
@@ -709,7 +743,7 @@ export class Tensor {
    * With `widths` more elements at the edges: pairs (before, after), the last dimension first; negative ones crop.
    */
   pad(widths: readonly number[], options?: { value?: Scalar }): Tensor {
-    const { value } = readOptions("pad", options, { value: 0 });
+    const { value } = readOptions("pad", options, padDefaults);
     return create((out) => native.pad(out, this.#handle, widths, value));
   }
   /** In another dtype; fractions are cut off towards zero. */
@@ -730,11 +764,11 @@ export class Tensor {
     return this;
   }
   /** x := x + alpha * other */
-  add_(other: Operand, options?: { alpha?: number }): this {
+  add_(other: Operand, options?: { alpha?: Factor }): this {
     return this.#rebind("add_", this.add(other, options));
   }
   /** x := x - alpha * other */
-  sub_(other: Operand, options?: { alpha?: number }): this {
+  sub_(other: Operand, options?: { alpha?: Factor }): this {
     return this.#rebind("sub_", this.sub(other, options));
   }
   /** x := x * other */
@@ -762,11 +796,11 @@ export class Tensor {
     return this.#rebind("lerp_", this.lerp(end, weight));
   }
   /** x := x + value * a * b */
-  addcmul_(a: Tensor, b: Operand, options?: { value?: number }): this {
+  addcmul_(a: Tensor, b: Operand, options?: { value?: Factor }): this {
     return this.#rebind("addcmul_", this.addcmul(a, b, options));
   }
   /** x := x + value * a / b */
-  addcdiv_(a: Tensor, b: Operand, options?: { value?: number }): this {
+  addcdiv_(a: Tensor, b: Operand, options?: { value?: Factor }): this {
     return this.#rebind("addcdiv_", this.addcdiv(a, b, options));
   }
   /** x := source, broadcast and converted to this shape and dtype. */
@@ -790,7 +824,7 @@ export class Tensor {
    */
   set(index: Index | readonly Index[], value: Operand): this {
     const indices = parseIndices("set", Array.isArray(index) ? index : [index as Index]);
-    const handle = handleOfTensor(value);
+    const handle = handleOfOperand(value);
     const whole = create((out) =>
       native.splice(out, this.#handle, indices, handle ?? 0, handle === undefined ? (value as Scalar) : 0),
     );
@@ -810,17 +844,19 @@ function list(given: number[] | [readonly number[]]): readonly number[] {
   return Array.isArray(given[0]) ? (given[0] as readonly number[]) : (given as number[]);
 }
 
-function scaled(op: string, other: Operand, options: { alpha?: number } | undefined): Operand {
+function scaled(op: string, other: Operand, options: { alpha?: Factor } | undefined): Operand {
   if (options === undefined) return other;
-  const { alpha } = readOptions(op, options, { alpha: 1 });
+  const { alpha } = readOptions(op, options, alphaDefaults);
   if (isTensor(other)) return times(op, other, alpha);
   if (alpha === 1) return other;
+  // Which throws: neither has a value.
+  if (alpha instanceof OpaqueScalar || other instanceof OpaqueScalar) return Number(alpha) * Number(other);
   if (typeof alpha !== "number" || !["number", "bigint", "boolean"].includes(typeof other))
     throw makeError(TypeError, `${op}: alpha and the operand must be numbers`, { code: "ERR_ARGUMENT", op });
   return Number(other) * alpha;
 }
 
-function times(op: string, tensor: Tensor, factor: number): Tensor {
+function times(op: string, tensor: Tensor, factor: Factor): Tensor {
   handleOf(tensor, op);
   return factor === 1 ? tensor : tensor.mul(factor);
 }
@@ -863,5 +899,6 @@ export function handleOf(tensor: unknown, op: string): Handle {
 }
 
 // `create` makes a tensor from an entry that records a value for the fresh object it is given; `fresh` makes several,
-// null where the entry gives no handle; `forget` marks those that native code has disposed of.
-export { create, forget, fresh };
+// null where the entry gives no handle; `forget` marks those that native code has disposed of; `haveHandles` tells
+// whether handles, from the first, are still those of tensors.
+export { create, forget, fresh, haveHandles };

@@ -1270,7 +1270,7 @@ describe("hostile arguments", () => {
       for (const [startsFresh, indices] of random) {
         const args = [...(startsFresh ? [{}] : []), ...indices.map((i) => hostile[i]!())];
         if (!isAffordable(args)) continue;
-        if (name === "dispose" || name === "rebind") args[0] = 2 ** 20;
+        if (name === "dispose" || name === "rebind" || name === "replace") args[0] = 2 ** 20;
         try {
           entry(...args);
         } catch (error) {
@@ -1279,10 +1279,11 @@ describe("hostile arguments", () => {
         if (name === "setGradEnabled") native.setGradEnabled(true);
         if (name === "setDefaultDtype") setDefaultDtype("float32");
         if (name === "beginScope") native.endScope([]);
+        if (name === "beginRecording") native.abandonRecording();
       }
     // With numbers in all the right places but values out of range.
     for (const [name, entry] of entries) {
-      if (name === "dispose" || name === "rebind") continue;
+      if (name === "dispose" || name === "rebind" || name === "replace") continue;
       for (const numbersOnly of [
         [0, 0, 0, 0, 0, 0],
         [1, 1, 1, 1, 1, 1],

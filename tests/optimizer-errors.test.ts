@@ -474,8 +474,8 @@ test("a failing update leaves every parameter as it was", () => {
     scalars: ({ lr }: Options) => ({ lr }),
     update({ param, grad, velocity }, { lr }) {
       calls++;
-      if (calls === 4) throw new Error("the fourth time");
-      if (calls === 6) return { param: param.sum() };
+      if (calls === 2) throw new Error("the second time");
+      if (calls === 3) return { param: param.sum() };
       const v = velocity?.mul(0.5).add(grad) ?? grad;
       return { param: param.sub(v.mul(lr)), velocity: v };
     },
@@ -490,7 +490,7 @@ test("a failing update leaves every parameter as it was", () => {
   optimizer.step();
   expect(a.toArray()).toEqual([0, 1]);
   const before = stateOf(optimizer, [a, b]);
-  expect(() => optimizer.step()).toThrow("the fourth time");
+  expect(() => optimizer.step()).toThrow("the second time");
   expect(stateOf(optimizer, [a, b])).toBe(before);
   expect(() => optimizer.step()).toThrow(
     "Half: the update made float64 of shape [] where float64 of shape [2] is needed",

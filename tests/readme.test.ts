@@ -124,7 +124,7 @@ describe("blocks of code", () => {
 const before = `
 import * as adjoint from "adjoint";
 import * as plot from "adjoint/plot";
-const { arange, autograd, cat, engineStats, eye, linspace, manualSeed, noGrad, optim, randn } = adjoint;
+const { arange, autograd, cat, engineStats, explain, eye, linspace, manualSeed, noGrad, optim, randn } = adjoint;
 const { setPrintOptions, stack, tensor, tidy, where, zeros } = adjoint;
 const { Adam, AdamW, LBFGS, SGD, rule, RuleOptimizer } = optim;
 const { option, learningRate } = optim.checks;

@@ -44,7 +44,7 @@ const lbfgs = {
  *   return loss;
  * });
  */
-export class LBFGS extends Optimizer<LBFGSOptions> {
+export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, readonly Tensor[]> {
   constructor(params: Params<LBFGSOptions>, options?: Given<LBFGSOptions>) {
     super(params, options, lbfgs);
   }
@@ -94,7 +94,7 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
       throw makeError(Error, "optimizer got an empty parameter list", { code: "ERR_PARAMS" });
     }
     const cells = Array.from({ length: 2 * historySize + 2 }, () => flatZeros(params));
-    this.cells.set(first, Object.fromEntries(cells.entries()));
+    this.kept.set(first, cells);
   }
 
   protected override stateKey(name: string): string {
@@ -150,7 +150,7 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
 
   /** Takes cells for the tensors that are in none, from those that the new state leaves free. */
   protected override settle(param: Tensor, state: ParamState): ParamState {
-    const all = Object.values(this.cells.get(param) ?? {});
+    const all = this.kept.get(param) ?? [];
     const wanted = new Set(Object.values(state).flat());
     const cells = new Set(all);
     const free = all.filter((cell) => !wanted.has(cell));

@@ -1,9 +1,11 @@
 import { enableGrad, noGrad } from "../autograd.js";
 import { makeError } from "../errors.js";
 import { camelCase, checkName, describe, ownEntries, readOptions, snakeCase } from "../options.js";
+import { native } from "../native.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import { checkOptions, copyOf, defaultsOf, learningRate, type Given, type OptionRows } from "./checks.js";
 import { groupsOf, type ParamGroupInit, type Params, paramsError, paramsOf } from "./params.js";
+import { OptionsSnapshot, ParamHandles } from "./snapshots.js";
 import { entriesOf, type ParamState, snapshot, type StateDict, stateError } from "./state.js";
 
 // What all optimizers share: parameter groups, the closure, saving and loading. A step has three parts in this
@@ -40,8 +42,12 @@ export const refusedOptions: Record<string, string> = {
 // In a PyTorch state dict these stand beside the options and mean nothing here.
 const ignoredGroupKeys = new Set([...Object.keys(refusedOptions), "params", "param_names"]);
 
-/** The base of all optimizers. */
-export abstract class Optimizer<O extends object = object, D extends Definition<O> = Definition<O>> {
+/** The base of all optimizers; `K` is what a subclass keeps for a parameter. */
+export abstract class Optimizer<
+  O extends object = object,
+  D extends Definition<O> = Definition<O>,
+  K = unknown,
+> {
   /** The options that groups have where they do not say otherwise. */
   readonly defaults: Readonly<O>;
   /** The parameter groups, there to be edited: `optimizer.paramGroups[0].lr = 0.1`. */
@@ -50,10 +56,15 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
   readonly state = new Map<Tensor, ParamState>();
 
   protected readonly definition: D;
-  /** Tensors to hold state, by parameter; made when it is added, because what is made in a tidy ends with it. */
-  protected readonly cells = new Map<Tensor, Record<string, Tensor>>();
+  /** What `admit` makes, so that it exists before any step: what is made in a tidy ends with it. */
+  protected readonly kept = new Map<Tensor, K>();
+  /** Counts the changes of options. */
+  protected changes = 0;
   /** What a parameter group may hold. */
   readonly #groupNames: readonly string[];
+  #handles = new ParamHandles([], "");
+  /** The groups as they were when they were last checked. */
+  #checked = new OptionsSnapshot([]);
   #isStepping = false;
   #hasStepped = false;
 
@@ -92,13 +103,8 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
   zeroGrad(options?: { setToNone?: boolean }): void {
     const setToNone =
       options === undefined || readOptions("zeroGrad", options, { setToNone: true }).setToNone;
-    for (let i = 0; i < this.paramGroups.length; ++i) {
-      const { params } = this.paramGroups[i]!;
-      for (let j = 0; j < params.length; ++j) {
-        if (setToNone) params[j]!.grad = null;
-        else noGrad(() => params[j]!.grad?.zero_());
-      }
-    }
+    if (setToNone) native.zeroGrad(this.handles());
+    else noGrad(() => this.paramGroups.forEach(({ params }) => params.forEach(({ grad }) => grad?.zero_())));
   }
 
   /** `zeroGrad`, in PyTorch's spelling. */
@@ -124,7 +130,7 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
         result = this.call(closure);
         this.checkGroups();
       }
-      noGrad(() => this.update());
+      this.update();
       return result;
     });
   }
@@ -224,7 +230,7 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
     return this.toString();
   }
 
-  /** Computes all new values, then gives them to parameters and state. Runs without gradients. */
+  /** Computes all new values, then gives them to parameters and state. The gradient mode is the caller's. */
   protected abstract update(): void;
 
   /** Reads the state of one parameter from what was saved under PyTorch's keys. */
@@ -235,7 +241,7 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
     where: string,
   ): ParamState;
 
-  /** Moves the tensors of a state into cells. */
+  /** Takes over a state that was read: what `state` shows of it from now on. */
   protected abstract settle(param: Tensor, state: ParamState): ParamState;
 
   /** Checks a full set of options. */
@@ -252,13 +258,22 @@ export abstract class Optimizer<O extends object = object, D extends Definition<
     return snakeCase(name);
   }
 
-  /** Checks the options of all groups as they are now. */
+  /** Checks the options of all groups, where they are not as they were at the last check. */
   protected checkGroups(): void {
-    for (let i = 0; i < this.paramGroups.length; ++i) {
-      const group = this.paramGroups[i]!;
+    const { paramGroups } = this;
+    if (this.#checked.isOf(paramGroups)) return;
+    for (const group of paramGroups) {
       for (const name in group) if (!this.#groupNames.includes(name)) this.#checkGroupName(name);
       this.check(group);
     }
+    this.#checked = new OptionsSnapshot(paramGroups);
+    ++this.changes;
+  }
+
+  /** The handles of all parameters, group after group: the same array as long as nothing has changed. */
+  protected handles(): Uint32Array {
+    if (!this.#handles.areOf(this.paramGroups)) this.#handles = new ParamHandles(this.paramGroups, this.name);
+    return this.#handles.list;
   }
 
   /** Runs a step, after checking the options: one at a time, so not from inside its own closure. */

@@ -1,16 +1,19 @@
 import { zerosLike } from "../creation.js";
-import { assign, tidy } from "../engine.js";
+import type { OpaqueScalar } from "../opaque.js";
 import { checkName } from "../options.js";
-import { isTensor, type Tensor } from "../tensor.js";
-import type { Given } from "./checks.js";
+import type { Tensor } from "../tensor.js";
+import { Batch, Cohort } from "./batch.js";
+import type { Given, OptionRows } from "./checks.js";
 import { type Definition, Optimizer, type ParamGroup } from "./optimizer.js";
 import type { Params } from "./params.js";
 import { loadNumber, loadTensor, type ParamState } from "./state.js";
+import { Slot } from "./slot.js";
 
 // A rule is an optimizer's update as its paper writes it: `scalars` computes the step's numbers in double, `update`
-// says with tensors what becomes of a parameter and its state. `update` must not compute with the scalars (it hands
-// them to tensor operations), read a tensor, or change one in place; what differs from step to step by more than a
-// number is a flag. So one recording of `update` serves every parameter and step with the same flags.
+// says with tensors what becomes of a parameter and its state. `scalars` and `flags` run at every step. `update` is
+// recorded once and repeated by native code, for all parameters in one call: it gets the scalars as opaque values to
+// hand to methods of tensors, and can neither read a tensor nor change one in place. What differs from step to step
+// by more than a number is a flag.
 
 /** A tensor that a rule keeps for each parameter. */
 export interface StateRow<O> {
@@ -52,23 +55,29 @@ export interface RuleDefinition<
   S extends Rows<O>,
   N extends string,
   F extends string,
-> extends Definition<O> {
-  /** The tensors kept for each parameter, in the order of PyTorch's state dict. */
-  readonly state: S;
+> extends Omit<Definition<O>, "options"> {
+  /** Every option, with its default and its check; none where they are left out. */
+  readonly options?: OptionRows<O>;
+  /** The tensors kept for each parameter, in the order of PyTorch's state dict; none where they are left out. */
+  readonly state?: S;
   /** The numbers kept for each parameter, beside `step`. */
   readonly numbers?: Record<string, NumberRow<O>>;
   /** False where `step` is not part of the saved state. */
   readonly counts?: boolean;
   /** True where a parameter's state is made when the parameter is added, rather than at its first update. */
   readonly isEager?: boolean;
-  /** The booleans that select what `update` does. */
+  /** The booleans that select what `update` does: for each combination of them it is recorded anew. */
   flags?(options: O, numbers: Numbers): Record<F, boolean>;
-  /** The numbers of this step, in double; `before` are the kept numbers before it. */
+  /** The numbers of this step, in double, under the same names every time; `before` are the kept numbers before it. */
   scalars(options: O, numbers: Numbers, before: Numbers): Record<N, number>;
-  /** The new parameter and state. */
+  /**
+   * The new parameter and state, of the shapes and dtypes that they had; state that is left out stays. Recorded once
+   * for each combination of flags, dtypes, and state that is there. Where it asks for shapes, or does more than
+   * arithmetic on elements (a norm, say), it is recorded for each shape.
+   */
   update(
     tensors: { param: Tensor; grad: Tensor } & StateTensors<S>,
-    scalars: Readonly<Record<N, number>>,
+    scalars: Readonly<Record<N, OpaqueScalar>>,
     flags: Readonly<Record<F, boolean>>,
   ): { param: Tensor } & { [K in keyof S]?: Tensor | undefined };
 }
@@ -80,6 +89,7 @@ export interface Rule<O extends object> extends RuleDefinition<
   string,
   string
 > {
+  readonly options: OptionRows<O>;
   /** The rows of `state` and of `numbers`, listed. */
   readonly rows: readonly (readonly [name: string, row: StateRow<O>])[];
   readonly numberRows: readonly (readonly [name: string, row: NumberRow<O>])[];
@@ -88,11 +98,14 @@ export interface Rule<O extends object> extends RuleDefinition<
 /**
  * Describes an optimizer by its update.
  *
+ * @throws TypeError `ERR_RULE`, at the first step, where `update` does what cannot be recorded (reads a tensor, changes
+ * one in place, computes with a scalar, uses a tensor from outside, draws random numbers), or returns other shapes or
+ * dtypes. Parameters and state are then as they were.
+ *
  * @example
  * interface SignOptions { lr: number }
  * const sign = rule({
  *   options: { lr: option(0.01, learningRate) } satisfies OptionRows<SignOptions>,
- *   state: {},
  *   scalars: ({ lr }) => ({ lr }),
  *   update: ({ param, grad }, { lr }) => ({ param: param.sub(grad.sign().mul(lr)) }),
  * });
@@ -105,52 +118,36 @@ export interface Rule<O extends object> extends RuleDefinition<
 export function rule<O extends object, S extends Rows<O>, N extends string, F extends string = never>(
   definition: RuleDefinition<O, S, N, F>,
 ): Rule<O> {
-  const { state, numbers = {} } = definition;
+  const { options = {}, state = {}, numbers = {} } = definition;
   const rows = { rows: Object.entries(state), numberRows: Object.entries(numbers) };
-  return { ...definition, ...rows } as unknown as Rule<O>;
-}
-
-/** One parameter's update: where it starts, and where its results go. */
-interface Job<O> {
-  readonly param: Tensor;
-  readonly grad: Tensor;
-  readonly options: O;
-  readonly cells: Record<string, Tensor>;
+  return { ...definition, options, ...rows } as unknown as Rule<O>;
 }
 
 /** An optimizer that applies a rule to every parameter that has a gradient. */
-export abstract class RuleOptimizer<O extends object> extends Optimizer<O, Rule<O>> {
+export abstract class RuleOptimizer<O extends object> extends Optimizer<O, Rule<O>, Slot<O>> {
+  #batch: Batch<O> | undefined;
+  // What the batch was made for.
+  #batchHandles: Uint32Array | undefined;
+  #batchChanges = 0;
+  #batchEntries = 0;
+
   protected constructor(params: Params<O>, options: Given<O> | undefined, definition: Rule<O>) {
     super(params, options, definition);
   }
 
   protected override update(): void {
-    const jobs: Job<O>[] = [];
-    for (const group of this.paramGroups) {
-      for (const param of group.params) {
-        const { grad } = param;
-        if (grad === null) continue;
-        jobs.push({ param, grad, options: group, cells: this.cellsOf(param, group) });
-      }
-    }
-    const states: ParamState[] = [];
-    tidy(() => {
-      const targets: Tensor[] = [];
-      const values: Tensor[] = [];
-      for (const job of jobs) states.push(this.#compute(job, targets, values));
-      assign(this.name, targets, values);
-    });
-    for (const [i, { param }] of jobs.entries()) {
-      const state = states[i]!;
-      if (Object.keys(state).length > 0) this.state.set(param, state);
-    }
+    const grown = this.#currentBatch().step();
+    for (const slot of grown) this.show(slot);
+    this.#batchEntries = this.state.size;
   }
 
   protected override admit(group: ParamGroup<O>): void {
-    const { isEager = false } = this.definition;
     for (const param of group.params) {
-      const cells = this.cellsOf(param, group);
-      if (isEager) this.state.set(param, { ...numbersOf(this.definition, {}, group), ...cells });
+      const slot = this.slotOf(param);
+      slot.need(group);
+      if (this.definition.isEager !== true) continue;
+      slot.beginEagerly(group);
+      this.show(slot);
     }
   }
 
@@ -182,78 +179,72 @@ export abstract class RuleOptimizer<O extends object> extends Optimizer<O, Rule<
   }
 
   protected override settle(param: Tensor, state: ParamState): ParamState {
-    const cells = this.cells.get(param) ?? {};
-    const entries = Object.entries(state).map(([name, value]): [string, ParamState[string]] => {
-      const cell = cells[name];
-      return [name, cell !== undefined && isTensor(value) ? cell.copy_(value) : value];
-    });
-    return Object.fromEntries(entries);
-  }
-
-  /** The tensors that hold a parameter's state, or will. */
-  protected cellsOf(param: Tensor, options: O): Record<string, Tensor> {
-    const cells = this.cells.get(param) ?? {};
-    this.cells.set(param, cells);
-    for (const [name, row] of this.definition.rows) {
-      if (row.when?.(options, param) === false) continue;
-      cells[name] ??= row.begin?.(param, options) ?? zerosLike(param);
-    }
-    return cells;
-  }
-
-  /** Runs the rule for one parameter: adds the tensors to change and their new values, and returns the new state. */
-  #compute({ param, grad, options, cells }: Job<O>, targets: Tensor[], values: Tensor[]): ParamState {
-    const { definition } = this;
-    const state = this.state.get(param);
-    const before = numbersOf(definition, state, options);
-    const now = this.#advance(options, before);
-    const tensors: Record<string, Tensor | undefined> = { param, grad };
-    for (const [name, row] of definition.rows) {
-      const isNeeded = row.when?.(options, param) !== false;
-      tensors[name] = isNeeded
-        ? ((state?.[name] as Tensor | undefined) ?? row.begin?.(param, options))
-        : undefined;
-    }
-    const results: Record<string, Tensor | undefined> = definition.update(
-      tensors as Parameters<Rule<O>["update"]>[0],
-      definition.scalars(options, now, before),
-      definition.flags?.(options, now) ?? {},
+    const slot = this.slotOf(param);
+    slot.adopt(
+      state,
+      this.paramGroups.find(({ params }) => params.includes(param))!,
     );
-    const after: ParamState = { ...state };
-    if (definition.counts !== false) after["step"] = now.step;
-    for (const [name] of definition.numberRows) after[name] = now[name]!;
-    targets.push(param);
-    values.push(results["param"]!);
-    for (const [name] of definition.rows) {
-      const value = results[name] ?? (state?.[name] === undefined ? tensors[name] : undefined);
-      if (value === undefined) continue;
-      after[name] = cells[name]!;
-      targets.push(cells[name]!);
-      values.push(value);
-    }
-    return after;
+    this.#batch = undefined;
+    return slot.show() ?? {};
   }
 
-  #advance(options: O, before: Numbers): Numbers {
-    const now: Record<string, number> & { step: number } = { step: Math.fround(before.step + 1) };
-    for (const [name, row] of this.definition.numberRows) {
-      now[name] = Math.fround(row.next(options, now, before[name]!));
-    }
-    return now;
+  /** What is kept for a parameter. */
+  protected slotOf(param: Tensor): Slot<O> {
+    const slot = this.kept.get(param) ?? new Slot(param, this.definition);
+    this.kept.set(param, slot);
+    return slot;
   }
-}
 
-/** `step` and the numbers in a parameter's state, as they begin where there is none. */
-function numbersOf<O extends object>(
-  { numberRows }: Rule<O>,
-  state: ParamState | undefined,
-  options: O,
-): Numbers {
-  const values: Record<string, number> & { step: number } = {
-    step: (state?.["step"] as number | undefined) ?? 0,
-  };
-  for (const [name, row] of numberRows) {
-    values[name] = (state?.[name] as number | undefined) ?? Math.fround(row.begin(options));
+  /** Shows in `state` what is kept for a parameter. */
+  protected show(slot: Slot<O>): void {
+    const entry = slot.show();
+    if (entry !== undefined) this.state.set(slot.param, entry);
   }
-  return values;
+
+  /** The batch, made anew where parameters, options or state have been edited since the last step. */
+  #currentBatch(): Batch<O> {
+    const handles = this.handles();
+    if (
+      this.#batch === undefined ||
+      handles !== this.#batchHandles ||
+      this.state.size !== this.#batchEntries ||
+      !this.#batch.isCurrent ||
+      (this.changes !== this.#batchChanges && this.#needsOtherState())
+    )
+      this.#batch = new Batch(this.name, this.definition, this.#cohorts());
+    this.#batchHandles = handles;
+    this.#batchChanges = this.changes;
+    return this.#batch;
+  }
+
+  /** All parameters, those of a group together that have taken the same steps. */
+  #cohorts(): Cohort<O>[] {
+    const parts = new Map<string, { group: O; slots: Slot<O>[] }>();
+    this.paramGroups.forEach((group, index) => {
+      for (const param of group.params) {
+        const slot = this.slotOf(param);
+        slot.need(group);
+        const entry = this.state.get(param);
+        if (entry !== slot.entry) {
+          slot.adopt(entry, group);
+          this.show(slot);
+        }
+        const key = [index, ...Object.values(slot.numbers ?? {})].join(" ");
+        const part = parts.get(key) ?? { group, slots: [] };
+        part.slots.push(slot);
+        parts.set(key, part);
+      }
+    });
+    return [...parts.values()].map(({ group, slots }) => new Cohort<O>(group, slots));
+  }
+
+  #needsOtherState(): boolean {
+    if (!this.definition.rows.some(([, row]) => row.when !== undefined)) return false;
+    return this.paramGroups.some((group) =>
+      group.params.some((param) => {
+        const slot = this.slotOf(param);
+        return slot.rowsFor(group) !== slot.needed;
+      }),
+    );
+  }
 }

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <string_view>
+#include <sys/mman.h>
 #include <unistd.h>
 
 namespace adjoint::cpu {
@@ -12,13 +14,42 @@ namespace adjoint::cpu {
 namespace {
 
 constexpr int64_t alignment = 64;
+constexpr int64_t stepped_bytes = int64_t{1} << 10; // sizes from here on go in quarter steps
 constexpr int64_t large_bytes = int64_t{1} << 16;
-constexpr int64_t kept_floor_bytes = int64_t{64} << 20;
+constexpr int64_t huge_page_bytes = int64_t{1} << 21;
+constexpr int64_t kept_small_limit_bytes = int64_t{32} << 20;
+constexpr int64_t kept_large_floor_bytes = int64_t{64} << 20;
 
 int64_t number_in_file(const char* path) {
   std::ifstream file(path);
   int64_t value = 0;
   return file >> value ? value : INT64_MAX; // "max", or no such file
+}
+
+bool huge_pages_wanted() {
+#ifdef MADV_HUGEPAGE
+  const char* variable = std::getenv("ADJOINT_HUGE_PAGES");
+  return !variable || std::string_view(variable) != "0";
+#else
+  return false;
+#endif
+}
+
+// Addresses from a multiple of the huge page on, backed by huge pages where the system has them.
+void* map_huge([[maybe_unused]] int64_t bytes) {
+#ifdef MADV_HUGEPAGE
+  const auto length = static_cast<size_t>(bytes), slack = static_cast<size_t>(huge_page_bytes);
+  void* mapped = mmap(nullptr, length + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  char* const begin = static_cast<char*>(mapped);
+  const size_t head = (slack - reinterpret_cast<uintptr_t>(mapped) % slack) % slack;
+  if (head > 0) munmap(begin, head);
+  if (slack > head) munmap(begin + head + length, slack - head);
+  madvise(begin + head, length, MADV_HUGEPAGE);
+  return begin + head;
+#else
+  return nullptr;
+#endif
 }
 
 } // namespace
@@ -33,56 +64,131 @@ int64_t usable_memory_bytes() {
          5 * 4;
 }
 
+Allocator::Allocator() : wants_huge_pages_(huge_pages_wanted()) {}
+
 Allocator& Allocator::shared() {
   // Never destroyed: buffers of a worker may outlive the end of main.
   static Allocator& allocator = *new Allocator;
   return allocator;
 }
 
-// Powers of two in quarter steps, so that nearly equal sizes share blocks.
-int64_t Allocator::rounded(int64_t bytes) {
-  if (bytes < large_bytes) return (std::max<int64_t>(bytes, 1) + alignment - 1) / alignment * alignment;
-  const auto quarter = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes)) / 4);
-  return (bytes + quarter - 1) / quarter * quarter;
+Allocator::SizeClass Allocator::size_class(int64_t bytes) {
+  constexpr auto unstepped = static_cast<size_t>(stepped_bytes / alignment);
+  if (bytes <= stepped_bytes - alignment) {
+    const int64_t units = std::max<int64_t>((bytes + alignment - 1) / alignment, 1);
+    return {units * alignment, static_cast<size_t>(units)};
+  }
+  const auto size = static_cast<uint64_t>(std::max(bytes, stepped_bytes));
+  const auto exponent = static_cast<int>(std::bit_width(size)) - 1;
+  const uint64_t quarter = (uint64_t{1} << exponent) / 4, quarters = (size + quarter - 1) / quarter;
+  const auto steps = static_cast<size_t>(exponent - (std::bit_width(uint64_t{stepped_bytes}) - 1)) * 4;
+  return {static_cast<int64_t>(quarters * quarter), unstepped + steps + quarters - 4};
 }
 
+void* Allocator::take(size_t index) {
+  Link* const link = kept_[index];
+  if (link) kept_[index] = link->next;
+  return link;
+}
+
+void Allocator::keep(void* data, size_t index) { kept_[index] = new (data) Link{kept_[index]}; }
+
 void* Allocator::allocate(int64_t bytes) {
-  const int64_t size = rounded(bytes);
-  if (size < large_bytes) return std::aligned_alloc(alignment, static_cast<size_t>(size));
-  const std::lock_guard lock(mutex_);
-  void* data = nullptr;
-  if (std::vector<void*>& blocks = kept_[size]; !blocks.empty()) {
-    data = blocks.back();
-    blocks.pop_back();
-    kept_bytes_ -= size;
-  } else {
-    // What is kept counts: the machine would rather kill the process than refuse the block.
-    if (live_large_bytes_ + kept_bytes_ + size > capacity_bytes_) release_kept();
-    data = std::aligned_alloc(alignment, static_cast<size_t>(size));
-    if (!data) {
-      release_kept();
-      data = std::aligned_alloc(alignment, static_cast<size_t>(size));
-    }
+  const SizeClass size = size_class(bytes);
+  if (size.bytes >= large_bytes) return allocate_large(size);
+  if (void* data = allocate_small(size)) return data;
+  {
+    const std::lock_guard lock(large_mutex_);
+    release_large();
   }
-  if (data) live_large_bytes_ += size;
-  return data;
+  return allocate_small(size);
 }
 
 void Allocator::free(void* data, int64_t bytes) noexcept {
-  const int64_t size = rounded(bytes);
-  if (size < large_bytes) return std::free(data);
-  const std::lock_guard lock(mutex_);
-  live_large_bytes_ -= size;
-  if (kept_bytes_ + size > std::max(kept_floor_bytes, live_large_bytes_)) return std::free(data);
-  kept_[size].push_back(data);
-  kept_bytes_ += size;
+  const SizeClass size = size_class(bytes);
+  if (size.bytes < large_bytes)
+    free_small(data, size);
+  else
+    free_large(data, size);
 }
 
-void Allocator::release_kept() {
-  for (auto& [size, blocks] : kept_)
-    for (void* block : blocks) std::free(block);
-  kept_.clear();
-  kept_bytes_ = 0;
+void* Allocator::allocate_small(SizeClass size) {
+  {
+    const std::lock_guard lock(small_mutex_);
+    if (void* data = take(size.index)) {
+      kept_small_bytes_ -= size.bytes;
+      return data;
+    }
+  }
+  return std::aligned_alloc(alignment, static_cast<size_t>(size.bytes));
+}
+
+void Allocator::free_small(void* data, SizeClass size) noexcept {
+  {
+    const std::lock_guard lock(small_mutex_);
+    if (kept_small_bytes_ + size.bytes <= kept_small_limit_bytes) {
+      keep(data, size.index);
+      kept_small_bytes_ += size.bytes;
+      return;
+    }
+  }
+  std::free(data);
+}
+
+void* Allocator::allocate_large(SizeClass size) {
+  const std::lock_guard lock(large_mutex_);
+  void* data = take(size.index);
+  if (data) {
+    kept_large_bytes_ -= size.bytes;
+  } else {
+    // What is kept counts: the machine would rather kill the process than refuse the block.
+    if (live_large_bytes_ + kept_large_bytes_ + size.bytes > capacity_bytes_) release_large();
+    data = fresh_large(size.bytes);
+    if (!data) {
+      release_large();
+      release_small();
+      data = fresh_large(size.bytes);
+    }
+  }
+  if (data) live_large_bytes_ += size.bytes;
+  return data;
+}
+
+void Allocator::free_large(void* data, SizeClass size) noexcept {
+  const std::lock_guard lock(large_mutex_);
+  live_large_bytes_ -= size.bytes;
+  if (kept_large_bytes_ + size.bytes > std::max(kept_large_floor_bytes, live_large_bytes_))
+    return return_large(data, size.bytes);
+  keep(data, size.index);
+  kept_large_bytes_ += size.bytes;
+}
+
+void* Allocator::fresh_large(int64_t bytes) const {
+  if (wants_huge_pages_ && bytes >= huge_page_bytes) return map_huge(bytes);
+  return std::aligned_alloc(alignment, static_cast<size_t>(bytes));
+}
+
+void Allocator::return_large(void* data, int64_t bytes) const noexcept {
+  if (wants_huge_pages_ && bytes >= huge_page_bytes)
+    munmap(data, static_cast<size_t>(bytes));
+  else
+    std::free(data);
+}
+
+void Allocator::release_small() {
+  const std::lock_guard lock(small_mutex_);
+  for (size_t index = 0; index < size_class(large_bytes).index; ++index)
+    while (void* data = take(index)) std::free(data);
+  kept_small_bytes_ = 0;
+}
+
+void Allocator::release_large() {
+  int64_t bytes = large_bytes;
+  for (size_t index = size_class(bytes).index; index < kept_.size(); ++index) {
+    while (void* data = take(index)) return_large(data, bytes);
+    if (bytes <= INT64_MAX / 2) bytes = size_class(bytes + 1).bytes;
+  }
+  kept_large_bytes_ = 0;
 }
 
 } // namespace adjoint::cpu

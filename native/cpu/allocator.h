@@ -1,17 +1,16 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <mutex>
-#include <unordered_map>
-#include <vector>
 
 namespace adjoint::cpu {
 
 // What this process may use: ADJOINT_MAX_BYTES, or else the machine's memory within its cgroup's limit.
 int64_t usable_memory_bytes();
 
-// Host memory, 64-byte aligned. Large blocks are kept when they are freed, since fresh pages cost more than
-// the arithmetic on them; what is kept stays below what is in use, or a floor, and within what the process
-// may use.
+// Host memory, 64-byte aligned. Blocks are kept when they are freed, since fresh pages cost more than the
+// arithmetic on them, and small ones come and go with every op. What is kept of large blocks stays below what
+// is in use, or a floor, and within what the process may use. ADJOINT_HUGE_PAGES=0 asks for ordinary pages.
 class Allocator {
  public:
   static Allocator& shared();
@@ -19,14 +18,39 @@ class Allocator {
   void free(void* data, int64_t bytes) noexcept;
 
  private:
-  static int64_t rounded(int64_t bytes);
-  void release_kept();
+  // The freed blocks of one size, each of which holds the address of the next.
+  struct Link {
+    Link* next;
+  };
+  // Sizes from 1 KiB are powers of two in quarter steps, so that nearly equal ones share blocks; those below
+  // are multiples of the alignment.
+  struct SizeClass {
+    int64_t bytes;
+    size_t index;
+  };
+  static SizeClass size_class(int64_t bytes);
 
-  std::mutex mutex_;
-  std::unordered_map<int64_t, std::vector<void*>> kept_;
-  const int64_t capacity_bytes_ = usable_memory_bytes();
-  int64_t kept_bytes_ = 0;
+  void* allocate_small(SizeClass size);
+  void* allocate_large(SizeClass size);
+  void free_small(void* data, SizeClass size) noexcept;
+  void free_large(void* data, SizeClass size) noexcept;
+  void* fresh_large(int64_t bytes) const;
+  void return_large(void* data, int64_t bytes) const noexcept;
+  void release_small();
+  void release_large();
+  void* take(size_t index);
+  void keep(void* data, size_t index);
+
+  // Guarded by the mutex of the size that they belong to: taking a small block never waits for the system.
+  std::array<Link*, 256> kept_{};
+  std::mutex small_mutex_, large_mutex_;
+  int64_t kept_small_bytes_ = 0;
+  int64_t kept_large_bytes_ = 0;
   int64_t live_large_bytes_ = 0;
+  const int64_t capacity_bytes_ = usable_memory_bytes();
+  const bool wants_huge_pages_;
+
+  Allocator();
 };
 
 } // namespace adjoint::cpu

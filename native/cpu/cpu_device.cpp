@@ -1,13 +1,16 @@
-// The CPU device: host memory from a process-wide cache, and kernels on the calling thread.
+// The CPU device: host memory from a process-wide cache; a kernel begins and ends on the calling thread.
 #include "cpu/cpu_device.h"
 
 #include <cstring>
+#include <new>
 #include <vector>
 
 #include "cpu/allocator.h"
-#include "cpu/kernels.h"
+#include "cpu/generate.h"
+#include "cpu/matmul.h"
+#include "cpu/program.h"
+#include "cpu/queue.h"
 #include "device/error.h"
-#include "ops/op.h"
 
 namespace adjoint::cpu {
 
@@ -16,6 +19,16 @@ namespace {
 // Scalars and small vectors: one size, kept by the engine's own thread without a lock.
 constexpr int64_t small_bytes = 64;
 constexpr size_t most_small_blocks = 4096;
+
+// A fused kernel becomes a program; the others are run from their description.
+struct CpuKernel final : CompiledKernel {
+  explicit CpuKernel(std::variant<Program, MatmulKernel, GeneratorKernel> work) : work(std::move(work)) {}
+  const std::variant<Program, MatmulKernel, GeneratorKernel> work;
+};
+
+Error out_of_memory(const std::string& message) {
+  return {ErrorClass::error, "ERR_HOST_OOM", "out of memory: " + message};
+}
 
 class CpuDevice final : public Device {
  public:
@@ -32,10 +45,9 @@ class CpuDevice final : public Device {
       data = Allocator::shared().allocate(bytes <= small_bytes ? small_bytes : bytes);
     }
     if (!data)
-      throw Error(ErrorClass::error, "ERR_HOST_OOM",
-                  "out of memory: " + std::to_string(bytes) + " bytes were wanted, tensors hold " +
-                      std::to_string(live_bytes_) + " of at most " + std::to_string(capacity_bytes_) +
-                      "; dispose() of tensors that are no longer needed, or raise ADJOINT_MAX_BYTES");
+      throw out_of_memory(std::to_string(bytes) + " bytes were wanted, tensors hold " +
+                          std::to_string(live_bytes_) + " of at most " + std::to_string(capacity_bytes_) +
+                          "; dispose() of tensors that are no longer needed, or raise ADJOINT_MAX_BYTES");
     live_bytes_ += bytes;
     return new Buffer(*this, data, bytes);
   }
@@ -51,33 +63,49 @@ class CpuDevice final : public Device {
   void upload(Buffer& to, const void* from, int64_t bytes) override {
     if (bytes > 0) std::memcpy(to.data, from, static_cast<size_t>(bytes));
   }
-  void download(void* to, const Buffer& from, int64_t bytes) override {
+  void download(void* to, const Buffer& from, int64_t bytes) const override {
     if (bytes > 0) std::memcpy(to, from.data, static_cast<size_t>(bytes));
   }
-  void launch(const Kernel& kernel) override {
-    if (kernel.op == Op::to) return run_cast(kernel);
-    if (kernel.op == Op::matmul) return run_matmul(kernel);
-    switch (info(kernel.op).kind) {
-    case Kind::elementwise:
-      return info(kernel.op).arity == 1   ? run_unary(kernel)
-             : info(kernel.op).arity == 2 ? run_binary(kernel)
-                                          : run_ternary(kernel);
-    case Kind::reduction:
-      return run_reduction(kernel);
-    default:
-      return run_generator(kernel);
+  std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) override {
+    try {
+      if (const auto* fused = std::get_if<FusedKernel>(&kernel))
+        return std::make_unique<CpuKernel>(compile_fused(*fused, loops_));
+      if (const auto* matmul = std::get_if<MatmulKernel>(&kernel))
+        return std::make_unique<CpuKernel>(*matmul);
+      return std::make_unique<CpuKernel>(std::get<GeneratorKernel>(kernel));
+    } catch (const std::bad_alloc&) {
+      throw out_of_memory("a kernel could not be compiled");
     }
   }
+  void submit(std::shared_ptr<Work> work, bool caller_waits) override {
+    queue_.submit(std::move(work), caller_waits);
+  }
+  bool is_idle() const override { return queue_.is_idle(); }
+  void wait() override { queue_.wait(); }
+  void notify(std::function<void()> done) override { queue_.notify(std::move(done)); }
   int64_t capacity_bytes() const override { return capacity_bytes_; }
   int64_t live_bytes() const override { return live_bytes_; }
 
  private:
+  const LoopTable& loops_ = loops_for(chosen_isa());
   const int64_t capacity_bytes_ = usable_memory_bytes();
   int64_t live_bytes_ = 0;
   std::vector<void*> small_blocks_;
+  Queue queue_; // last: it ends before what its work uses
 };
 
 } // namespace
+
+void launch_kernel(const CompiledKernel& kernel, std::span<const Instance> instances) {
+  const auto& work = static_cast<const CpuKernel&>(kernel).work;
+  if (const auto* program = std::get_if<Program>(&work)) return run_fused(*program, instances);
+  for (const Instance& instance : instances) {
+    if (const auto* matmul = std::get_if<MatmulKernel>(&work))
+      run_matmul(*matmul, instance.arrays);
+    else
+      run_generator(std::get<GeneratorKernel>(work), instance);
+  }
+}
 
 std::unique_ptr<Device> make_device() { return std::make_unique<CpuDevice>(); }
 

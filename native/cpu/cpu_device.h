@@ -6,5 +6,7 @@
 namespace adjoint::cpu {
 
 std::unique_ptr<Device> make_device();
+// Runs a kernel that this device has compiled, to its end, from any thread.
+void launch_kernel(const CompiledKernel& kernel, std::span<const Instance> instances);
 
 } // namespace adjoint::cpu

@@ -1,73 +1,68 @@
-// Loops for elementwise rows. An operand that stands still (a number, a broadcast) is read once; when
-// everything else is contiguous the loop vectorises. `ivdep` is true because the output either is disjoint
-// from an input or replaces it element by element.
+// The loops that kernels are made of: one step over one block of elements. They are compiled for several
+// instruction sets; a table of them is chosen once, when the device is made.
 #pragma once
-#include <tuple>
-#include <utility>
+#include <cstdint>
 
-#include "cpu/walk.h"
+#include "device/dtype.h"
+#include "ops/op.h"
 
 namespace adjoint::cpu {
 
-// Bit I of `still` says that input I does not move.
-template <unsigned still, class Function, class Out, class... In, size_t... I>
-void contiguous_loop(int64_t n, Out* out, Function function, const std::tuple<const In*...>& in,
-                     std::index_sequence<I...>) {
-  const std::tuple<In...> first(*std::get<I>(in)...);
-  const auto pointers = in;
-#pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i)
-    out[i] = function(((still >> I) & 1 ? std::get<I>(first) : std::get<I>(pointers)[i])...);
-}
+// `n` is at least 1. `out` may be the same memory as an input whose elements are as wide as its own.
+using Loop = void (*)(int64_t n, void* out, const void* a, const void* b, const void* c);
 
-template <class Function, class Out, class... In, size_t... I>
-void strided_loop(int64_t n, Out* out, const std::array<int64_t, sizeof...(In) + 1>& steps, Function function,
-                  const std::tuple<const In*...>& in, std::index_sequence<I...>) {
-  for (int64_t i = 0; i < n; ++i) out[i * steps[0]] = function(std::get<I>(in)[i * steps[I + 1]]...);
-}
+// Reductions take 16 lanes for a chunk of columns: element i of a chunk goes to lane i % 16, starting from
+// the identity, then the upper half of the lanes is combined into the lower half until one is left. Chunks
+// are combined in pairs as a binary counter does. The tree depends on the number of columns alone, so neither
+// layout nor threads nor the width of vectors change a bit, and errors grow with the logarithm of the number.
+inline constexpr int64_t lane_count = 16;
+inline constexpr int64_t chunk_columns = 1024;
 
-template <class Function, class Out, class... In, size_t... mask>
-void run_loop(int64_t n, Out* out, const std::array<int64_t, sizeof...(In) + 1>& steps, Function function,
-              const std::tuple<const In*...>& in, std::index_sequence<mask...>) {
-  const std::index_sequence_for<In...> each;
-  unsigned still = 0;
-  bool is_contiguous = steps[0] == 1 && n > 1;
-  for (size_t i = 0; i < sizeof...(In); ++i) {
-    if (steps[i + 1] == 0)
-      still |= 1u << i;
-    else
-      is_contiguous &= steps[i + 1] == 1;
-  }
-  if (!is_contiguous) return strided_loop(n, out, steps, function, in, each);
-  ((still == mask && (contiguous_loop<static_cast<unsigned>(mask)>(n, out, function, in, each), true)) ||
-   ...);
-}
-
-// A number among the inputs is laid down here for the length of a launch.
-struct NumberStorage {
-  alignas(8) unsigned char bytes[8];
+struct ReductionLoops {
+  Loop identity;   // out = identity
+  Loop accumulate; // out is one group of lanes, a the next columns of a row
+  Loop take;       // out = combine(out, a), a not yet reduced
+  Loop combine;    // out = combine(a, b)
+  // Whole rows of at most a chunk, one after the other.
+  void (*rows)(int64_t rows, int64_t columns, void* out, const void* data);
+  void (*finish)(int64_t n, int64_t count, void* out, const void* data);
+  uint8_t bytes; // of a partial result, and of the result
 };
 
-template <class T> const T* input_data(const Operand& operand, NumberStorage& storage) {
-  if (operand.buffer) return static_cast<const T*>(operand.buffer->data) + operand.offset;
-  return new (storage.bytes) T(operand.number.as<T>());
-}
+inline constexpr size_t first_elementwise = static_cast<size_t>(Op::stored) + 1;
+inline constexpr size_t elementwise_count = [] {
+  size_t count = 0;
+  for (const OpInfo& row : op_table) count += row.kind == Kind::elementwise;
+  return count;
+}();
+inline constexpr size_t reduction_count = [] {
+  size_t count = 0;
+  for (const OpInfo& row : op_table) count += row.kind == Kind::reduction;
+  return count;
+}();
+inline constexpr size_t first_reduction = first_elementwise + elementwise_count;
 
-// Runs `function` over the launch's space, with the inputs' C++ types given.
-template <class Out, class... In, class Function>
-void run_elementwise(const Kernel& kernel, Function function) {
-  constexpr size_t arity = sizeof...(In);
-  [&]<size_t... I>(std::index_sequence<I...>) {
-    NumberStorage storage[arity];
-    const std::tuple<const In*...> in(input_data<In>(kernel.inputs[I], storage[I])...);
-    Out* out = static_cast<Out*>(kernel.output.buffer->data) + kernel.output.offset;
-    const Walk<arity + 1> walk(kernel.shape, {&kernel.output.strides, &kernel.inputs[I].strides...});
-    walk.each_run([&](const std::array<int64_t, arity + 1>& offsets) {
-      const std::tuple<const In*...> here(std::get<I>(in) + offsets[I + 1]...);
-      run_loop(walk.inner_extent(), out + offsets[0], walk.inner_steps(), function, here,
-               std::make_index_sequence<(size_t{1} << arity)>());
-    });
-  }(std::index_sequence_for<In...>());
-}
+// Loops over inputs of one dtype; null where a row is not for it.
+struct TypeLoops {
+  // Bit i of the second index says that input i stands still. Never all of them do.
+  Loop elementwise[elementwise_count][7];
+  Loop cast[dtype_count]; // to each dtype
+  ReductionLoops reduction[reduction_count];
+};
+
+struct LoopTable {
+  const TypeLoops* types[dtype_count];
+
+  Loop elementwise(Op op, DType arithmetic, unsigned still) const {
+    return of(arithmetic).elementwise[static_cast<size_t>(op) - first_elementwise][still];
+  }
+  Loop cast(DType from, DType to) const { return of(from).cast[static_cast<size_t>(to)]; }
+  const ReductionLoops& reduction(Op op, DType arithmetic) const {
+    return of(arithmetic).reduction[static_cast<size_t>(op) - first_reduction];
+  }
+
+ private:
+  const TypeLoops& of(DType dtype) const { return *types[static_cast<size_t>(dtype)]; }
+};
 
 } // namespace adjoint::cpu

@@ -1,13 +1,33 @@
 // What the graph knows of a device: memory, transfers, and kernels described by data. It names no op.
 #pragma once
-#include "device/dims.h"
-#include "device/dtype.h"
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "device/kernel.h"
 #include "device/refcount.h"
 
 namespace adjoint {
 
-enum class Op : uint16_t;
 class Device;
+
+// What a program asks of its device: launches in order, with everything that they need, so that any thread
+// can run them. Whoever submits it keeps its buffers alive until it is done.
+struct Work {
+  struct Launch {
+    const CompiledKernel* kernel = nullptr;
+    uint32_t first_instance = 0;
+    uint32_t instance_count = 0;
+  };
+  std::vector<Launch> launches;
+  std::vector<Instance> instances;
+  std::vector<void*> arrays;
+  std::vector<Number> numbers;
+  std::shared_ptr<const void> owner; // of the kernels
+  int64_t cost = 0;                  // roughly how many bytes it would take as long to read
+  std::atomic<bool> is_done = false;
+};
 
 // Memory on one device. Its bytes never move; whoever holds a Ref may read them.
 class Buffer final : public RefCounted {
@@ -19,61 +39,6 @@ class Buffer final : public RefCounted {
   const int64_t bytes;
 };
 
-// A number that reaches kernels at run time, so that another value needs no other plan.
-struct Number {
-  DType dtype = DType::float64; // float64, int64 or boolean: only the category matters
-  union {
-    double real;
-    int64_t integer;
-  };
-  Number(double value = 0) : real(value) {}
-  static Number of_integer(int64_t value) {
-    Number number;
-    number.dtype = DType::int64;
-    number.integer = value;
-    return number;
-  }
-  static Number of_boolean(bool value) {
-    Number number = of_integer(value);
-    number.dtype = DType::boolean;
-    return number;
-  }
-  double as_double() const { return dtype == DType::float64 ? real : static_cast<double>(integer); }
-  template <class T> T as() const { return dtype == DType::float64 ? convert<T>(real) : convert<T>(integer); }
-};
-
-// What an op needs beyond its inputs; which fields count is the op's own affair.
-struct Attributes final : RefCounted {
-  Dims axes;   // reductions: the axes that go; permute: the order
-  Dims starts; // slices: the first index per axis
-  Dims steps;  // slices: the distance per axis, negative to walk backwards
-  Number numbers[3];
-  bool is_disjoint = false; // splices: nothing of the base that has a gradient lies where the part goes
-  uint64_t seed = 0;
-  uint64_t offset = 0;
-};
-
-// How a kernel walks one array: element (i0, i1, ...) lies at offset + sum of i * stride, counted in
-// elements. Without a buffer it is `number` everywhere.
-struct Operand {
-  Buffer* buffer = nullptr;
-  DType dtype = DType::float32;
-  int64_t offset = 0;
-  Dims strides;
-  Number number;
-};
-
-// One launch. `shape` is the space that is walked; a reduction's output has stride 0 along the axes that go.
-struct Kernel {
-  Op op{};
-  DType dtype = DType::float32; // of the arithmetic
-  Dims shape;
-  Operand inputs[3];
-  uint8_t input_count = 0;
-  Operand output;
-  Ref<Attributes> attributes;
-};
-
 class Device {
  public:
   virtual ~Device() = default;
@@ -81,8 +46,17 @@ class Device {
   virtual Ref<Buffer> allocate(int64_t bytes) = 0;
   virtual void free(Buffer& buffer) noexcept = 0;
   virtual void upload(Buffer& to, const void* from, int64_t bytes) = 0;
-  virtual void download(void* to, const Buffer& from, int64_t bytes) = 0;
-  virtual void launch(const Kernel& kernel) = 0;
+  // Of what is done; from any thread.
+  virtual void download(void* to, const Buffer& from, int64_t bytes) const = 0;
+  // Throws ERR_HOST_OOM when there is no memory for it.
+  virtual std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) = 0;
+  // Runs the launches, after what has been submitted before. May return before they are done, unless the
+  // caller is going to wait for them anyway.
+  virtual void submit(std::shared_ptr<Work> work, bool caller_waits) = 0;
+  // Whether all that has been submitted is done; returns when it is; calls, from some thread, when it is.
+  virtual bool is_idle() const = 0;
+  virtual void wait() = 0;
+  virtual void notify(std::function<void()> done) = 0;
   // More bytes than this can never be had at once.
   virtual int64_t capacity_bytes() const = 0;
   // What live buffers hold now.

@@ -2,6 +2,7 @@
 // entries.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -25,21 +26,26 @@ class Dims {
   Dims& operator=(const Dims& other) {
     if (this == &other) return *this;
     resize(other.count_);
-    std::copy(other.begin(), other.end(), begin());
+    if (heap_ || other.heap_)
+      std::copy(other.begin(), other.end(), begin());
+    else
+      inline_ = other.inline_; // all of it: cheaper than as many as there are
     return *this;
   }
   Dims& operator=(Dims&& other) noexcept = default;
 
   size_t size() const { return count_; }
   bool empty() const { return count_ == 0; }
-  int64_t* begin() { return heap_ ? heap_.get() : inline_; }
+  int64_t* begin() { return heap_ ? heap_.get() : inline_.data(); }
   int64_t* end() { return begin() + count_; }
-  const int64_t* begin() const { return heap_ ? heap_.get() : inline_; }
+  const int64_t* begin() const { return heap_ ? heap_.get() : inline_.data(); }
   const int64_t* end() const { return begin() + count_; }
   int64_t& operator[](size_t i) { return begin()[i]; }
   int64_t operator[](size_t i) const { return begin()[i]; }
   int64_t back() const { return begin()[count_ - 1]; }
-  bool operator==(const Dims& other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
+  bool operator==(const Dims& other) const {
+    return this == &other || std::equal(begin(), end(), other.begin(), other.end());
+  }
 
   void push_back(int64_t value) {
     const size_t count = count_;
@@ -64,7 +70,7 @@ class Dims {
   uint32_t count_ = 0;
   uint32_t capacity_ = 0;
   std::unique_ptr<int64_t[]> heap_;
-  int64_t inline_[inline_capacity];
+  std::array<int64_t, inline_capacity> inline_;
 };
 
 // The number of elements of a shape whose product is known to fit.

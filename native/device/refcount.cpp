@@ -5,17 +5,24 @@
 namespace adjoint {
 
 void RefCounted::bury(const RefCounted* object) {
-  thread_local std::vector<const RefCounted*> graveyard;
-  thread_local bool digging = false;
-  graveyard.push_back(object);
-  if (digging) return;
-  digging = true;
-  while (!graveyard.empty()) {
-    const RefCounted* dead = graveyard.back();
-    graveyard.pop_back();
-    delete dead;
+  struct Graveyard {
+    std::vector<const RefCounted*> dead;
+    bool is_open = false;
+  };
+  thread_local Graveyard of_thread;
+  Graveyard& graveyard = of_thread;
+  if (graveyard.is_open) {
+    graveyard.dead.push_back(object);
+    return;
   }
-  digging = false;
+  graveyard.is_open = true;
+  delete object;
+  while (!graveyard.dead.empty()) {
+    object = graveyard.dead.back();
+    graveyard.dead.pop_back();
+    delete object;
+  }
+  graveyard.is_open = false;
 }
 
 } // namespace adjoint

@@ -1,9 +1,11 @@
 // Intrusive reference counts for what one engine's thread owns. A graph can be a chain of a million nodes, so
 // the last release never recurses: what dies is buried, and the outermost burial frees one object after
-// another.
+// another. They live in the heap of small blocks, since every op makes some.
 #pragma once
 #include <cstdint>
 #include <utility>
+
+#include "device/heap.h"
 
 namespace adjoint {
 
@@ -18,6 +20,9 @@ class RefCounted {
     if (--references_ == 0) bury(this);
   }
   uint32_t references() const { return references_; }
+
+  static void* operator new(size_t bytes) { return heap::take(bytes); }
+  static void operator delete(void* block, size_t bytes) noexcept { heap::give_back(block, bytes); }
 
  protected:
   virtual ~RefCounted() = default;
@@ -37,6 +42,7 @@ template <class T> class Ref {
   Ref(const Ref& other) : Ref(other.object_) {}
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
   template <class U> Ref(const Ref<U>& other) : Ref(other.get()) {}
+  template <class U> Ref(Ref<U>&& other) noexcept : object_(other.let_go()) {}
   ~Ref() {
     if (object_) object_->release();
   }
@@ -49,6 +55,8 @@ template <class T> class Ref {
   T& operator*() const { return *object_; }
   explicit operator bool() const { return object_ != nullptr; }
   bool operator==(const Ref& other) const { return object_ == other.object_; }
+  // Hands over the reference that it holds.
+  T* let_go() { return std::exchange(object_, nullptr); }
 
  private:
   T* object_ = nullptr;

@@ -1,6 +1,8 @@
 // Reverse mode: walks history from the roots, newest op first, and records the gradients as ordinary nodes.
 #include "graph/backward.h"
 
+#include <memory_resource>
+
 #include "device/error.h"
 #include "graph/gradients.h"
 #include "graph/record.h"
@@ -51,16 +53,17 @@ Value checked_seed(Engine& engine, const Value& root, const Value& seed) {
   return to(seed, root.dtype());
 }
 
-// One pass. Sources are found by pointer; a Function's slot by its visit index.
+// One pass. Sources are found by pointer; a Function's slot by its visit index. The lists of a small graph
+// lie on the stack.
 class Pass {
  public:
-  Pass(Engine& engine, const std::vector<Value>& targets) : engine_(engine) {
+  Pass(Engine& engine, std::span<const Value> targets) : engine_(engine) {
     for (const Value& target : targets) target.source->target_epoch = epoch_;
     has_targets_ = !targets.empty();
   }
 
-  void run(const std::vector<Value>& roots, const std::vector<Value>& seeds, const BackwardOptions& options) {
-    std::vector<Value> checked;
+  void run(std::span<const Value> roots, std::span<const Value> seeds, const BackwardOptions& options) {
+    std::pmr::vector<Value> checked(&arena_);
     for (size_t i = 0; i < roots.size(); ++i)
       checked.push_back(checked_seed(engine_, roots[i], i < seeds.size() ? seeds[i] : Value()));
     for (const Value& root : roots) collect(root.source.get());
@@ -97,7 +100,7 @@ class Pass {
     if (source->visit_epoch != epoch_) return {};
     return source->is_leaf() ? leaves_[source->visit_index].second : arrived_[source->visit_index];
   }
-  const std::vector<std::pair<Cell*, Value>>& leaves() const { return leaves_; }
+  const std::pmr::vector<std::pair<Cell*, Value>>& leaves() const { return leaves_; }
 
  private:
   bool is_target(Source* source) const { return source->target_epoch == epoch_; }
@@ -107,7 +110,7 @@ class Pass {
   }
 
   void collect(Source* root) {
-    std::vector<Source*> pending = {root};
+    std::pmr::vector<Source*> pending({root}, &arena_);
     while (!pending.empty()) {
       Source* source = pending.back();
       pending.pop_back();
@@ -133,14 +136,14 @@ class Pass {
     }
   }
 
-  void deliver(Source* source, const Value& grad) {
+  void deliver(Source* source, Value grad) {
     if (source->is_leaf() && source->visit_epoch != epoch_) {
       source->visit_epoch = epoch_;
       source->visit_index = static_cast<uint32_t>(leaves_.size());
       leaves_.emplace_back(static_cast<Cell*>(source), Value());
     }
     Value& slot = source->is_leaf() ? leaves_[source->visit_index].second : arrived_[source->visit_index];
-    slot = slot ? sum_of(slot, grad) : grad;
+    slot = slot ? sum_of(slot, grad) : std::move(grad);
   }
 
  public:
@@ -153,18 +156,20 @@ class Pass {
   Engine& engine_;
   uint32_t epoch_ = engine_.next_epoch();
   bool has_targets_ = false;
-  std::vector<Function*> order_; // newest first
-  std::vector<char> needed_;
-  std::vector<Value> arrived_;
-  std::vector<std::pair<Cell*, Value>> leaves_;
+  std::array<std::byte, 4096> stack_;
+  std::pmr::monotonic_buffer_resource arena_{stack_.data(), stack_.size()};
+  std::pmr::vector<Function*> order_{&arena_}; // newest first
+  std::pmr::vector<char> needed_{&arena_};
+  std::pmr::vector<Value> arrived_{&arena_};
+  std::pmr::vector<std::pair<Cell*, Value>> leaves_{&arena_};
 };
 
 } // namespace
 
-void backward(Engine& engine, const Value& root, const Value& seed, const std::vector<Value>& only,
+void backward(Engine& engine, const Value& root, const Value& seed, std::span<const Value> only,
               const BackwardOptions& options) {
   Pass pass(engine, only);
-  pass.run({root}, {seed}, options);
+  pass.run(std::span(&root, 1), std::span(&seed, 1), options);
   const GradMode mode(engine, options.create_graph);
   std::vector<std::pair<Cell*, Value>> totals;
   for (const auto& [leaf, grad] : pass.leaves()) {

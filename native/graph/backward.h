@@ -1,4 +1,5 @@
 #pragma once
+#include <span>
 #include <vector>
 
 #include "graph/engine.h"
@@ -13,7 +14,7 @@ struct BackwardOptions {
 
 // Adds the gradient of `root`, weighted by `seed` (null: one, for scalars), to the leaves; to `only` alone
 // when that is not empty. Nothing has changed when it throws.
-void backward(Engine& engine, const Value& root, const Value& seed, const std::vector<Value>& only,
+void backward(Engine& engine, const Value& root, const Value& seed, std::span<const Value> only,
               const BackwardOptions& options);
 
 // The gradients of the roots with respect to `inputs`, without touching any leaf. An unused input gives an

@@ -1,40 +1,190 @@
 #include "graph/engine.h"
 
+#include <cstdlib>
+#include <string_view>
+
 #include "device/error.h"
-#include "graph/plan.h"
 
 namespace adjoint {
 
 namespace {
+
 // Bounds on what waits for a run. A chain is cut long before its length matters to memory or time.
 constexpr uint16_t max_depth = 1024;
 constexpr size_t max_announced = 256;
 constexpr int64_t max_uploaded_bytes = int64_t{256} << 20;
+constexpr size_t max_programs = 512;
+
+// ADJOINT_FUSION=0 turns it off.
+bool is_fusion_wanted() {
+  const char* value = std::getenv("ADJOINT_FUSION");
+  return !value || std::string_view(value) != "0";
+}
+
 } // namespace
 
-void Engine::run(const std::vector<Ref<Node>>& wanted) {
-  std::vector<Ref<Node>> nodes = wanted;
-  nodes.insert(nodes.end(), announced_nodes_.begin(), announced_nodes_.end());
+Engine::Engine(std::unique_ptr<Device> device) : device(std::move(device)), is_fused_(is_fusion_wanted()) {}
+
+Engine::~Engine() { wait(); }
+
+void Engine::run(const std::vector<Ref<Node>>& wanted, const RunRequest& request) {
+  nodes_.assign(wanted.begin(), wanted.end());
+  nodes_.insert(nodes_.end(), announced_nodes_.begin(), announced_nodes_.end());
   for (const Ref<Cell>& leaf : announced_leaves_)
-    if (leaf->grad) nodes.push_back(leaf->grad->node);
+    if (leaf->grad) nodes_.push_back(leaf->grad->node);
   announced_nodes_.clear();
   announced_leaves_.clear();
   uploaded_bytes_ = 0;
   try {
-    run_plan(nodes);
+    run_plan(nodes_, request);
   } catch (const Error&) {
     // What was only announced must not stand in the way of what is wanted; it can be read on its own.
-    if (nodes.size() == wanted.size()) throw;
-    run_plan(wanted);
+    if (nodes_.size() == wanted.size()) throw;
+    run_plan(wanted, request);
+  }
+  nodes_.clear();
+}
+
+void Engine::set_fused(bool is_fused) {
+  is_fused_ = is_fused;
+  programs_.clear();
+  program_index_.clear();
+}
+
+std::string Engine::explain(const std::vector<Ref<Node>>& wanted) {
+  snapshot_.take(next_epoch(), wanted);
+  std::string text;
+  plan(*device, snapshot_, is_fused_, &text);
+  return text;
+}
+
+void Engine::run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& request) {
+  land();
+  snapshot_.take(next_epoch(), nodes);
+  if (snapshot_.entries.empty()) return;
+  const std::shared_ptr<const Program> program = this->program();
+  const std::vector<Ref<Buffer>> blocks = acquire(*program, request.replaced);
+  execute(program, blocks, request.caller_waits);
+  // Inputs before users: storing a node lets its recipe go, and with it perhaps the inputs.
+  for (const Snapshot::Entry& entry : snapshot_.entries)
+    if (!entry.is_stored && entry.node->times_computed < UINT8_MAX) ++entry.node->times_computed;
+  std::vector<Ref<Buffer>> results;
+  results.reserve(program->outputs.size());
+  for (const Program::Output& output : program->outputs)
+    results.push_back(output.array < program->leaf_count ? snapshot_.leaves[output.array]->buffer
+                                                         : blocks[output.array - program->leaf_count]);
+  for (size_t i = 0; i < results.size(); ++i)
+    snapshot_.entries[program->outputs[i].entry].node->store(std::move(results[i]));
+  ++counts.runs;
+  counts.kernels += static_cast<int64_t>(program->launches.size());
+  counts.bytes_moved += program->bytes_moved;
+}
+
+std::shared_ptr<const Program> Engine::program() {
+  const auto found = program_index_.find(snapshot_.key);
+  if (found != program_index_.end()) {
+    ++counts.plan_hits;
+    programs_.splice(programs_.begin(), programs_, found->second);
+    return found->second->second;
+  }
+  ++counts.plan_misses;
+  auto made = std::make_shared<const Program>(plan(*device, snapshot_, is_fused_));
+  programs_.emplace_front(snapshot_.key, made);
+  program_index_.emplace(snapshot_.key, programs_.begin());
+  if (programs_.size() > max_programs) {
+    program_index_.erase(programs_.back().first);
+    programs_.pop_back();
+  }
+  return made;
+}
+
+// Which leaves nobody will be able to read after this run, but for those that are about to replace them.
+void Engine::find_owned_leaves(const std::vector<Node*>& replaced) {
+  inner_uses_.assign(snapshot_.entries.size(), 0);
+  leaf_uses_.assign(snapshot_.leaves.size(), 0);
+  is_owned_.assign(snapshot_.leaves.size(), 0);
+  for (size_t i = snapshot_.entries.size(); i-- > 0;) {
+    const Snapshot::Entry& entry = snapshot_.entries[i];
+    // A value that is stored lets its inputs go; one that only this run knows goes with it.
+    if (!entry.is_stored && entry.node->references() != inner_uses_[i]) continue;
+    for (size_t k = 0; k < entry.node->input_count; ++k) {
+      const InputRef input = entry.inputs[k];
+      if (input.kind == InputRef::Kind::entry) ++inner_uses_[input.index];
+      if (input.kind == InputRef::Kind::leaf) ++leaf_uses_[input.index];
+    }
+  }
+  for (Node* node : replaced)
+    if (node->plan_epoch == epoch_ && !node->is_pending() && node->plan_index < snapshot_.leaves.size() &&
+        snapshot_.leaves[node->plan_index] == node)
+      ++leaf_uses_[node->plan_index];
+  for (size_t i = 0; i < snapshot_.leaves.size(); ++i) {
+    const Node& leaf = *snapshot_.leaves[i];
+    is_owned_[i] = leaf.references() == leaf_uses_[i] && leaf.buffer->references() == 1;
   }
 }
 
-void Engine::run_plan(std::vector<Ref<Node>> nodes) {
-  std::erase_if(nodes, [](const Ref<Node>& node) { return !node->is_pending(); });
-  if (nodes.empty()) return;
-  Plan plan(*this, nodes);
-  plan.run();
-  ++runs;
+// Every buffer, before anything has changed.
+std::vector<Ref<Buffer>> Engine::acquire(const Program& program, const std::vector<Node*>& replaced) {
+  std::vector<Ref<Buffer>> blocks(program.blocks.size());
+  int64_t wanted_bytes = 0;
+  for (const Program::Block& block : program.blocks) wanted_bytes += block.bytes;
+  before_allocation(wanted_bytes);
+  if (program.has_donors) find_owned_leaves(replaced);
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    for (uint32_t donor : program.blocks[i].donors)
+      if (is_owned_[donor]) blocks[i] = snapshot_.leaves[donor]->buffer;
+    if (!blocks[i]) blocks[i] = allocate(program.blocks[i].bytes);
+  }
+  return blocks;
+}
+
+void Engine::execute(const std::shared_ptr<const Program>& program, const std::vector<Ref<Buffer>>& blocks,
+                     bool caller_waits) {
+  auto work = std::make_shared<Work>();
+  work->owner = program;
+  work->cost = program->cost;
+  work->arrays.reserve(program->arrays.size());
+  for (uint32_t array : program->arrays)
+    work->arrays.push_back(array < program->leaf_count ? snapshot_.leaves[array]->buffer->data
+                                                       : blocks[array - program->leaf_count]->data);
+  work->numbers.reserve(program->numbers.size());
+  for (uint32_t number : program->numbers) work->numbers.push_back(snapshot_.numbers[number]);
+  for (const Program::Launch& launch : program->launches) {
+    work->launches.push_back({launch.kernel.get(), static_cast<uint32_t>(work->instances.size()),
+                              static_cast<uint32_t>(launch.rows.size())});
+    for (size_t i = 0; i < launch.rows.size(); ++i)
+      work->instances.push_back({launch.rows[i],
+                                 work->arrays.data() + launch.first_array + i * launch.array_count,
+                                 work->numbers.data() + launch.first_number + i * launch.number_count});
+  }
+  device->submit(work, caller_waits);
+  if (work->is_done.load(std::memory_order_acquire)) return;
+  InFlight& flight = in_flight_.emplace_back();
+  flight.work = std::move(work);
+  flight.buffers = blocks;
+  for (const Node* leaf : snapshot_.leaves) flight.buffers.push_back(leaf->buffer);
+}
+
+// Lets go of what the device has done with.
+void Engine::land() {
+  while (!in_flight_.empty() && in_flight_.front().work->is_done.load(std::memory_order_acquire))
+    in_flight_.pop_front();
+}
+
+void Engine::wait() {
+  device->wait();
+  land();
+}
+
+// What is under way holds memory that it will let go.
+Ref<Buffer> Engine::allocate(int64_t bytes) {
+  try {
+    return device->allocate(bytes);
+  } catch (const Error&) {
+    if (in_flight_.empty()) throw;
+    wait();
+    return device->allocate(bytes);
+  }
 }
 
 void Engine::announce(const Ref<Node>& node) {
@@ -48,7 +198,7 @@ void Engine::after_recording(const Ref<Node>& node) {
 
 Ref<Buffer> Engine::upload(const void* data, int64_t bytes) {
   before_allocation(bytes);
-  Ref<Buffer> buffer = device->allocate(bytes);
+  Ref<Buffer> buffer = allocate(bytes);
   device->upload(*buffer, data, bytes);
   uploaded_bytes_ += bytes;
   return buffer;

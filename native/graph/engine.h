@@ -1,16 +1,29 @@
 // One engine per JavaScript environment: its device, its modes, its defaults, and what the next run computes.
 #pragma once
+#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "graph/node.h"
+#include "graph/program.h"
+#include "graph/snapshot.h"
 
 namespace adjoint {
 
+// How a run is asked for.
+struct RunRequest {
+  // Values whose only owner lets go of them next, so that the new ones may take their place.
+  std::vector<Node*> replaced;
+  bool caller_waits = false; // for the values
+};
+
 class Engine {
  public:
-  explicit Engine(std::unique_ptr<Device> device) : device(std::move(device)) {}
+  explicit Engine(std::unique_ptr<Device> device);
+  ~Engine();
 
   std::unique_ptr<Device> device;
   bool grad_enabled = true;
@@ -23,9 +36,13 @@ class Engine {
   std::function<void(int64_t wanted_bytes)> before_allocation = [](int64_t) {};
 
   // Computes these nodes as one plan, with what backward() has announced. All or nothing: when it throws,
-  // every node is as it was.
-  void run(const std::vector<Ref<Node>>& wanted);
+  // every node is as it was. Values may still be under way when it returns: download() waits for them.
+  void run(const std::vector<Ref<Node>>& wanted, const RunRequest& request = {});
   void run(const Ref<Node>& wanted) { run(std::vector<Ref<Node>>{wanted}); }
+  // Until nothing is under way.
+  void wait();
+  // The plan of such a run, as text.
+  std::string explain(const std::vector<Ref<Node>>& wanted);
 
   // The next run computes these as well, if it can: a node, or the gradient that a leaf then has.
   void announce(const Ref<Node>& node);
@@ -37,15 +54,46 @@ class Engine {
   Ref<Buffer> upload(const void* data, int64_t bytes);
   // Marks of graph walks; every walk takes a fresh one.
   uint32_t next_epoch() { return ++epoch_; }
-  int64_t runs = 0;
-  int64_t kernels = 0;
+
+  struct Counts {
+    int64_t runs = 0;
+    int64_t plan_hits = 0;
+    int64_t plan_misses = 0;
+    int64_t kernels = 0;
+    int64_t bytes_moved = 0;
+  };
+  Counts counts;
+  // Without fusion every op is a kernel of its own, with the same results.
+  void set_fused(bool is_fused);
 
  private:
-  void run_plan(std::vector<Ref<Node>> nodes);
+  void run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& request);
+  std::shared_ptr<const Program> program();
+  std::vector<Ref<Buffer>> acquire(const Program& program, const std::vector<Node*>& replaced);
+  void find_owned_leaves(const std::vector<Node*>& replaced);
+  void execute(const std::shared_ptr<const Program>& program, const std::vector<Ref<Buffer>>& blocks,
+               bool caller_waits);
+  void land();
+  Ref<Buffer> allocate(int64_t bytes);
 
   std::vector<Ref<Node>> announced_nodes_;
   std::vector<Ref<Cell>> announced_leaves_;
   int64_t uploaded_bytes_ = 0; // since the last run
+
+  bool is_fused_;
+  Snapshot snapshot_;
+  std::vector<Ref<Node>> nodes_;
+  // The most recently used first.
+  std::list<std::pair<StructuralKey, std::shared_ptr<const Program>>> programs_;
+  std::unordered_map<StructuralKey, decltype(programs_)::iterator, StructuralKey::Hash> program_index_;
+  std::vector<uint32_t> inner_uses_, leaf_uses_; // scratch of find_owned_leaves
+  std::vector<char> is_owned_;
+  // What the device is still working on, and the buffers that must outlive it.
+  struct InFlight {
+    std::shared_ptr<Work> work;
+    std::vector<Ref<Buffer>> buffers;
+  };
+  std::deque<InFlight> in_flight_;
   uint32_t epoch_ = 0;
 };
 

@@ -19,41 +19,41 @@ struct Expression {
 // The set of values that an expression names; `grad` and literals need nothing.
 struct Names {
   unsigned set = 0;
-  Names(double) {}
-  static Names only(unsigned bit) {
+  constexpr Names(double) {}
+  static constexpr Names only(unsigned bit) {
     Names names(0.0);
     names.set = bit;
     return names;
   }
 };
 
-Expression apply(Op op, std::initializer_list<const Expression*> arguments) {
+// At least one of the arguments is a value.
+template <class... Arguments> Expression apply(Op op, const Arguments&... arguments) {
   Engine* engine = nullptr;
-  for (const Expression* argument : arguments)
-    if (argument->value) engine = &argument->value.node->engine;
-  std::array<Value, 3> values;
-  size_t count = 0;
-  for (const Expression* argument : arguments)
-    values[count++] = argument->value ? argument->value : number(*engine, argument->literal);
-  if (op == Op::pow) return power(values[0], values[1]);
-  return elementwise(*engine, op, std::span(values.data(), count));
+  ((engine = arguments.value ? &arguments.value.node->engine : engine), ...);
+  const Value values[] = {arguments.value ? arguments.value : number(*engine, arguments.literal)...};
+  if constexpr (sizeof...(arguments) == 2)
+    if (op == Op::pow) return power(values[0], values[1]);
+  return elementwise(*engine, op, values);
 }
 
-Names join(Names a, Names b = 0.0, Names c = 0.0) { return Names::only(a.set | b.set | c.set); }
+constexpr Names join(Names a, Names b = 0.0, Names c = 0.0) { return Names::only(a.set | b.set | c.set); }
 
 #define UNARY(name, ...)                                                                                     \
-  [[maybe_unused]] Expression name(const Expression& a) { return apply(Op::name, {&a}); }                    \
-  [[maybe_unused]] Names name(const Names& a) { return join(a); }
+  [[maybe_unused]] Expression name(const Expression& a) { return apply(Op::name, a); }                       \
+  [[maybe_unused]] constexpr Names name(const Names& a) { return join(a); }
 #define BINARY(name, ...)                                                                                    \
   [[maybe_unused]] Expression name(const Expression& a, const Expression& b) {                               \
-    return apply(Op::name, {&a, &b});                                                                        \
+    return apply(Op::name, a, b);                                                                            \
   }                                                                                                          \
-  [[maybe_unused]] Names name(const Names& a, const Names& b) { return join(a, b); }
+  [[maybe_unused]] constexpr Names name(const Names& a, const Names& b) { return join(a, b); }
 #define TERNARY(name, ...)                                                                                   \
   [[maybe_unused]] Expression name(const Expression& a, const Expression& b, const Expression& c) {          \
-    return apply(Op::name, {&a, &b, &c});                                                                    \
+    return apply(Op::name, a, b, c);                                                                         \
   }                                                                                                          \
-  [[maybe_unused]] Names name(const Names& a, const Names& b, const Names& c) { return join(a, b, c); }
+  [[maybe_unused]] constexpr Names name(const Names& a, const Names& b, const Names& c) {                    \
+    return join(a, b, c);                                                                                    \
+  }
 #include "ops/elementwise.def"
 #undef UNARY
 #undef BINARY
@@ -61,20 +61,22 @@ Names join(Names a, Names b = 0.0, Names c = 0.0) { return Names::only(a.set | b
 
 #define OPERATOR(symbol, name)                                                                               \
   Expression operator symbol(const Expression& a, const Expression& b) { return name(a, b); }                \
-  Names operator symbol(const Names& a, const Names& b) { return name(a, b); }
+  constexpr Names operator symbol(const Names& a, const Names& b) { return name(a, b); }
 OPERATOR(+, add)
 OPERATOR(-, sub)
 OPERATOR(*, mul)
 OPERATOR(/, div)
 #undef OPERATOR
 Expression operator-(const Expression& a) { return neg(a); }
-Names operator-(const Names& a) { return a; }
+constexpr Names operator-(const Names& a) { return a; }
 
 constexpr double ln2 = 0.693147180559945309417232121458;
 constexpr double ln10 = 2.302585092994045684017991454684;
 constexpr double two_over_sqrt_pi = 1.128379167095512573896158903122;
 
-template <class V> V elementwise_gradient(Op op, size_t input, V grad, V a, V b, V c, V out) {
+template <class V>
+constexpr V elementwise_gradient(Op op, size_t input, const V& grad, const V& a, const V& b, const V& c,
+                                 const V& out) {
   const V nothing = 0.0;
   switch (op) {
 #define UNARY(name, label, dtypes, lo, hi, value, gradient)                                                  \
@@ -99,7 +101,8 @@ template <class V> V elementwise_gradient(Op op, size_t input, V grad, V a, V b,
 }
 
 template <class V, class Total>
-V reduction_gradient(Op op, V grad, V a, V out, [[maybe_unused]] double count, [[maybe_unused]] Total total) {
+constexpr V reduction_gradient(Op op, const V& grad, const V& a, const V& out, [[maybe_unused]] double count,
+                               [[maybe_unused]] const Total& total) {
   const V nothing = 0.0;
   switch (op) {
 #define REDUCTION(name, label, dtypes, lo, hi, identity, combine, finish, gradient)                          \
@@ -118,18 +121,24 @@ Dims kept_shape(const Dims& shape, const Dims& axes) {
   return kept;
 }
 
+// What a function saved, with its history where the gradient is to have one.
 Value input_value(const Function& function, size_t i) {
-  return {function.saved_inputs[i], function.edges[i].source};
+  const Ref<Node>& node = function.saved_inputs[i];
+  if (!node || !node->engine.grad_enabled) return {node, {}};
+  return {node, function.edges[i].source};
+}
+
+Value output_value(const Function& function) {
+  const Ref<Node>& node = function.saved_output;
+  if (!node || !node->engine.grad_enabled) return {node, {}};
+  return {node, const_cast<Function*>(&function)};
 }
 
 Value gradient_of_reduction(const Function& function, const Value& grad) {
   const Edge& edge = function.edges[0];
   const Dims& axes = function.attributes->axes;
   const Dims kept = kept_shape(edge.shape, axes);
-  const Value out =
-      function.saved_output
-          ? reshape({function.saved_output, Ref<Source>(const_cast<Function*>(&function))}, kept)
-          : Value();
+  const Value out = function.saved_output ? reshape(output_value(function), kept) : Value();
   const int64_t reduced = std::max<int64_t>(element_count(kept), 1);
   const auto count = static_cast<double>(element_count(edge.shape) / reduced);
   const auto total = [&](const Expression& terms) {
@@ -194,37 +203,44 @@ Value gradient_of_structure(const Function& function, size_t input, const Value&
   }
 }
 
-} // namespace
-
-GradientNeeds gradient_needs(Op op, size_t input) {
+constexpr GradientNeeds needs_of(Op op, size_t input) {
   GradientNeeds needs;
   if (op == Op::matmul) needs.inputs[1 - input] = true;
   constexpr unsigned a = 1, b = 2, c = 4, out = 8;
-  unsigned set = 0;
+  Names named = 0.0;
   if (info(op).kind == Kind::elementwise)
-    set = elementwise_gradient<Names>(op, input, 0.0, Names::only(a), Names::only(b), Names::only(c),
-                                      Names::only(out))
-              .set;
+    named = elementwise_gradient<Names>(op, input, 0.0, Names::only(a), Names::only(b), Names::only(c),
+                                        Names::only(out));
   if (info(op).kind == Kind::reduction)
-    set = reduction_gradient<Names>(op, 0.0, Names::only(a), Names::only(out), 1, [](Names terms) {
-            return terms;
-          }).set;
-  needs.inputs[0] |= (set & a) != 0;
-  needs.inputs[1] |= (set & b) != 0;
-  needs.inputs[2] |= (set & c) != 0;
-  needs.output |= (set & out) != 0;
+    named = reduction_gradient<Names>(op, 0.0, Names::only(a), Names::only(out), 1,
+                                      [](Names terms) { return terms; });
+  needs.inputs[0] |= (named.set & a) != 0;
+  needs.inputs[1] |= (named.set & b) != 0;
+  needs.inputs[2] |= (named.set & c) != 0;
+  needs.output |= (named.set & out) != 0;
   return needs;
 }
+
+constexpr auto needs_table = [] {
+  std::array<std::array<GradientNeeds, 3>, op_count> table;
+  for (size_t op = 0; op < op_count; ++op)
+    for (size_t input = 0; input < info(static_cast<Op>(op)).arity; ++input)
+      table[op][input] = needs_of(static_cast<Op>(op), input);
+  return table;
+}();
+
+} // namespace
+
+GradientNeeds gradient_needs(Op op, size_t input) { return needs_table[static_cast<size_t>(op)][input]; }
 
 Value input_gradient(const Function& function, size_t input, const Value& grad) {
   Value result;
   switch (info(function.op).kind) {
   case Kind::elementwise: {
-    const Value out{function.saved_output, Ref<Source>(const_cast<Function*>(&function))};
-    const Expression gradient =
-        elementwise_gradient<Expression>(function.op, input, grad, input_value(function, 0),
-                                         input_value(function, 1), input_value(function, 2), out);
-    result = gradient.value ? gradient.value : number(grad.node->engine, gradient.literal);
+    Expression gradient = elementwise_gradient<Expression>(function.op, input, grad, input_value(function, 0),
+                                                           input_value(function, 1), input_value(function, 2),
+                                                           output_value(function));
+    result = gradient.value ? std::move(gradient.value) : number(grad.node->engine, gradient.literal);
     break;
   }
   case Kind::reduction:
@@ -233,11 +249,11 @@ Value input_gradient(const Function& function, size_t input, const Value& grad) 
   default:
     result = gradient_of_structure(function, input, grad);
   }
-  return fit(result, function.edges[input].shape, function.edges[input].dtype);
+  return fit(std::move(result), function.edges[input].shape, function.edges[input].dtype);
 }
 
 Value fit(Value grad, const Dims& shape, DType dtype) {
-  grad = to(grad, dtype);
+  if (grad.dtype() != dtype || grad.node->is_number()) grad = to(grad, dtype);
   const Dims& own = grad.shape();
   if (own == shape) return grad;
   const size_t added = own.size() - std::min(own.size(), shape.size());

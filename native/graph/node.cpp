@@ -4,7 +4,7 @@
 
 namespace adjoint {
 
-Node::Node(Engine& engine, Op op, DType dtype, Dims shape)
+Node::Node(Engine& engine, Op op, DType dtype, Shape shape)
     : engine(engine), op(op), dtype(dtype), shape(std::move(shape)) {
   ++engine.live_nodes;
 }

@@ -17,8 +17,45 @@ namespace adjoint {
 
 class Engine;
 
+// What an op needs beyond its inputs; which fields count is the op's own affair.
+struct Attributes final : RefCounted {
+  Dims axes;   // reductions: the axes that go; permute: the order
+  Dims starts; // slices: the first index per axis
+  Dims steps;  // slices: the distance per axis, negative to walk backwards
+  Number numbers[3];
+  bool is_disjoint = false; // splices: nothing of the base that has a gradient lies where the part goes
+  uint64_t seed = 0;
+  uint64_t offset = 0;
+};
+
+// An immutable shape that nodes and edges share: most ops give the shape of an input.
+class Shape {
+ public:
+  Shape() = default; // of a scalar
+  Shape(const Dims& dims) : shared_(dims.empty() ? nullptr : new Shared(dims)) {}
+
+  const Dims& dims() const { return shared_ ? shared_->dims : scalar_; }
+  operator const Dims&() const { return dims(); }
+  size_t size() const { return dims().size(); }
+  bool empty() const { return !shared_; }
+  int64_t operator[](size_t i) const { return dims()[i]; }
+  int64_t back() const { return dims().back(); }
+  const int64_t* begin() const { return dims().begin(); }
+  const int64_t* end() const { return dims().end(); }
+  bool operator==(const Shape& other) const { return dims() == other.dims(); }
+  bool operator==(const Dims& other) const { return dims() == other; }
+
+ private:
+  struct Shared final : RefCounted {
+    explicit Shared(const Dims& dims) : dims(dims) {}
+    const Dims dims;
+  };
+  static inline const Dims scalar_{};
+  Ref<const Shared> shared_;
+};
+
 struct Node final : RefCounted {
-  Node(Engine& engine, Op op, DType dtype, Dims shape);
+  Node(Engine& engine, Op op, DType dtype, Shape shape);
   ~Node() override;
 
   Engine& engine;
@@ -31,7 +68,7 @@ struct Node final : RefCounted {
   uint32_t saved_count = 0; // live Functions that will need this value
   uint32_t plan_epoch = 0;  // scratch of a run
   uint32_t plan_index = 0;
-  const Dims shape;
+  const Shape shape;
   std::array<Ref<Node>, 3> inputs;
   Ref<Attributes> attributes;
   Ref<Buffer> buffer; // row-major, once computed
@@ -39,7 +76,7 @@ struct Node final : RefCounted {
 
   bool is_number() const { return op == Op::number; }
   bool is_pending() const { return !buffer && !is_number(); }
-  int64_t elements() const { return element_count(shape); }
+  int64_t elements() const { return element_count(shape.dims()); }
   int64_t bytes() const { return elements() * bytes_of(dtype); }
   void store(Ref<Buffer> result);
 };
@@ -63,7 +100,7 @@ struct Value {
 
 struct Edge {
   Ref<Source> source; // null where no gradient is wanted
-  Dims shape;
+  Shape shape;
   DType dtype = DType::float32;
 };
 

@@ -11,33 +11,36 @@ namespace {
 
 std::string text(std::string_view name) { return std::string(name); }
 
-Ref<Node> make(Engine& engine, Op op, DType dtype, const Dims& shape, std::span<const Value> inputs,
-               Ref<Attributes> attributes = {}) {
+Ref<Node> make(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
+               const Ref<Attributes>& attributes = {}) {
   Ref<Node> node = new Node(engine, op, dtype, shape);
-  for (const Value& input : inputs) {
-    node->inputs[node->input_count++] = input.node;
-    node->depth = std::max<uint16_t>(node->depth, static_cast<uint16_t>(input.node->depth + 1));
+  uint16_t depth = 0;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    node->inputs[i] = inputs[i].node;
+    depth = std::max<uint16_t>(depth, static_cast<uint16_t>(inputs[i].node->depth + 1));
   }
-  node->attributes = std::move(attributes);
+  node->input_count = static_cast<uint8_t>(inputs.size());
+  node->depth = depth;
+  if (attributes) node->attributes = attributes;
   engine.after_recording(node);
   return node;
 }
 
 // History, when the mode asks for it and an input has some. Only what the gradients name is kept alive.
-Value attach(const Ref<Node>& node, Op op, std::span<const Value> inputs,
-             const Ref<Attributes>& attributes = {}) {
+Value attach(Ref<Node> node, Op op, std::span<const Value> inputs, const Ref<Attributes>& attributes = {}) {
   Engine& engine = node->engine;
+  if (!engine.grad_enabled || !is_floating(node->dtype)) return {std::move(node), {}};
   bool is_tracked = false;
   for (const Value& input : inputs) is_tracked |= static_cast<bool>(input.source);
-  if (!is_tracked || !engine.grad_enabled || !is_floating(node->dtype)) return {node, {}};
+  if (!is_tracked) return {std::move(node), {}};
 
   Ref<Function> function = new Function(op, engine.next_sequence++);
   function->label = info(op).label;
-  function->attributes = attributes;
+  if (attributes) function->attributes = attributes;
   function->edge_count = static_cast<uint8_t>(inputs.size());
   GradientNeeds needs;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    function->edges[i] = {inputs[i].source, inputs[i].shape(), inputs[i].dtype()};
+    function->edges[i] = {inputs[i].source, inputs[i].node->shape, inputs[i].dtype()};
     if (!inputs[i].source) continue;
     const GradientNeeds own = gradient_needs(op, i);
     for (size_t j = 0; j < 3; ++j) needs.inputs[j] |= own.inputs[j];
@@ -46,10 +49,10 @@ Value attach(const Ref<Node>& node, Op op, std::span<const Value> inputs,
   for (size_t i = 0; i < inputs.size(); ++i)
     if (needs.inputs[i]) function->save_input(i, inputs[i].node);
   if (needs.output) function->save_output(node);
-  return {node, function};
+  return {std::move(node), std::move(function)};
 }
 
-Value record(Engine& engine, Op op, DType dtype, const Dims& shape, std::span<const Value> inputs,
+Value record(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
              const Ref<Attributes>& attributes = {}) {
   return attach(make(engine, op, dtype, shape, inputs, attributes), op, inputs, attributes);
 }
@@ -79,6 +82,15 @@ Value fold(Engine& engine, Op op, std::span<const Value> inputs) {
   bool is_whole = info(op).dtypes != Dtypes::floating;
   for (const Value& input : inputs) is_whole &= !is_floating(input.dtype());
   return number(engine, is_whole ? Number::of_integer(static_cast<int64_t>(result)) : Number(result));
+}
+
+Shape broadcast_shape(std::string_view op, std::span<const Value> inputs) {
+  Shape shape = inputs[0].node->shape;
+  for (const Value& input : inputs.subspan(1)) {
+    const Shape& own = input.node->shape;
+    if (!(own == shape)) shape = shape.empty() ? own : Shape(broadcast_shapes(op, shape, own));
+  }
+  return shape;
 }
 
 DType compute_dtype(const Engine& engine, const OpInfo& op, std::span<const Value> inputs) {
@@ -166,16 +178,17 @@ DType promoted_dtype(const Engine& engine, std::span<const Value> values) {
 Value number(Engine& engine, Number value) {
   Ref<Node> node = new Node(engine, Op::number, value.dtype, {});
   node->number = value;
-  return {node, {}};
+  return {std::move(node), {}};
 }
 
-Value full(Engine& engine, Number value, const Dims& shape, DType dtype) {
+Value full(Engine& engine, Number value, const Shape& shape, DType dtype) {
   check_shape(engine, "full", shape, dtype);
-  const Value scalar = to(number(engine, value), dtype);
-  return shape.empty() ? scalar : expand(scalar, shape);
+  Value scalar = to(number(engine, value), dtype);
+  if (shape.empty()) return scalar;
+  return record(engine, Op::expand, dtype, shape, std::span(&scalar, 1));
 }
 
-Value zeros(Engine& engine, const Dims& shape, DType dtype) {
+Value zeros(Engine& engine, const Shape& shape, DType dtype) {
   return full(engine, Number::of_integer(0), shape, dtype);
 }
 
@@ -208,17 +221,24 @@ Value draw(Engine& engine, Op op, const Dims& shape, DType dtype) {
 
 Value elementwise(Engine& engine, Op op, std::span<const Value> inputs) {
   const OpInfo& row = info(op);
-  bool is_constant = true;
-  for (const Value& input : inputs) is_constant &= input.node->is_number();
-  if (is_constant) return fold(engine, op, inputs);
+  // The usual case: numbers, and floating tensors of one dtype and shape.
+  const Node* model = nullptr;
+  bool is_usual = row.dtypes != Dtypes::select;
+  for (const Value& input : inputs) {
+    const Node& node = *input.node;
+    if (node.is_number()) continue;
+    if (!model) model = &node;
+    is_usual &= is_floating(node.dtype) && node.dtype == model->dtype && node.shape == model->shape;
+  }
+  if (!model) return fold(engine, op, inputs);
+  if (is_usual)
+    return record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : model->dtype, model->shape,
+                  inputs);
 
-  Dims shape = inputs[0].shape();
-  for (const Value& input : inputs.subspan(1)) shape = broadcast_shapes(row.name, shape, input.shape());
+  const Shape shape = broadcast_shape(row.name, inputs);
   const DType dtype = compute_dtype(engine, row, inputs);
   check_shape(engine, row.name, shape, dtype);
 
-  std::array<Value, 3> operands;
-  std::copy(inputs.begin(), inputs.end(), operands.begin());
   const size_t first = row.dtypes == Dtypes::select ? 1 : 0;
   if (first == 1 && inputs[0].dtype() != DType::boolean)
     throw dtype_error("where",
@@ -228,6 +248,8 @@ Value elementwise(Engine& engine, Op op, std::span<const Value> inputs) {
     const Value chosen = to(inputs[inputs[0].node->number.integer ? 1 : 2], dtype);
     return chosen.shape() == shape ? chosen : expand(chosen, shape);
   }
+  std::array<Value, 3> operands;
+  std::copy(inputs.begin(), inputs.end(), operands.begin());
   for (size_t i = first; i < inputs.size(); ++i)
     if (!operands[i].node->is_number()) operands[i] = to(operands[i], dtype);
   return record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : dtype, shape,

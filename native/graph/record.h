@@ -20,8 +20,8 @@ Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b);
 DType promoted_dtype(const Engine& engine, std::span<const Value> values);
 
 Value number(Engine& engine, Number value);
-Value full(Engine& engine, Number value, const Dims& shape, DType dtype);
-Value zeros(Engine& engine, const Dims& shape, DType dtype);
+Value full(Engine& engine, Number value, const Shape& shape, DType dtype);
+Value zeros(Engine& engine, const Shape& shape, DType dtype);
 Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType dtype);
 Value generate(Engine& engine, Op op, const Dims& shape, DType dtype, std::span<const Number> numbers);
 Value draw(Engine& engine, Op op, const Dims& shape, DType dtype);

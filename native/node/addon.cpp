@@ -11,21 +11,34 @@ std::vector<Value> Addon::values(const Napi::Value& array, const char* op) const
 }
 
 Ref<Cell> Addon::cell_of(const Value& value) {
-  const Value own = with_function(value);
-  Ref<Cell> cell = new Cell(own.node);
-  if (own.source) cell->function = static_cast<Function*>(own.source.get());
+  if (value.source && value.source->is_leaf()) return cell_of(with_function(value));
+  Ref<Cell> cell = new Cell(value.node);
+  cell->function = static_cast<Function*>(value.source.get());
   return cell;
 }
 
 Napi::Value Addon::bind(const Napi::CallbackInfo& info, const Value& value, const char* view_of) {
   Ref<Cell> cell = cell_of(value);
   cell->view_of = view_of;
-  return Napi::Number::New(info.Env(), handles.bind(info[0].As<Napi::Object>(), cell));
+  napi_value handle = nullptr;
+  NAPI_THROW_IF_FAILED(
+      info.Env(),
+      napi_create_uint32(info.Env(), handles.bind(info[0].As<Napi::Object>(), std::move(cell)), &handle),
+      Napi::Value());
+  return {info.Env(), handle};
 }
 
 const Buffer& Addon::computed(Cell& cell) {
-  if (cell.node->is_pending()) engine.run(cell.node);
+  if (cell.node->is_number()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a tensor");
+  if (cell.node->is_pending()) engine.run({cell.node}, {.replaced = {}, .caller_waits = true});
+  engine.wait();
   return *cell.node->buffer;
+}
+
+void Binding::refuse_in_update() const {
+  throw Error(ErrorClass::type_error, "ERR_RULE",
+              addon.rules.recording->who + ": update is recorded once and then repeated, so it cannot " +
+                  refusal);
 }
 
 namespace {
@@ -66,6 +79,8 @@ Napi::Object init(Napi::Env env, Napi::Object object) {
   export_access(exports);
   export_autograd(exports);
   export_memory(exports);
+  export_running(exports);
+  export_rules(exports);
   export_tables(env, object);
   return object;
 }

@@ -7,6 +7,8 @@
 #include "cpu/cpu_device.h"
 #include "node/arguments.h"
 #include "node/handles.h"
+#include "node/readers.h"
+#include "node/rules.h"
 
 namespace adjoint::node {
 
@@ -14,9 +16,10 @@ class Addon;
 
 // What an entry finds behind its function: the environment's Addon, and the op for entries made from rows.
 struct Binding {
-  Binding(Addon& addon, Op op) : addon(addon), op(op) {}
   Addon& addon;
   Op op;
+  const char* refusal; // what an update cannot do while it is recorded; null for what it can
+  void refuse_in_update() const;
 };
 
 class Addon {
@@ -27,6 +30,8 @@ class Addon {
 
   Engine engine;
   Handles handles;
+  Readers readers{*this};
+  Rules rules;
   std::vector<std::unique_ptr<Binding>> bindings;
 
   // The tensor argument at `i`.
@@ -50,7 +55,9 @@ using Entry = Napi::Value (*)(const Binding& binding, const Napi::CallbackInfo& 
 
 template <Entry entry> Napi::Value guarded(const Napi::CallbackInfo& info) {
   try {
-    return entry(*static_cast<const Binding*>(info.Data()), info);
+    const auto& binding = *static_cast<const Binding*>(info.Data());
+    if (binding.refusal && binding.addon.rules.recording) binding.refuse_in_update();
+    return entry(binding, info);
   } catch (const Error& error) {
     throw_in_javascript(info.Env(), error);
   } catch (const std::bad_alloc&) {
@@ -62,11 +69,15 @@ template <Entry entry> Napi::Value guarded(const Napi::CallbackInfo& info) {
 class Exports {
  public:
   Exports(Addon& addon, Napi::Object object) : addon_(addon), object_(object) {}
-  template <Entry entry> void add(std::string_view name, Op op = Op::stored) {
-    addon_.bindings.push_back(std::make_unique<Binding>(addon_, op));
+  template <Entry entry>
+  void add(std::string_view name, Op op = Op::stored, const char* refusal_in_update = nullptr) {
+    addon_.bindings.push_back(std::make_unique<Binding>(Binding{addon_, op, refusal_in_update}));
     object_.Set(std::string(name),
                 Napi::Function::New<guarded<entry>>(object_.Env(), std::string(name).c_str(),
                                                     addon_.bindings.back().get()));
+  }
+  template <Entry entry> void add(std::string_view name, const char* refusal_in_update) {
+    add<entry>(name, Op::stored, refusal_in_update);
   }
 
  private:
@@ -79,5 +90,7 @@ void export_creation(Exports& exports);
 void export_access(Exports& exports);
 void export_autograd(Exports& exports);
 void export_memory(Exports& exports);
+void export_running(Exports& exports);
+void export_rules(Exports& exports);
 
 } // namespace adjoint::node

@@ -57,6 +57,12 @@ int64_t read_integer(const Napi::Value& value, const char* op, const char* what)
   return static_cast<int64_t>(number);
 }
 
+bool read_flag(const Napi::CallbackInfo& info, size_t i) {
+  if (i >= info.Length()) return false;
+  bool flag = false;
+  return napi_get_value_bool(info.Env(), info[i], &flag) == napi_ok ? flag : info[i].ToBoolean().Value();
+}
+
 double read_double(const Napi::Value& value, const char* op, const char* what) {
   if (!value.IsNumber()) throw not_a(op, what, "a number", value);
   return value.As<Napi::Number>().DoubleValue();
@@ -85,6 +91,12 @@ std::vector<uint32_t> read_handles(const Napi::Value& value) {
 }
 
 Number read_number(const Napi::Value& value, const char* op) {
+  double number = 0;
+  if (napi_get_value_double(value.Env(), value, &number) == napi_ok) {
+    const bool is_whole = number == std::floor(number) && std::abs(number) <= largest_safe_integer &&
+                          !(number == 0 && std::signbit(number));
+    return is_whole ? Number::of_integer(static_cast<int64_t>(number)) : Number(number);
+  }
   if (value.IsBoolean()) return Number::of_boolean(value.As<Napi::Boolean>().Value());
   if (value.IsBigInt()) {
     bool is_lossless = false;
@@ -94,11 +106,7 @@ Number read_number(const Napi::Value& value, const char* op) {
                   std::string(op) + ": " + described(value) + "n does not fit 64 bits", op);
     return Number::of_integer(integer);
   }
-  if (!value.IsNumber()) throw not_a(op, "the operand", "a Tensor, number, bigint or boolean", value);
-  const double number = value.As<Napi::Number>().DoubleValue();
-  const bool is_whole = number == std::floor(number) && std::abs(number) <= largest_safe_integer &&
-                        !(number == 0 && std::signbit(number));
-  return is_whole ? Number::of_integer(static_cast<int64_t>(number)) : Number(number);
+  throw not_a(op, "the operand", "a Tensor, number, bigint or boolean", value);
 }
 
 DType read_dtype(const Napi::Value& value) {

@@ -1,6 +1,7 @@
 // Reads arguments that JavaScript passes to native entries, and turns native errors into JavaScript ones.
 #pragma once
 #include <napi.h>
+#include <span>
 
 #include "device/device.h"
 #include "device/error.h"
@@ -10,10 +11,25 @@ namespace adjoint::node {
 uint32_t read_uint32(const Napi::Value& value);
 // A whole number; `what` names it in the error.
 int64_t read_integer(const Napi::Value& value, const char* op, const char* what);
+// As JavaScript's conditions see it; false where it was left out.
+bool read_flag(const Napi::CallbackInfo& info, size_t i);
 double read_double(const Napi::Value& value, const char* op, const char* what);
 // An array of whole numbers; nothing for undefined and null.
 Dims read_dims(const Napi::Value& value, const char* op, const char* what);
 std::vector<uint32_t> read_handles(const Napi::Value& value);
+// The elements of a Uint8Array, Uint32Array or Float64Array.
+template <class T> std::span<T> read_array(const Napi::Value& value) {
+  constexpr napi_typedarray_type wanted = std::is_same_v<T, uint8_t>    ? napi_uint8_array
+                                          : std::is_same_v<T, uint32_t> ? napi_uint32_array
+                                                                        : napi_float64_array;
+  napi_typedarray_type type{};
+  void* elements = nullptr;
+  size_t length = 0;
+  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &elements, nullptr, nullptr) != napi_ok ||
+      type != wanted)
+    throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a typed array of another kind");
+  return {static_cast<T*>(elements), length};
+}
 // number, bigint or boolean. Whole numbers count as integers, so that they keep an integer tensor's dtype.
 Number read_number(const Napi::Value& value, const char* op);
 DType read_dtype(const Napi::Value& value);

@@ -9,6 +9,7 @@ namespace adjoint::node {
 namespace {
 
 Napi::Value shape_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  if (Recording* recording = binding.addon.rules.recording.get()) recording->has_read_a_shape = true;
   return to_array(info.Env(), binding.addon.cell(info, 0, "shape").node->shape);
 }
 
@@ -27,49 +28,40 @@ Napi::Value flags_entry(const Binding& binding, const Napi::CallbackInfo& info) 
   return Napi::Number::New(info.Env(), (cell.tracks() ? 1 : 0) | (cell.function ? 0 : 2));
 }
 
+void check_is_single(const Node& node) {
+  if (node.elements() != 1)
+    throw Error(ErrorClass::error, "ERR_ITEM",
+                "a Tensor with " + std::to_string(node.elements()) +
+                    " elements cannot be converted to Scalar; item: the shape is " + to_string(node.shape) +
+                    ", use toArray() or reduce it first",
+                "item", {node.shape});
+}
+
 Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   // Held: a run sweeps, and JavaScript may be through with the Tensor already.
   const Ref<Cell> held = &binding.addon.cell(info, 0, "item");
-  Cell& cell = *held;
-  if (cell.node->elements() != 1)
-    throw Error(ErrorClass::error, "ERR_ITEM",
-                "a Tensor with " + std::to_string(cell.node->elements()) +
-                    " elements cannot be converted to Scalar; item: the shape is " +
-                    to_string(cell.node->shape) + ", use toArray() or reduce it first",
-                "item", {cell.node->shape});
-  const Buffer& buffer = binding.addon.computed(cell);
-  return with_type(cell.node->dtype, [&]<class T>() -> Napi::Value {
-    T value;
-    binding.addon.engine.device->download(&value, buffer, sizeof(T));
-    if constexpr (std::is_same_v<T, bool>) return Napi::Boolean::New(info.Env(), value);
-    if constexpr (std::is_same_v<T, int64_t>)
-      if (value > (int64_t{1} << 53) || value < -(int64_t{1} << 53))
-        return Napi::BigInt::New(info.Env(), value);
-    return Napi::Number::New(info.Env(), static_cast<double>(value));
-  });
+  check_is_single(*held->node);
+  const Buffer& buffer = binding.addon.computed(*held);
+  alignas(8) std::byte element[8];
+  buffer.device.download(element, buffer, held->node->bytes());
+  return item_at(info.Env(), held->node->dtype, element);
 }
 
 Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Ref<Cell> held = &binding.addon.cell(info, 0, "data");
-  Cell& cell = *held;
-  const Napi::Env env = info.Env();
-  const Buffer& buffer = binding.addon.computed(cell);
-  const auto length = static_cast<size_t>(cell.node->elements());
-  const auto bytes = static_cast<size_t>(cell.node->bytes());
-  auto backing = Napi::ArrayBuffer::New(env, bytes);
-  binding.addon.engine.device->download(backing.Data(), buffer, static_cast<int64_t>(bytes));
-  switch (cell.node->dtype) {
-  case DType::float32:
-    return Napi::Float32Array::New(env, length, backing, 0);
-  case DType::float64:
-    return Napi::Float64Array::New(env, length, backing, 0);
-  case DType::int32:
-    return Napi::Int32Array::New(env, length, backing, 0);
-  case DType::int64:
-    return Napi::BigInt64Array::New(env, length, backing, 0);
-  default:
-    return Napi::Uint8Array::New(env, length, backing, 0);
-  }
+  const Buffer& buffer = binding.addon.computed(*held);
+  const auto [array, to] = array_for(info.Env(), *held->node);
+  buffer.device.download(to, buffer, held->node->bytes());
+  return array;
+}
+
+// handle, whether a single item is wanted; returns a Promise.
+Napi::Value read_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const bool is_item = info[1].ToBoolean();
+  const Ref<Cell> held = &binding.addon.cell(info, 0, is_item ? "itemAsync" : "data");
+  if (is_item) check_is_single(*held->node);
+  if (held->node->is_pending()) binding.addon.engine.run(held->node);
+  return binding.addon.readers.read(info.Env(), held->node, is_item);
 }
 
 // An array of handles: computes them as one plan.
@@ -118,7 +110,7 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   const uint32_t handle = read_uint32(info[1]);
   Value value = handle == 0 ? number(addon.engine, read_number(info[2], op.c_str()))
                             : addon.handles.at(handle, op.c_str()).value();
-  const bool broadcasts = info[4].ToBoolean();
+  const bool broadcasts = read_flag(info, 4);
   // Assignments convert as they are; only arithmetic must not narrow.
   if (broadcasts) value = to(value, cell.node->dtype);
   if (broadcasts && !(value.shape() == cell.node->shape)) {
@@ -143,41 +135,20 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   return info.Env().Undefined();
 }
 
-// who asks, targets, values of the same shapes and dtypes: computes the values as one plan, then gives them
-// to the targets, which get no history from them. Nothing has changed when it throws.
-Napi::Value assign_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  Addon& addon = binding.addon;
-  const std::string who = info[0].ToString().Utf8Value();
-  const std::vector<uint32_t> targets = read_handles(info[1]), values = read_handles(info[2]);
-  std::vector<Ref<Cell>> cells;
-  std::vector<Ref<Node>> nodes;
-  for (size_t i = 0; i < std::min(targets.size(), values.size()); ++i) {
-    const Node& expected = *cells.emplace_back(&addon.handles.at(targets[i], who.c_str()))->node;
-    const Ref<Node>& node = nodes.emplace_back(addon.handles.at(values[i], who.c_str()).node);
-    if (node->dtype != expected.dtype || !(node->shape == expected.shape))
-      throw Error(ErrorClass::type_error, "ERR_RULE",
-                  who + ": the update made " + std::string(adjoint::info(node->dtype).label) + " of shape " +
-                      to_string(node->shape) + " where " + std::string(adjoint::info(expected.dtype).label) +
-                      " of shape " + to_string(expected.shape) + " is needed",
-                  "", {node->shape, expected.shape});
-  }
-  addon.engine.run(nodes);
-  for (size_t i = 0; i < nodes.size(); ++i) cells[i]->node = nodes[i];
-  return info.Env().Undefined();
-}
-
 } // namespace
 
 void export_access(Exports& exports) {
+  constexpr const char* reads = "read tensors, which have no values yet; decide with where(), or by a flag";
   exports.add<shape_entry>("shape");
   exports.add<dtype_entry>("dtype");
   exports.add<grad_function_entry>("gradFn");
   exports.add<flags_entry>("flags");
-  exports.add<item_entry>("item");
-  exports.add<data_entry>("data");
-  exports.add<realize_entry>("realize");
-  exports.add<rebind_entry>("rebind");
-  exports.add<assign_entry>("assign");
+  exports.add<item_entry>("item", reads);
+  exports.add<data_entry>("data", reads);
+  exports.add<read_entry>("read", reads);
+  exports.add<realize_entry>("realize", reads);
+  exports.add<rebind_entry>("rebind",
+                            "change tensors in place; return new values, with x.add(y) for x.add_(y)");
 }
 
 } // namespace adjoint::node

@@ -7,9 +7,9 @@ namespace adjoint::node {
 namespace {
 
 BackwardOptions read_options(const Napi::CallbackInfo& info, size_t first) {
-  return {.retain_graph = info[first].ToBoolean(),
-          .create_graph = info[first + 1].ToBoolean(),
-          .allow_unused = info[first + 2].ToBoolean()};
+  return {.retain_graph = read_flag(info, first),
+          .create_graph = read_flag(info, first + 1),
+          .allow_unused = read_flag(info, first + 2)};
 }
 
 // A handle, or an empty value for 0.
@@ -17,12 +17,12 @@ Value optional_value(const Addon& addon, uint32_t handle, const char* op) {
   return handle == 0 ? Value() : addon.handles.at(handle, op).value();
 }
 
-// handle, handle of the gradient or 0, handles of the inputs that count (none: all), retainGraph, createGraph
+// handle, handle of the gradient or 0, handles of the inputs that count (null: all), retainGraph, createGraph
 Napi::Value backward_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const Value root = addon.value(info, 0, "backward");
   const Value seed = optional_value(addon, read_uint32(info[1]), "backward");
-  const std::vector<Value> only = addon.values(info[2], "backward");
+  const std::vector<Value> only = info[2].IsNull() ? std::vector<Value>() : addon.values(info[2], "backward");
   for (const Value& input : only)
     if (!input.source || !input.source->is_leaf())
       throw autograd_error("One of the differentiated Tensors does not require grad; backward: inputs must "
@@ -95,10 +95,17 @@ Napi::Value set_grad_entry(const Binding& binding, const Napi::CallbackInfo& inf
   return info.Env().Undefined();
 }
 
+// handles (Uint32Array): forgets the gradients of all of them
+Napi::Value zero_grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  for (uint32_t handle : read_array<uint32_t>(info[0]))
+    binding.addon.handles.at(handle, "zeroGrad").set_grad({});
+  return info.Env().Undefined();
+}
+
 // handle, whether
 Napi::Value require_grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Cell& cell = binding.addon.cell(info, 0, "requiresGrad_");
-  const bool wanted = info[1].ToBoolean();
+  const bool wanted = read_flag(info, 1);
   if (cell.function) {
     if (wanted) return info.Env().Undefined();
     throw autograd_error("you can only change requires_grad flags of leaf variables. If you want to use a "
@@ -120,7 +127,7 @@ Napi::Value require_grad_entry(const Binding& binding, const Napi::CallbackInfo&
 // Sets the grad mode and returns the one before.
 Napi::Value set_grad_enabled_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const bool before = binding.addon.engine.grad_enabled;
-  binding.addon.engine.grad_enabled = info[0].ToBoolean();
+  binding.addon.engine.grad_enabled = read_flag(info, 0);
   return Napi::Boolean::New(info.Env(), before);
 }
 
@@ -131,12 +138,14 @@ Napi::Value is_grad_enabled_entry(const Binding& binding, const Napi::CallbackIn
 } // namespace
 
 void export_autograd(Exports& exports) {
-  exports.add<backward_entry>("backward");
-  exports.add<gradients_entry>("gradients");
+  constexpr const char* differentiates = "differentiate; the gradient is its argument";
+  exports.add<backward_entry>("backward", differentiates);
+  exports.add<gradients_entry>("gradients", differentiates);
   exports.add<grad_entry>("grad");
   exports.add<bind_grad_entry>("bindGrad");
-  exports.add<set_grad_entry>("setGrad");
-  exports.add<require_grad_entry>("requireGrad");
+  exports.add<set_grad_entry>("setGrad", "set gradients");
+  exports.add<require_grad_entry>("requireGrad", "set requiresGrad: none of its tensors has a gradient");
+  exports.add<zero_grad_entry>("zeroGrad", "set gradients");
   exports.add<set_grad_enabled_entry>("setGradEnabled");
   exports.add<is_grad_enabled_entry>("isGradEnabled");
 }

@@ -42,7 +42,7 @@ Napi::Value from_array_entry(const Binding& binding, const Napi::CallbackInfo& i
         "tensor: the array's buffer is detached (it was transferred to another thread); copy it before",
         "tensor");
   DType dtype = dtype_of_array(type);
-  if (dtype == DType::uint8 && info[3].ToBoolean()) dtype = DType::boolean;
+  if (dtype == DType::uint8 && read_flag(info, 3)) dtype = DType::boolean;
   const Dims flat = {static_cast<int64_t>(length)};
   const Dims shape = info[2].IsNull() || info[2].IsUndefined() ? flat : read_dims(info[2], "tensor", "shape");
   check_shape(addon.engine, "tensor", shape, dtype);
@@ -109,14 +109,15 @@ Napi::Value default_dtype_entry(const Binding& binding, const Napi::CallbackInfo
 } // namespace
 
 void export_creation(Exports& exports) {
+  constexpr const char* draws = "draw random numbers, which would be the same at every step";
   exports.add<from_array_entry>("fromArray");
   exports.add<full_entry>("full");
   for (size_t i = 0; i < op_count; ++i) {
     const auto op = static_cast<Op>(i);
     if (info(op).kind == Kind::generator) exports.add<generate_entry>(info(op).name, op);
-    if (info(op).kind == Kind::random) exports.add<draw_entry>(info(op).name, op);
+    if (info(op).kind == Kind::random) exports.add<draw_entry>(info(op).name, op, draws);
   }
-  exports.add<manual_seed_entry>("manualSeed");
+  exports.add<manual_seed_entry>("manualSeed", draws);
   exports.add<set_default_dtype_entry>("setDefaultDtype");
   exports.add<default_dtype_entry>("defaultDtype");
 }

@@ -30,8 +30,11 @@ Napi::Value stats_entry(const Binding& binding, const Napi::CallbackInfo& info) 
   put("nodes", addon.engine.live_nodes);
   put("bytes", addon.engine.device->live_bytes());
   put("capacityBytes", addon.engine.device->capacity_bytes());
-  put("runs", addon.engine.runs);
-  put("kernels", addon.engine.kernels);
+  put("runs", addon.engine.counts.runs);
+  put("planHits", addon.engine.counts.plan_hits);
+  put("planMisses", addon.engine.counts.plan_misses);
+  put("kernels", addon.engine.counts.kernels);
+  put("bytesMoved", addon.engine.counts.bytes_moved);
   put("sweeps", addon.handles.sweeps());
   return stats;
 }

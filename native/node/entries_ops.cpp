@@ -36,7 +36,7 @@ Napi::Value reduction_entry(const Binding& binding, const Napi::CallbackInfo& in
   const char* name = name_of(binding.op);
   const Value input = binding.addon.value(info, 1, name);
   return binding.addon.bind(info,
-                            reduce(binding.op, input, read_dims(info[2], name, "dim"), info[3].ToBoolean()));
+                            reduce(binding.op, input, read_dims(info[2], name, "dim"), read_flag(info, 3)));
 }
 
 // out, input, shape

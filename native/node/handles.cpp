@@ -48,6 +48,7 @@ uint32_t Handles::bind(const Napi::Object& object, Ref<Cell> cell) {
   slot.cell = std::move(cell);
   slot.cell->handle = handle;
   slot.cell->is_orphaned = false;
+  slot.is_confined = is_confined_;
   ++live_;
   if (!scopes_.empty()) created_.emplace_back(handle, slot.generation);
   return handle;
@@ -60,6 +61,13 @@ Cell& Handles::at(uint32_t handle, const char* op) const {
                     ": this tensor has been disposed of; clone() what is still needed before dispose(), or "
                     "return it from tidy()",
                 op);
+  if (is_confined_ && !slots_[handle].is_confined)
+    throw Error(
+        ErrorClass::type_error, "ERR_RULE",
+        std::string(op) +
+            ": the update of a rule is recorded once and then repeated, so it can use its arguments and "
+            "what it makes of them, but no tensor from outside; keep that in the rule's state",
+        op);
   return *slots_[handle].cell;
 }
 

@@ -27,6 +27,9 @@ class Handles {
   uint32_t rebind_object(const Napi::Object& object, Ref<Cell> cell);
   void dispose(uint32_t handle);
 
+  // While confined, only what is bound from now on can be used.
+  void confine(bool is_confined) { is_confined_ = is_confined; }
+
   void begin_scope() { scopes_.push_back(created_.size()); }
   // Disposes of what was created since begin_scope, except the handles to keep. Returns the objects that it
   // belonged to: their integers will be given to others.
@@ -44,6 +47,7 @@ class Handles {
     Ref<Cell> cell;
     napi_ref object = nullptr;
     uint32_t generation = 0;
+    bool is_confined = false; // bound while confined
   };
   void release(Slot& slot);
   static void orphan(Cell& cell);
@@ -64,6 +68,7 @@ class Handles {
   std::vector<std::pair<uint32_t, uint32_t>> created_; // handle and generation, inside scopes
   std::vector<size_t> scopes_;
   std::vector<Ref<Cell>> headless_; // leaves without an object whose gradient still has one
+  bool is_confined_ = false;
   size_t live_ = 0;
   uint32_t binds_ = 0;
   size_t live_after_sweep_ = 0;

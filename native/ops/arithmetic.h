@@ -6,6 +6,7 @@
 #include "ops/math.h"
 
 namespace adjoint::math {
+inline namespace ADJOINT_ISA {
 
 template <class T> constexpr T lowest() {
   return std::floating_point<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
@@ -14,11 +15,11 @@ template <class T> constexpr T highest() {
   return std::floating_point<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
 }
 
-// NaN wins, from either side.
-template <class T> T maximum(T a, T b) { return a != a ? a : b != b ? b : a > b ? a : b; }
-template <class T> T minimum(T a, T b) { return a != a ? a : b != b ? b : a < b ? a : b; }
+// NaN wins, from either side. One selection, because reductions wait for each result.
+template <class T> ADJOINT_FUNCTION T maximum(T a, T b) { return (a > b) | (a != a) ? a : b; }
+template <class T> ADJOINT_FUNCTION T minimum(T a, T b) { return (a < b) | (a != a) ? a : b; }
 
-template <class T> bool is_infinite(T a) {
+template <class T> ADJOINT_FUNCTION bool is_infinite(T a) {
   if constexpr (std::floating_point<T>)
     return a == highest<T>() || a == lowest<T>();
   else
@@ -26,16 +27,16 @@ template <class T> bool is_infinite(T a) {
 }
 
 // Integers are whole already, and wrap where they overflow.
-template <std::integral T> T floor(T a) { return a; }
-template <std::integral T> T ceil(T a) { return a; }
-template <std::integral T> T round(T a) { return a; }
-template <std::integral T> T trunc(T a) { return a; }
-template <std::integral T> T abs(T a) {
+template <std::integral T> ADJOINT_FUNCTION T floor(T a) { return a; }
+template <std::integral T> ADJOINT_FUNCTION T ceil(T a) { return a; }
+template <std::integral T> ADJOINT_FUNCTION T round(T a) { return a; }
+template <std::integral T> ADJOINT_FUNCTION T trunc(T a) { return a; }
+template <std::integral T> ADJOINT_FUNCTION T abs(T a) {
   return a < T(0) ? static_cast<T>(0 - static_cast<std::make_unsigned_t<T>>(a)) : a;
 }
 
 // Integer powers by squaring; a negative exponent gives what 1 / a**-b truncates to.
-template <class T> T power(T a, T b) {
+template <class T> ADJOINT_FUNCTION T power(T a, T b) {
   if constexpr (std::floating_point<T>) {
     return math::pow(a, b);
   } else {
@@ -49,4 +50,5 @@ template <class T> T power(T a, T b) {
   }
 }
 
+} // namespace ADJOINT_ISA
 } // namespace adjoint::math

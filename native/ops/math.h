@@ -1,12 +1,15 @@
-// The one home of transcendental functions on the host: scalar templates for float and double, at most 2 ulp
+// The one home of transcendental functions on the host: scalar functions of floats and doubles, at most 2 ulp
 // off almost everywhere and never more than 4, with the special values of C99's Annex F. A result depends on
-// its argument alone. Those in files of their own are selects rather than branches, so that a plain loop over
-// an array vectorises, from SSE4.1 on, with -fno-math-errno -fno-trapping-math; the rest call libm. Under
-// nvcc all of them are CUDA's own. Start with the exponentials.
+// its argument alone, and is the same bits on all processors with fused multiply-adds. They are selects
+// rather than branches, so that a plain loop over an array vectorises, from SSE4.1 on, with -fno-math-errno
+// -fno-trapping-math; only fmod calls libm. Under nvcc all of them are CUDA's own. Start with the
+// exponentials.
 #pragma once
 #include "ops/math_bits.h"
 #ifndef __CUDACC__
+#include "ops/math_erf.h"
 #include "ops/math_exp.h"
+#include "ops/math_inverse.h"
 #include "ops/math_log.h"
 #include "ops/math_pow.h"
 #include "ops/math_trig.h"
@@ -28,6 +31,9 @@ UNARY(round, std::nearbyint(x)) // ties to even
 UNARY(sqrt, std::sqrt(x))
 UNARY(rsqrt, 1 / std::sqrt(x))
 
+BINARY(fmod, std::fmod(x, y))
+
+#ifdef __CUDACC__
 UNARY(asin, std::asin(x))
 UNARY(acos, std::acos(x))
 UNARY(atan, std::atan(x))
@@ -37,9 +43,6 @@ UNARY(atanh, std::atanh(x))
 UNARY(erf, std::erf(x))
 BINARY(atan2, std::atan2(x, y))
 BINARY(hypot, std::hypot(x, y))
-BINARY(fmod, std::fmod(x, y))
-
-#ifdef __CUDACC__
 UNARY(erfc, std::erfc(x))
 UNARY(exp, std::exp(x))
 UNARY(exp2, std::exp2(x))
@@ -56,9 +59,6 @@ UNARY(cosh, std::cosh(x))
 UNARY(tanh, std::tanh(x))
 UNARY(sigmoid, (x < 0 ? std::exp(x) : T(1)) / (1 + std::exp(-std::fabs(x))))
 BINARY(pow, std::pow(x, y))
-#else
-// glibc's erfcf is more than 2 ulp off.
-UNARY(erfc, static_cast<T>(std::erfc(static_cast<double>(x))))
 #endif
 
 #undef UNARY

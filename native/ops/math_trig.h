@@ -1,16 +1,9 @@
 // Sine, cosine and tangent. An angle is reduced to [-pi/4, pi/4] and a quadrant; both polynomials are
-// evaluated there and one is selected. A float is reduced in double, by arithmetic alone, whatever its size.
-// A double is so only up to near_limit: beyond, it takes integers and a table, element by element. So that a
-// loop vectorises nonetheless, that choice is made in a function of which gcc makes a version for vectors.
+// evaluated there and one is selected. Up to near_limit, a double is reduced by a few parts of pi/2; beyond,
+// it takes integers and a table, element by element. A float is reduced in double, by arithmetic alone,
+// whatever its size. With fused multiply-adds, sine and cosine of a float below near_limit never leave float.
 #pragma once
-#include "ops/math_bits.h"
-
-// Elsewhere it is a branch like any other, and loops over doubles that contain it do not vectorise.
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__)
-#define ADJOINT_SIMD [[gnu::simd("notinbranch"), gnu::const, gnu::noinline]] static
-#else
-#define ADJOINT_SIMD inline
-#endif
+#include "ops/math_far.h"
 
 namespace adjoint::math {
 inline namespace ADJOINT_ISA {
@@ -46,9 +39,7 @@ ADJOINT_FUNCTION Angle reduce(float value) {
   return {bits_of(whole0) + bits_of(whole1) + bits_of(whole2), turn * half_pi, 0};
 }
 
-// Up to here n * (37 + 37 bits of pi/2) is exact, and the third part leaves an error of 2^-112.
-inline constexpr double near_limit = 100000;
-
+// Up to near_limit, n * (37 + 37 bits of pi/2) is exact, and the third part leaves an error of 2^-112.
 ADJOINT_FUNCTION Angle reduce(double x) {
   constexpr double part1 = 0x1.921fb5444p0, part2 = 0x1.68c234c4cp-39, part3 = 0x1.98a2e03707345p-77;
   constexpr double shift = Format<double>::shift;
@@ -178,30 +169,74 @@ ADJOINT_FUNCTION Angle next_quadrant(Angle angle) { return {angle.quadrant + 1, 
 inline double far_sin(double x) { return sine_of<double>(reduce_far(x)); }
 inline double far_cos(double x) { return sine_of<double>(next_quadrant(reduce_far(x))); }
 inline double far_tan(double x) { return tangent_of<double>(reduce_far(x)); }
-
-template <double (*far)(double)> ADJOINT_SIMD double unless_far(double x, double near) {
-  return std::fabs(x) <= near_limit ? near : far(x);
-}
-template <double (*)(double)> ADJOINT_FUNCTION float unless_far(float, float result) { return result; }
+ADJOINT_FAR_DOUBLE(sin_or_far, far_sin)
+ADJOINT_FAR_DOUBLE(cos_or_far, far_cos)
+ADJOINT_FAR_DOUBLE(tan_or_far, far_tan)
 
 // Below, sin x and tan x are x, and keep the sign of 0.
 template <class T> inline constexpr T tiny_angle = 0x1.0p-27;
 
-template <std::floating_point T> ADJOINT_FUNCTION T sin(T x) {
-  const T near = sine_of<T>(reduce(x));
-  return unless_far<far_sin>(x, std::fabs(x) < tiny_angle<T> ? x : near);
+ADJOINT_FUNCTION double sin(double x) {
+  return sin_or_far(x, std::fabs(x) < tiny_angle<double> ? x : sine_of<double>(reduce(x)));
+}
+ADJOINT_FUNCTION double cos(double x) { return cos_or_far(x, sine_of<double>(next_quadrant(reduce(x)))); }
+ADJOINT_FUNCTION double tan(double x) {
+  return tan_or_far(x, std::fabs(x) < tiny_angle<double> ? x : tangent_of<double>(reduce(x)));
 }
 
-template <std::floating_point T> ADJOINT_FUNCTION T cos(T x) {
-  return unless_far<far_cos>(x, sine_of<T>(next_quadrant(reduce(x))));
+#ifdef __FMA__
+
+// quadrant quarter turns and then r radians.
+struct FloatAngle {
+  uint32_t quadrant;
+  float r;
+};
+
+// Up to near_limit, x - n * part1 is exact.
+ADJOINT_FUNCTION FloatAngle reduce_near(float x) {
+  constexpr float part1 = 0x1.921fb6p0f, part2 = -0x1.777a5cp-25f, part3 = -0x1.ee59dap-50f;
+  constexpr float shift = Format<float>::shift;
+  const float shifted = std::fma(x, 0x1.45f306p-1f, shift), n = shifted - shift;
+  return {bits_of(shifted), std::fma(-n, part3, std::fma(-n, part2, std::fma(-n, part1, x)))};
 }
 
-template <std::floating_point T> ADJOINT_FUNCTION T tan(T x) {
-  const T near = tangent_of<T>(reduce(x));
-  return unless_far<far_tan>(x, std::fabs(x) < tiny_angle<T> ? x : near);
+// The coefficients of TrigConstants<float>, rounded.
+ADJOINT_FUNCTION float sine_of(FloatAngle angle) {
+  constexpr float sine_tail[] = {-0x1.555556p-3f, 0x1.11111p-7f, -0x1.a00f9ep-13f, 0x1.6cd878p-19f};
+  constexpr float cosine_tail[] = {0x1.55553ep-5f, -0x1.6c087ep-10f, 0x1.99342ep-16f};
+  const float r = angle.r, square = r * r;
+  const float sine = std::fma(r * square, polynomial(square, sine_tail), r);
+  const float cosine =
+      std::fma(square * square, polynomial(square, cosine_tail), std::fma(-0.5f, square, 1.0f));
+  const float value = angle.quadrant & 1 ? cosine : sine;
+  return from_bits<float>(bits_of(value) ^ (angle.quadrant & 2) << 30);
+}
+
+inline float far_sin(float x) { return sine_of<float>(reduce(x)); }
+inline float far_cos(float x) { return sine_of<float>(next_quadrant(reduce(x))); }
+ADJOINT_FAR_FLOAT(sin_or_far_float, far_sin)
+ADJOINT_FAR_FLOAT(cos_or_far_float, far_cos)
+
+ADJOINT_FUNCTION float sin(float x) {
+  return sin_or_far_float(x, std::fabs(x) < tiny_angle<float> ? x : sine_of(reduce_near(x)));
+}
+ADJOINT_FUNCTION float cos(float x) {
+  const FloatAngle angle = reduce_near(x);
+  return cos_or_far_float(x, sine_of(FloatAngle{angle.quadrant + 1, angle.r}));
+}
+
+#else
+
+ADJOINT_FUNCTION float sin(float x) {
+  return std::fabs(x) < tiny_angle<float> ? x : sine_of<float>(reduce(x));
+}
+ADJOINT_FUNCTION float cos(float x) { return sine_of<float>(next_quadrant(reduce(x))); }
+
+#endif
+
+ADJOINT_FUNCTION float tan(float x) {
+  return std::fabs(x) < tiny_angle<float> ? x : tangent_of<float>(reduce(x));
 }
 
 } // namespace ADJOINT_ISA
 } // namespace adjoint::math
-
-#undef ADJOINT_SIMD

@@ -78,6 +78,6 @@ inline constexpr OpInfo op_table[] = {
 };
 inline constexpr size_t op_count = sizeof(op_table) / sizeof(op_table[0]);
 
-inline const OpInfo& info(Op op) { return op_table[static_cast<size_t>(op)]; }
+inline constexpr const OpInfo& info(Op op) { return op_table[static_cast<size_t>(op)]; }
 
 } // namespace adjoint

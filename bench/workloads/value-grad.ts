@@ -1,0 +1,35 @@
+import { tensor } from "adjoint";
+import * as tf from "@tensorflow/tfjs";
+import { spread } from "../data.js";
+import { keeping } from "../tfjs.js";
+import { power, realizing, tfjsTargets, workload } from "../workload.js";
+import { tfjsWave, wave } from "./wave.js";
+
+export const valueGrad = workload(
+  "value-grad",
+  "value and gradient of sum(x**2/20 + tanh(sin x))",
+  { all: [1e4, 1e6, 1e7], tiny: [100] },
+  (n) => ({
+    label: power(n),
+    parameters: { n },
+    adjoint: () => {
+      const x = tensor(spread(n, -4, 4), { requiresGrad: true });
+      return realizing(() => {
+        x.grad = null;
+        const f = wave(x).sum();
+        f.backward();
+        return [f, x.grad!];
+      });
+    },
+    tfjs: () => {
+      const x = tf.tensor1d(spread(n, -4, 4));
+      const valueAndGrad = tf.valueAndGrad((x: tf.Tensor) => tf.sum(tfjsWave(x)));
+      return keeping([x], () => {
+        const { value, grad } = valueAndGrad(x);
+        return [value, grad];
+      });
+    },
+    targets: [{ peers: ["torch.compile"], must: 0.6 }, { peers: ["JAX jit"], must: 0.4 }, ...tfjsTargets],
+    aimSeconds: n * 1e-9, // 2 ns an element on one core
+  }),
+);

@@ -1,0 +1,74 @@
+// How blocks of a space reach an array: an Access in a form that is quick to walk. A block is a range of the
+// space's linear index. Where it lies in one piece, kernels use the array's own memory (view); otherwise they
+// copy, piece by piece (gather, scatter).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "device/kernel.h"
+
+namespace adjoint::cpu {
+
+// Strides and offsets are counted in elements. The innermost axis comes first.
+struct Axis {
+  int64_t extent, stride;
+  int64_t first = 0, last = 0; // the indices that exist
+  bool is_bounded() const { return first > 0 || last < extent; }
+};
+
+std::vector<Axis> axes_of(const Access& access);
+
+// Cuts axes, innermost first, where the product of extents reaches `columns`; false where that is not
+// possible.
+bool split_axes(std::vector<Axis>& axes, int64_t columns, size_t& column_axes);
+
+// A block of elements, or one for all of them.
+struct Source {
+  const void* data;
+  bool is_still;
+};
+
+class Path {
+ public:
+  Path(uint16_t array, int64_t offset, std::vector<Axis> axes, size_t element_bytes);
+  // The array is walked from its start, element by element, however long it is; or only its start is read.
+  static Path flat(uint16_t array, bool is_still, size_t element_bytes);
+
+  uint16_t array() const { return array_; }
+  bool is_still() const { return is_still_; }
+  bool is_stream() const { return is_stream_; }
+  const std::vector<Axis>& axes() const { return axes_; }
+
+  // The block's memory in the array, or null where it does not lie there in one piece.
+  std::byte* view(void* array, int64_t begin, int64_t n) const;
+  // Elements that do not exist are zero.
+  void gather(const void* array, int64_t begin, int64_t n, void* to) const;
+  // Elements that do not exist are not stored.
+  void scatter(void* array, int64_t begin, int64_t n, Source from) const;
+  // As a splice's bounds: +1 where the whole block exists, -1 where nothing of it does, 0 otherwise.
+  int side(int64_t begin, int64_t n) const;
+  // Copies the elements that exist from `part`, the others from `base`.
+  void splice(int64_t begin, int64_t n, Source base, Source part, void* to) const;
+
+ private:
+  struct Piece {
+    int64_t done;   // elements of the block before it
+    int64_t n;      // its length
+    int64_t offset; // of its first element in the array
+    bool exists;
+  };
+  void gather_tile(const void* from, void* to) const;
+  const void* element(Source source, int64_t i) const;
+  template <class Body> void each_piece(int64_t begin, int64_t n, Body body) const;
+
+  uint16_t array_;
+  bool is_still_ = false;
+  bool is_stream_ = false; // one axis of stride 1, all of which exists
+  bool is_across_ = false; // neighbours in the array are further apart in the space
+  size_t bytes_;
+  int64_t offset_;
+  std::vector<Axis> axes_; // never empty
+};
+
+} // namespace adjoint::cpu

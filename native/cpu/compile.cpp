@@ -1,0 +1,579 @@
+// From steps to instructions: which steps are needed in which section, where stores may write at once, and
+// which values share a slot.
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "cpu/program.h"
+#include "cpu/slots.h"
+#include "cpu/tile.h"
+
+namespace adjoint::cpu {
+
+namespace {
+
+// Blocks of 512 floats were the fastest of 128 to 64K; live slots should leave room in a first-level cache of
+// 32 KiB for what comes from arrays.
+constexpr int64_t block_bytes = 2048;
+constexpr int64_t least_block = 64;
+constexpr size_t most_slot_bytes = 24 << 10;
+
+bool is_reduction(Op op) { return info(op).kind == Kind::reduction; }
+
+// What is known of a step whatever the traversal.
+struct StepInfo {
+  Level level = Level::number; // a broadcast load, and what is made of it, is lower than it says
+  uint32_t stage = 0;          // how many passes must be over before it can be computed
+};
+
+class Analysis {
+ public:
+  explicit Analysis(const FusedKernel& kernel)
+      : kernel(kernel), steps(kernel.steps.size()), is_needed(kernel.steps.size()) {
+    for (const Store& store : kernel.stores) is_needed[store.step] = true;
+    for (size_t i = kernel.steps.size(); i-- > 0;)
+      if (is_needed[i])
+        for (size_t j = 0; j < kernel.steps[i].input_count; ++j) is_needed[kernel.steps[i].inputs[j]] = true;
+    for (size_t i = 0; i < kernel.steps.size(); ++i)
+      if (is_needed[i]) find_level(i);
+    for (const Store& store : kernel.stores) {
+      if (kernel.steps[store.step].level != Level::element) continue;
+      has_elements = true;
+      passes = std::max(passes, steps[store.step].stage + 1);
+    }
+  }
+
+  const FusedKernel& kernel;
+  std::vector<StepInfo> steps;
+  std::vector<bool> is_needed;
+  bool has_elements = false;
+  uint32_t passes = 0;
+
+ private:
+  void find_level(size_t i) {
+    const Step& step = kernel.steps[i];
+    StepInfo& own = steps[i];
+    if (step.op == Op::stored) own.level = load_level(step);
+    if (step.op == Op::splice) own.level = step.level;
+    for (size_t j = 0; j < step.input_count; ++j) {
+      own.level = std::max(own.level, steps[step.inputs[j]].level);
+      own.stage = std::max(own.stage, steps[step.inputs[j]].stage);
+    }
+    has_elements |= own.level == Level::element;
+    if (!is_reduction(step.op)) return;
+    has_elements = true;
+    own.level = Level::row;
+    passes = std::max(passes, ++own.stage);
+  }
+
+  Level load_level(const Step& step) const {
+    const Access& access = kernel.accesses[step.index];
+    std::vector<Axis> axes = axes_of(access);
+    const auto is_still = [](const Axis& axis) {
+      return (axis.stride == 0 || axis.extent == 1) && !axis.is_bounded();
+    };
+    // Instances of a flat kernel differ in their extents.
+    if (kernel.is_flat)
+      return std::all_of(axes.begin(), axes.end(), [](const Axis& axis) { return axis.stride == 0; })
+                 ? Level::number
+                 : Level::row;
+    if (std::all_of(axes.begin(), axes.end(), is_still)) return Level::number;
+    size_t column_axes = 0;
+    if (step.level == Level::element && split_axes(axes, kernel.columns, column_axes) &&
+        std::all_of(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(column_axes), is_still))
+      return Level::row;
+    return step.level;
+  }
+};
+
+// Builds the program for one traversal and size of blocks.
+class Builder {
+ public:
+  Builder(const Analysis& analysis, const LoopTable& loops, Traversal traversal, int64_t row_block,
+          int64_t column_block)
+      : analysis_(analysis), kernel_(analysis.kernel), loops_(loops) {
+    program_.traversal = traversal;
+    program_.is_flat = kernel_.is_flat;
+    program_.rows = kernel_.rows;
+    program_.columns = kernel_.columns;
+    program_.row_block = row_block;
+    program_.column_block = column_block;
+  }
+
+  Program build() {
+    program_.number_section = emit_section([&] { emit_level(Level::number, 0); });
+    if (program_.traversal == Traversal::whole) {
+      program_.row_sections.push_back(emit_section([&] { emit_whole(); }));
+    } else {
+      for (uint32_t pass = 0; pass < analysis_.passes; ++pass) {
+        program_.row_sections.push_back(emit_section([&] { emit_level(Level::row, pass); }));
+        program_.element_sections.push_back(emit_pass(pass));
+      }
+      program_.row_sections.push_back(emit_section([&] {
+        emit_level(Level::row, analysis_.passes);
+        emit_stores(Level::row);
+      }));
+    }
+    for (const Value& value : values_) {
+      program_.value_bytes.push_back(static_cast<uint8_t>(value.bytes));
+      program_.value_extents.push_back(value.extent);
+    }
+    slot_bytes_ = assign_slots(program_, values_);
+    measure_work();
+    return std::move(program_);
+  }
+
+  size_t slot_bytes() const { return slot_bytes_; }
+
+ private:
+  // --- values
+
+  Extent row_extent() const {
+    // One row at a time is a single element.
+    return program_.row_block == 1 && !(program_.traversal == Traversal::whole && !analysis_.has_elements)
+               ? Extent::one
+               : Extent::rows;
+  }
+  Extent element_extent() const {
+    if (program_.traversal == Traversal::across) return Extent::rows;
+    return program_.traversal == Traversal::whole && (kernel_.columns == 1 || !analysis_.has_elements)
+               ? Extent::rows
+               : Extent::elements;
+  }
+  Extent extent_of(Level level) const {
+    return level == Level::number ? Extent::one : level == Level::row ? row_extent() : element_extent();
+  }
+  uint16_t add_value(DType dtype, Extent extent) {
+    values_.push_back({.bytes = static_cast<size_t>(bytes_of(dtype)), .extent = extent});
+    return static_cast<uint16_t>(values_.size() - 1);
+  }
+
+  // --- paths
+
+  uint16_t add_reach(const Access& access, DType dtype, Level level) {
+    const auto bytes = static_cast<size_t>(bytes_of(dtype));
+    std::vector<Axis> axes = axes_of(access);
+    if (kernel_.is_flat) {
+      const bool is_still =
+          std::all_of(axes.begin(), axes.end(), [](const Axis& axis) { return axis.stride == 0; });
+      program_.reaches.push_back({Path::flat(access.array, is_still, bytes), false});
+      return static_cast<uint16_t>(program_.reaches.size() - 1);
+    }
+    size_t column_axes = 0;
+    const bool is_split = level == Level::element && split_axes(axes, kernel_.columns, column_axes);
+    if (is_split && program_.traversal == Traversal::across)
+      std::rotate(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(column_axes), axes.end());
+    program_.reaches.push_back({Path(access.array, access.offset, axes, bytes), level == Level::element});
+    return static_cast<uint16_t>(program_.reaches.size() - 1);
+  }
+
+  // A load of row level that covers elements: the same row axes without the columns.
+  uint16_t add_row_reach(const Access& access, DType dtype) {
+    std::vector<Axis> axes = axes_of(access);
+    size_t column_axes = 0;
+    split_axes(axes, kernel_.columns, column_axes);
+    axes.erase(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(column_axes));
+    program_.reaches.push_back(
+        {Path(access.array, access.offset, std::move(axes), static_cast<size_t>(bytes_of(dtype))), false});
+    return static_cast<uint16_t>(program_.reaches.size() - 1);
+  }
+
+  // --- instructions
+
+  template <class Body> Section emit_section(Body body) {
+    const auto begin = static_cast<uint32_t>(program_.instructions.size());
+    section_begin_ = begin;
+    body();
+    return {begin, static_cast<uint32_t>(program_.instructions.size())};
+  }
+
+  // What a loop does not take is its first input once more, so that nothing else is kept alive for it.
+  static Instruction completed(Instruction one) {
+    if (one.b == no_value) one.b = one.a;
+    if (one.c == no_value) one.c = one.a;
+    return one;
+  }
+  void add(Instruction instruction) { program_.instructions.push_back(completed(instruction)); }
+
+  bool is_emitted(size_t step) const { return current_[step] != no_value; }
+
+  // Loads wait until they are used, so that what they gather is not held for longer.
+  void emit_level(Level level, uint32_t stage) {
+    for (size_t i = 0; i < kernel_.steps.size(); ++i)
+      if (analysis_.is_needed[i] && analysis_.steps[i].level == level && analysis_.steps[i].stage == stage)
+        if (!is_emitted(i)) emit_step(i);
+  }
+
+  void emit_whole() {
+    for (size_t i = 0; i < kernel_.steps.size(); ++i)
+      if (analysis_.is_needed[i] && !is_emitted(i) && kernel_.steps[i].op != Op::stored) emit_step(i);
+    for (const Store& store : kernel_.stores) operand(store.step);
+    place_stores([&](const Store&) { return true; }, true);
+  }
+
+  void emit_stores(Level level) {
+    place_stores([&](const Store& store) { return kernel_.steps[store.step].level == level; }, false);
+  }
+
+  Section emit_pass(uint32_t pass) {
+    const std::vector<uint16_t> outside = current_;
+    const Section section = emit_section([&] {
+      std::vector<bool> is_wanted(kernel_.steps.size());
+      for (size_t i = 0; i < kernel_.steps.size(); ++i)
+        if (analysis_.is_needed[i] && is_reduction(kernel_.steps[i].op) &&
+            analysis_.steps[i].stage == pass + 1)
+          is_wanted[i] = true;
+      for (const Store& store : kernel_.stores)
+        if (pass_of(store) == pass) is_wanted[store.step] = true;
+      for (size_t i = kernel_.steps.size(); i-- > 0;)
+        if (is_wanted[i] && !(is_reduction(kernel_.steps[i].op) && analysis_.steps[i].stage <= pass))
+          for (size_t j = 0; j < kernel_.steps[i].input_count; ++j)
+            is_wanted[kernel_.steps[i].inputs[j]] = true;
+      for (size_t i = 0; i < kernel_.steps.size(); ++i)
+        if (is_wanted[i] && !is_emitted(i) && kernel_.steps[i].op != Op::stored) emit_step(i);
+      for (const Store& store : kernel_.stores)
+        if (pass_of(store) == pass) operand(store.step);
+      place_stores([&](const Store& store) { return pass_of(store) == pass; }, pass + 1 == analysis_.passes);
+    });
+    // Only what reductions gave is there after the pass.
+    for (size_t i = 0; i < kernel_.steps.size(); ++i)
+      if (!is_reduction(kernel_.steps[i].op)) current_[i] = outside[i];
+    return section;
+  }
+
+  // Stores of elements come with their value, unless a later pass may read what they overwrite.
+  uint32_t pass_of(const Store& store) const {
+    const Step& step = kernel_.steps[store.step];
+    if (step.level != Level::element) return UINT32_MAX;
+    return may_overwrite_a_load(step) ? analysis_.passes - 1 : analysis_.steps[store.step].stage;
+  }
+  bool may_overwrite_a_load(const Step& stored) const {
+    for (size_t i = 0; i < kernel_.steps.size(); ++i)
+      if (analysis_.is_needed[i] && kernel_.steps[i].op == Op::stored &&
+          bytes_of(kernel_.steps[i].dtype) == bytes_of(stored.dtype))
+        return true;
+    return false;
+  }
+
+  uint16_t operand(size_t step) {
+    if (!is_emitted(step)) emit_step(step);
+    return current_[step];
+  }
+
+  // An operand with an element for each of the step's.
+  uint16_t spread_operand(size_t step, Extent extent) {
+    const uint16_t value = operand(step);
+    if (values_[value].extent == extent) return value;
+    const uint16_t wide = add_value(kernel_.steps[step].dtype, extent);
+    add({.action = Action::spread, .extent = extent, .out = wide, .a = value});
+    return wide;
+  }
+
+  void emit_step(size_t i) {
+    const Step& step = kernel_.steps[i];
+    if (step.op == Op::number) {
+      current_[i] = add_value(step.dtype, Extent::one);
+      program_.numbers.push_back({current_[i], step.index, step.dtype});
+    } else if (step.op == Op::stored) {
+      emit_load(i);
+    } else if (step.op == Op::splice) {
+      emit_splice(i);
+    } else if (is_reduction(step.op)) {
+      emit_reduction(i);
+    } else {
+      emit_loop(i);
+    }
+  }
+
+  void emit_load(size_t i) {
+    const Step& step = kernel_.steps[i];
+    const Access& access = kernel_.accesses[step.index];
+    const Level level = analysis_.steps[i].level;
+    const bool is_lowered = level == Level::row && step.level == Level::element;
+    const uint16_t reach =
+        is_lowered ? add_row_reach(access, step.dtype) : add_reach(access, step.dtype, step.level);
+    const Path& path = program_.reaches[reach].path;
+    Extent extent = extent_of(level);
+    // Where a block is of one column, what varies with columns alone stands still.
+    if (program_.traversal == Traversal::across && level == Level::element && stands_still_over_rows(path))
+      extent = Extent::one;
+    const uint16_t value = current_[i] = add_value(step.dtype, extent);
+    values_[value].needs_slot = !path.is_stream() && !(path.is_still() && extent == Extent::one);
+    add({.action = Action::load, .extent = extent, .out = value, .index = reach});
+  }
+
+  // The path is one across rows: rows are its innermost axes.
+  bool stands_still_over_rows(const Path& path) const {
+    int64_t rows = 1;
+    for (const Axis& axis : path.axes()) {
+      if (rows == kernel_.rows) return true;
+      if (axis.stride != 0 || axis.is_bounded()) return false;
+      if (axis.extent >= kernel_.rows) return axis.extent % kernel_.rows == 0 && rows == 1;
+      rows *= axis.extent;
+    }
+    return rows == kernel_.rows;
+  }
+
+  void emit_splice(size_t i) {
+    const Step& step = kernel_.steps[i];
+    const Extent extent = extent_of(step.level);
+    uint16_t inputs[2];
+    uint8_t still = 0;
+    for (size_t j = 0; j < 2; ++j) {
+      const bool is_still = values_[operand(step.inputs[j])].extent == Extent::one && extent != Extent::one;
+      still |= static_cast<uint8_t>(is_still << j);
+      inputs[j] = is_still ? operand(step.inputs[j]) : spread_operand(step.inputs[j], extent);
+    }
+    const uint16_t reach = add_reach(kernel_.accesses[step.index], step.dtype, step.level);
+    const uint16_t value = current_[i] = add_value(step.dtype, extent);
+    add({.action = Action::splice,
+         .extent = extent,
+         .still = still,
+         .out = value,
+         .a = inputs[0],
+         .b = inputs[1],
+         .index = reach});
+  }
+
+  void emit_reduction(size_t i) {
+    const Step& step = kernel_.steps[i];
+    const uint16_t input = spread_operand(step.inputs[0], element_extent());
+    const uint16_t value = current_[i] = add_value(step.dtype, row_extent());
+    const auto index = static_cast<uint16_t>(program_.reductions.size());
+    const ReductionLoops& loops = loops_.reduction(step.op, step.arithmetic);
+    ReductionPlan plan{.loops = &loops, .out = value, .pass = analysis_.steps[i].stage - 1};
+    const bool is_whole = program_.traversal == Traversal::whole;
+    if (!is_whole || kernel_.columns > chunk_columns) {
+      const auto chunks = static_cast<uint64_t>((kernel_.columns + chunk_columns - 1) / chunk_columns);
+      const size_t levels = static_cast<size_t>(std::bit_width(chunks)) + 1;
+      const size_t width =
+          program_.traversal == Traversal::across ? static_cast<size_t>(program_.row_block) : 1;
+      plan.lanes = add_value(step.dtype, Extent::one);
+      values_[plan.lanes].slot_bytes = (lane_count + levels) * width * loops.bytes;
+    }
+    program_.reductions.push_back(plan);
+    add({.action = is_whole ? Action::reduce : Action::add,
+         .extent = is_whole ? row_extent() : element_extent(),
+         .out = is_whole ? value : plan.lanes,
+         .a = input,
+         .b = is_whole && plan.lanes != no_value ? plan.lanes : input,
+         .index = index});
+  }
+
+  void emit_loop(size_t i) {
+    const Step& step = kernel_.steps[i];
+    Extent extent = Extent::one;
+    for (size_t j = 0; j < step.input_count; ++j)
+      extent = std::max(extent, values_[operand(step.inputs[j])].extent);
+    uint16_t inputs[3] = {no_value, no_value, no_value};
+    unsigned still = 0;
+    for (size_t j = 0; j < step.input_count; ++j) {
+      const uint16_t value = operand(step.inputs[j]);
+      const bool is_still = values_[value].extent == Extent::one && extent != Extent::one;
+      still |= static_cast<unsigned>(is_still) << j;
+      inputs[j] = is_still ? value : spread_operand(step.inputs[j], extent);
+    }
+    const uint16_t value = current_[i] = add_value(step.dtype, extent);
+    const Loop loop = step.op == Op::to ? loops_.cast(step.arithmetic, step.dtype)
+                                        : loops_.elementwise(step.op, step.arithmetic, still);
+    add({.loop = loop, .extent = extent, .out = value, .a = inputs[0], .b = inputs[1], .c = inputs[2]});
+  }
+
+  // --- stores
+
+  // Adds the section's stores. A store whose value is the last thing that is made before nothing more is read
+  // from an array that it may overwrite, writes there at once.
+  template <class Filter> void place_stores(Filter belongs, bool may_aim) {
+    struct Placed {
+      uint16_t value, reach;
+      size_t at;
+    };
+    std::vector<Placed> aimed;
+    std::vector<Instruction> last;
+    std::vector<Instruction>& code = program_.instructions;
+    std::vector<bool> is_aimed(values_.size());
+    const size_t end = code.size();
+    for (const Store& store : kernel_.stores) {
+      if (!belongs(store)) continue;
+      const Step& step = kernel_.steps[store.step];
+      const uint16_t reach = add_reach(store.access, step.dtype, step.level);
+      const Extent extent = extent_of(step.level);
+      const Extent own = values_[operand(store.step)].extent;
+      const uint16_t value = own == Extent::one ? operand(store.step) : spread_operand(store.step, extent);
+      is_aimed.resize(values_.size());
+      size_t at = 0; // where it is made
+      while (at < end && (code[at].out != value || (!code[at].loop && is_store_or_add(code[at].action))))
+        ++at;
+      const bool is_load = at < end && !code[at].loop && code[at].action == Action::load;
+      const bool is_splice = at < end && !code[at].loop && code[at].action == Action::splice;
+      const bool is_direct = may_aim && own == extent && at < end && at >= section_begin_ &&
+                             !is_aimed[value] && last_read_of_width(values_[value].bytes, end) <= at &&
+                             !(is_load && !program_.reaches[reach].path.is_stream());
+      if (is_direct) {
+        is_aimed[value] = true;
+        aimed.push_back({value, reach, at});
+        values_[value].needs_slot = !program_.reaches[reach].path.is_stream();
+        code[at].flag = true;
+      } else {
+        // Another store may overwrite what the value points to.
+        if ((is_load || is_splice) && !is_aimed[value] && kernel_.stores.size() > 1)
+          code[at].flag = values_[value].needs_slot = true;
+        last.push_back(completed({.action = Action::store,
+                                  .extent = extent,
+                                  .flag = own == Extent::one && extent != Extent::one,
+                                  .a = value,
+                                  .index = reach}));
+      }
+    }
+    std::vector<Instruction> result(code.begin(), code.begin() + static_cast<std::ptrdiff_t>(section_begin_));
+    for (size_t at = section_begin_; at < code.size(); ++at) {
+      for (const Placed& one : aimed)
+        if (one.at == at)
+          result.push_back(
+              {.action = Action::aim, .extent = code[at].extent, .out = one.value, .index = one.reach});
+      result.push_back(code[at]);
+      for (const Placed& one : aimed)
+        if (one.at == at && !program_.reaches[one.reach].path.is_stream())
+          result.push_back(completed(
+              {.action = Action::store, .extent = code[at].extent, .a = one.value, .index = one.reach}));
+    }
+    result.insert(result.end(), last.begin(), last.end());
+    code = std::move(result);
+  }
+
+  static bool is_store_or_add(Action action) { return action == Action::store || action == Action::add; }
+
+  // The last instruction that may read an array with such elements: through a load, or through
+  // a splice that points to one.
+  size_t last_read_of_width(size_t bytes, size_t end) const {
+    const std::vector<Instruction>& code = program_.instructions;
+    std::vector<bool> is_array(values_.size());
+    size_t last = 0;
+    for (size_t i = 0; i < end; ++i) {
+      const Instruction& instruction = code[i];
+      const auto reads = [&](uint16_t value) { return is_array[value] && values_[value].bytes == bytes; };
+      if (instruction.loop || instruction.action != Action::load) {
+        if (reads(instruction.a) || reads(instruction.b) || reads(instruction.c)) last = i;
+      }
+      if (!instruction.loop && instruction.action == Action::load) {
+        is_array[instruction.out] = true;
+        if (values_[instruction.out].bytes == bytes) last = i;
+      }
+      if (!instruction.loop && instruction.action == Action::splice && !instruction.flag)
+        is_array[instruction.out] = is_array[instruction.a] || is_array[instruction.b];
+    }
+    return last;
+  }
+
+  // Counts bytes of arrays, and an instruction as half a float.
+  void measure_work() {
+    for (size_t i = 0; i < program_.instructions.size(); ++i) {
+      const Instruction& one = program_.instructions[i];
+      const bool repeats =
+          std::any_of(program_.element_sections.begin(), program_.element_sections.end(),
+                      [&](Section section) { return i >= section.begin && i < section.end; });
+      const bool is_memory = !one.loop && (one.action == Action::load || one.action == Action::store ||
+                                           one.action == Action::aim);
+      program_.row_bytes +=
+          (is_memory ? 4 : 2) * (repeats || one.extent == Extent::elements ? kernel_.columns : 1);
+    }
+  }
+
+  const Analysis& analysis_;
+  const FusedKernel& kernel_;
+  const LoopTable& loops_;
+  Program program_;
+  std::vector<Value> values_;
+  std::vector<uint16_t> current_ = std::vector<uint16_t>(analysis_.kernel.steps.size(), no_value);
+  size_t section_begin_ = 0;
+  size_t slot_bytes_ = 0;
+};
+
+// Whether most arrays have their neighbours in rows rather than in columns, and all can be walked that way.
+bool prefers_across(const Analysis& analysis) {
+  const FusedKernel& kernel = analysis.kernel;
+  if (kernel.columns <= 1 || kernel.rows < 16) return false;
+  int64_t votes = 0;
+  bool is_possible = true;
+  const auto vote = [&](const Access& access) {
+    std::vector<Axis> axes = axes_of(access);
+    size_t column_axes = 0;
+    if (!split_axes(axes, kernel.columns, column_axes)) {
+      is_possible = false;
+      return;
+    }
+    const auto has_neighbours = [&](size_t begin, size_t end) {
+      while (begin < end && axes[begin].extent == 1) ++begin;
+      return begin < end && std::abs(axes[begin].stride) == 1 && axes[begin].extent >= 8;
+    };
+    votes += has_neighbours(column_axes, axes.size());
+    votes -= has_neighbours(0, column_axes);
+  };
+  for (size_t i = 0; i < kernel.steps.size(); ++i) {
+    const Step& step = kernel.steps[i];
+    if (!analysis.is_needed[i] || step.level != Level::element) continue;
+    if (step.op == Op::stored && analysis.steps[i].level == Level::element) vote(kernel.accesses[step.index]);
+    if (step.op == Op::splice) {
+      std::vector<Axis> axes = axes_of(kernel.accesses[step.index]);
+      size_t column_axes = 0;
+      is_possible &= split_axes(axes, kernel.columns, column_axes);
+    }
+  }
+  for (const Store& store : kernel.stores)
+    if (kernel.steps[store.step].level == Level::element) vote(store.access);
+  return is_possible && votes > 0;
+}
+
+int64_t widest_bytes(const Analysis& analysis) {
+  int64_t bytes = 4;
+  for (size_t i = 0; i < analysis.kernel.steps.size(); ++i)
+    if (analysis.is_needed[i] && analysis.steps[i].level != Level::number)
+      bytes = std::max(bytes, bytes_of(analysis.kernel.steps[i].dtype));
+  return bytes;
+}
+
+} // namespace
+
+namespace {
+
+// The same in tiles, where an array is read across.
+Program compile_tiled(Program program, const FusedKernel& kernel, const LoopTable& loops) {
+  const bool is_walked = std::any_of(program.reaches.begin(), program.reaches.end(), [](const Reach& reach) {
+    return std::abs(reach.path.axes()[0].stride) > 1;
+  });
+  if (!is_walked) return program;
+  FusedKernel tiled = kernel;
+  const int64_t tile = tile_rows(tiled, program.row_block);
+  if (tile == 0) return program;
+  return Builder(Analysis(tiled), loops, Traversal::whole, tile, 1).build();
+}
+
+} // namespace
+
+Program compile_fused(const FusedKernel& kernel, const LoopTable& loops) {
+  const Analysis analysis(kernel);
+  const int64_t columns = analysis.has_elements ? kernel.columns : 1;
+  int64_t block = block_bytes / widest_bytes(analysis);
+  const auto attempt = [&](Traversal traversal, int64_t row_block, int64_t column_block, size_t& bytes) {
+    Builder builder(analysis, loops, traversal, row_block, column_block);
+    Program program = builder.build();
+    bytes = builder.slot_bytes();
+    return program;
+  };
+  size_t bytes = 0;
+  if (analysis.has_elements && prefers_across(analysis)) return attempt(Traversal::across, block, 1, bytes);
+  for (int64_t size = block; columns > 0; size /= 2) {
+    const int64_t row_block = std::max<int64_t>(1, size / columns);
+    if (row_block == 1 && columns * widest_bytes(analysis) > static_cast<int64_t>(most_slot_bytes)) break;
+    Program program = attempt(Traversal::whole, row_block, columns, bytes);
+    if (bytes <= most_slot_bytes || (!analysis.has_elements && size <= least_block))
+      return analysis.has_elements ? std::move(program) : compile_tiled(std::move(program), kernel, loops);
+    if (row_block == 1) break;
+  }
+  for (;; block /= 2) {
+    Program program = attempt(Traversal::along, 1, block, bytes);
+    if (bytes <= most_slot_bytes || block <= least_block) return program;
+  }
+}
+
+} // namespace adjoint::cpu

@@ -1,0 +1,393 @@
+// Runs programs: block by block on each thread, blocks divided over threads.
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "cpu/pool.h"
+#include "cpu/program.h"
+
+namespace adjoint::cpu {
+
+namespace {
+
+// Below this the work stays on the calling thread: waking others takes as long.
+constexpr int64_t least_shared_bytes = 100 << 10;
+constexpr int64_t tasks_per_thread = 4;
+
+// Memory of this thread for pointers and slots, kept because it is then in the cache.
+std::byte* scratch_memory(size_t bytes) {
+  struct Free {
+    void operator()(std::byte* memory) const { std::free(memory); }
+  };
+  thread_local std::unique_ptr<std::byte, Free> memory;
+  thread_local size_t held = 0;
+  if (held < bytes) {
+    held = (std::max<size_t>(bytes, 64 << 10) + 4095) / 4096 * 4096;
+    memory.reset(static_cast<std::byte*>(std::aligned_alloc(4096, held)));
+    if (!memory) std::terminate(); // a few pages; nothing in this process works without
+  }
+  return memory.get();
+}
+
+void repeat(int64_t n, int64_t times, size_t bytes, void* to, const void* from) {
+  const auto run = [&]<class Word>(Word) {
+    Word* out = static_cast<Word*>(to);
+    const Word* in = static_cast<const Word*>(from);
+    for (int64_t i = 0; i < n; ++i, out += times) std::fill_n(out, times, in[i]);
+  };
+  bytes == 1 ? run(uint8_t{}) : bytes == 4 ? run(uint32_t{}) : run(uint64_t{});
+}
+
+// A reduction under way: its lanes, then the partial results of chunks, highest subtree first. Each of them
+// is `width` values beside one another.
+class Accumulator {
+ public:
+  Accumulator(const ReductionLoops& loops, void* lanes, int64_t width)
+      : loops_(loops), lanes_(static_cast<std::byte*>(lanes)), width_(width) {}
+
+  std::byte* lane(int64_t i) const { return lanes_ + i * width_ * loops_.bytes; }
+  void open_chunk() const { loops_.identity(lane_count * width_, lanes_, nullptr, nullptr, nullptr); }
+  // Leaves the chunk's result in the first lane.
+  void fold_lanes() const {
+    for (int64_t half = lane_count / 2; half > 0; half /= 2)
+      loops_.combine(half * width_, lanes_, lanes_, lane(half), nullptr);
+  }
+  // Puts what is in the first lane behind the `count` results that are there already.
+  void push(int64_t count) const {
+    int64_t depth = std::popcount(static_cast<uint64_t>(count));
+    for (; count % 2 == 1; count /= 2) loops_.combine(width_, lanes_, level(--depth), lanes_, nullptr);
+    std::memcpy(level(depth), lanes_, static_cast<size_t>(width_) * loops_.bytes);
+  }
+  // Leaves the result of all `count` chunks in the first lane.
+  void close(int64_t count) const {
+    int64_t depth = std::popcount(static_cast<uint64_t>(count));
+    if (depth == 0) return loops_.identity(width_, lanes_, nullptr, nullptr, nullptr);
+    std::memcpy(lanes_, level(--depth), static_cast<size_t>(width_) * loops_.bytes);
+    while (depth > 0) loops_.combine(width_, lanes_, level(--depth), lanes_, nullptr);
+  }
+
+ private:
+  std::byte* level(int64_t i) const { return lane(lane_count + i); }
+
+  const ReductionLoops& loops_;
+  std::byte* lanes_;
+  int64_t width_;
+};
+
+// One thread's view of a launch.
+class Runner {
+ public:
+  explicit Runner(const Program& program)
+      : program_(program), scratch_(scratch_memory(program.scratch_bytes)),
+        at_(reinterpret_cast<std::byte**>(scratch_)) {
+    for (size_t i = 0; i < program.slots.size(); ++i) at_[i] = scratch_ + program.slots[i];
+  }
+
+  void bind(const Instance& instance) {
+    arrays_ = instance.arrays;
+    for (const NumberValue& one : program_.numbers)
+      with_type(one.dtype, [&]<class T>() {
+        *reinterpret_cast<T*>(at_[one.value]) = instance.numbers[one.index].as<T>();
+      });
+    row_ = element_ = 0;
+    run(program_.number_section);
+  }
+
+  // Rows from `begin` to `end`, of which `begin` begins a block.
+  void run_rows(int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row += program_.row_block) {
+      begin_rows(row, std::min(program_.row_block, end - row));
+      for (uint32_t pass = 0; pass < program_.element_sections.size(); ++pass) {
+        run_columns(pass, 0, program_.columns);
+        finish_pass(pass);
+      }
+    }
+  }
+
+  void begin_rows(int64_t row, int64_t rows) {
+    row_ = row;
+    rows_ = rows;
+    element_ = row * program_.columns;
+    elements_ = rows * program_.columns;
+    run(program_.row_sections[0]);
+  }
+
+  // The element section of a pass over some columns, from a whole chunk on; leaves the result of each
+  // reduction in its first lane.
+  void run_columns(uint32_t pass, int64_t begin, int64_t end) {
+    const bool is_across = program_.traversal == Traversal::across;
+    const int64_t block = program_.column_block;
+    int64_t chunks = 0;
+    for (int64_t column = begin; column < end; column += block) {
+      const int64_t columns = std::min(block, end - column);
+      if (column % chunk_columns == 0)
+        each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.open_chunk(); });
+      lane_ = column % lane_count;
+      elements_ = columns;
+      element_ = is_across ? column * program_.rows + row_ : row_ * program_.columns + column;
+      run(program_.element_sections[pass]);
+      const int64_t next = column + columns;
+      if (next % chunk_columns != 0 && next != end) continue;
+      each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) {
+        one.fold_lanes();
+        one.push(chunks);
+      });
+      ++chunks;
+    }
+    each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.close(chunks); });
+  }
+
+  void finish_pass(uint32_t pass) {
+    each_reduction(pass, [&](const Accumulator& one, const ReductionPlan& plan) {
+      plan.loops->finish(rows_, program_.columns, at_[plan.out], one.lane(0));
+    });
+    run(program_.row_sections[pass + 1]);
+  }
+
+  // Calls body(accumulator, plan) for the reductions of a pass.
+  template <class Body> void each_reduction(uint32_t pass, Body body) {
+    for (const ReductionPlan& plan : program_.reductions)
+      if (plan.pass == pass) body(accumulator(plan), plan);
+  }
+
+ private:
+  Accumulator accumulator(const ReductionPlan& plan) const {
+    return {*plan.loops, at_[plan.lanes], program_.traversal == Traversal::across ? rows_ : 1};
+  }
+
+  void run(Section section) {
+    const Instruction* code = program_.instructions.data();
+    for (const Instruction *one = code + section.begin, *end = code + section.end; one != end; ++one) {
+      if (one->loop)
+        one->loop(count(one->extent), at_[one->out], at_[one->a], at_[one->b], at_[one->c]);
+      else
+        act(*one);
+    }
+  }
+
+  int64_t count(Extent extent) const {
+    return extent == Extent::one ? 1 : extent == Extent::rows ? rows_ : elements_;
+  }
+  std::byte* slot(uint16_t value) const { return scratch_ + program_.slots[value]; }
+
+  void act(const Instruction& one) {
+    const int64_t n = count(one.extent);
+    switch (one.action) {
+    case Action::load:
+      return load(one, n);
+    case Action::aim: {
+      const Reach& reach = program_.reaches[one.index];
+      std::byte* place = reach.path.view(arrays_[reach.path.array()], position(reach), n);
+      at_[one.out] = place ? place : slot(one.out);
+      return;
+    }
+    case Action::store:
+      return store(one, n);
+    case Action::splice:
+      return splice(one, n);
+    case Action::spread:
+      return spread(one, n);
+    case Action::reduce:
+      return reduce(one, n);
+    case Action::add: {
+      const ReductionPlan& plan = program_.reductions[one.index];
+      if (program_.traversal == Traversal::across)
+        plan.loops->take(n, accumulator(plan).lane(lane_), at_[one.a], nullptr, nullptr);
+      else
+        plan.loops->accumulate(n, at_[plan.lanes], at_[one.a], nullptr, nullptr);
+      return;
+    }
+    }
+  }
+
+  int64_t position(const Reach& reach) const { return reach.is_by_element ? element_ : row_; }
+
+  void load(const Instruction& one, int64_t n) {
+    const Reach& reach = program_.reaches[one.index];
+    void* array = arrays_[reach.path.array()];
+    if (!one.flag) {
+      at_[one.out] = reach.path.view(array, position(reach), n);
+      if (at_[one.out]) return;
+      at_[one.out] = slot(one.out);
+    }
+    reach.path.gather(array, position(reach), n, at_[one.out]);
+  }
+
+  void store(const Instruction& one, int64_t n) {
+    const Reach& reach = program_.reaches[one.index];
+    void* array = arrays_[reach.path.array()];
+    if (reach.path.view(array, position(reach), n) == at_[one.a]) return;
+    reach.path.scatter(array, position(reach), n, {at_[one.a], one.flag});
+  }
+
+  void splice(const Instruction& one, int64_t n) {
+    const Reach& reach = program_.reaches[one.index];
+    if (!one.flag) {
+      const int side = reach.path.side(position(reach), n);
+      const bool points = side > 0 ? !(one.still & 2) : side < 0 && !(one.still & 1);
+      at_[one.out] = !points ? slot(one.out) : side > 0 ? at_[one.b] : at_[one.a];
+      if (points) return;
+    }
+    reach.path.splice(position(reach), n, {at_[one.a], (one.still & 1) != 0},
+                      {at_[one.b], (one.still & 2) != 0}, at_[one.out]);
+  }
+
+  void spread(const Instruction& one, int64_t n) {
+    const int64_t from = count(program_.value_extents[one.a]);
+    repeat(from, n / from, program_.value_bytes[one.out], at_[one.out], at_[one.a]);
+  }
+
+  void reduce(const Instruction& one, int64_t n) {
+    const ReductionPlan& plan = program_.reductions[one.index];
+    const int64_t columns = program_.columns;
+    if (columns <= chunk_columns) {
+      plan.loops->rows(n, columns, at_[one.out], at_[one.a]);
+    } else {
+      const Accumulator accumulator(*plan.loops, at_[plan.lanes], 1);
+      const std::byte* data = at_[one.a];
+      const auto in_bytes = static_cast<int64_t>(program_.value_bytes[one.a]);
+      for (int64_t row = 0; row < n; ++row, data += columns * in_bytes) {
+        int64_t chunks = 0;
+        for (int64_t column = 0; column < columns; column += chunk_columns, ++chunks) {
+          plan.loops->rows(1, std::min(chunk_columns, columns - column), accumulator.lane(0),
+                           data + column * in_bytes);
+          accumulator.push(chunks);
+        }
+        accumulator.close(chunks);
+        std::memcpy(at_[one.out] + row * plan.loops->bytes, accumulator.lane(0), plan.loops->bytes);
+      }
+    }
+    plan.loops->finish(n, columns, at_[one.out], at_[one.out]);
+  }
+
+  const Program& program_;
+  std::byte* scratch_;
+  std::byte** at_;
+  void* const* arrays_ = nullptr;
+  int64_t row_ = 0, element_ = 0;   // where the block begins
+  int64_t rows_ = 1, elements_ = 1; // how large it is
+  int64_t lane_ = 0;                // of the present column
+};
+
+int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
+
+// How many tasks some work is worth.
+int64_t task_count(int64_t pieces, int64_t bytes) {
+  if (bytes < least_shared_bytes) return 1;
+  return std::min(pieces, tasks_per_thread * thread_count());
+}
+
+// Blocks of rows, those of all instances together.
+void run_blocks(const Program& program, std::span<const Instance> instances) {
+  const auto rows_of = [&](const Instance& instance) {
+    return program.is_flat ? instance.rows : program.rows;
+  };
+  int64_t blocks = 0, rows = 0;
+  for (const Instance& instance : instances) {
+    rows += rows_of(instance);
+    blocks += blocks_of(rows_of(instance), program.row_block);
+  }
+  const int64_t tasks = task_count(blocks, rows * program.row_bytes);
+  const auto run_task = [&](int64_t task) {
+    Runner runner(program);
+    int64_t begin = blocks * task / tasks, end = blocks * (task + 1) / tasks;
+    for (const Instance& instance : instances) {
+      if (end <= 0) return;
+      const int64_t own = blocks_of(rows_of(instance), program.row_block);
+      const int64_t first = std::clamp<int64_t>(begin, 0, own), last = std::min(end, own);
+      if (first < last) {
+        runner.bind(instance);
+        runner.run_rows(first * program.row_block, std::min(last * program.row_block, rows_of(instance)));
+      }
+      begin -= own;
+      end -= own;
+    }
+  };
+  if (tasks == 1) return run_task(0);
+  parallel_for(tasks, run_task);
+}
+
+// Few rows of many columns: the columns are divided over threads in groups of chunks. A group of a power of
+// two of chunks is a subtree of each reduction, so the tree stays what it is.
+class ColumnGroups {
+ public:
+  ColumnGroups(const Program& program, const Instance& instance)
+      : program_(program), instance_(instance), row_blocks_(blocks_of(program.rows, program.row_block)) {
+    const int64_t chunks = blocks_of(program.columns, chunk_columns);
+    const int64_t wanted = std::max<int64_t>(1, tasks_per_thread * thread_count() / row_blocks_);
+    const auto chunks_in_group =
+        static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(blocks_of(chunks, wanted))));
+    group_columns_ = chunks_in_group * chunk_columns;
+    groups_ = blocks_of(program.columns, group_columns_);
+    for (const ReductionPlan& plan : program.reductions) {
+      offsets_.push_back(partial_bytes_);
+      partial_bytes_ += program.row_block * plan.loops->bytes;
+    }
+    partials_.reset(new std::byte[static_cast<size_t>(row_blocks_ * groups_ * partial_bytes_)]);
+  }
+
+  void run() {
+    parallel_for(row_blocks_ * groups_, [&](int64_t task) {
+      Runner runner(program_);
+      runner.bind(instance_);
+      const int64_t row_block = task / groups_, group = task % groups_;
+      begin(runner, row_block);
+      runner.run_columns(0, group * group_columns_, std::min((group + 1) * group_columns_, program_.columns));
+      copy(runner, task,
+           [](std::byte* lane, std::byte* partial, size_t bytes) { std::memcpy(partial, lane, bytes); });
+    });
+    Runner runner(program_);
+    runner.bind(instance_);
+    for (int64_t row_block = 0; row_block < row_blocks_; ++row_block) {
+      begin(runner, row_block);
+      for (int64_t group = 0; group < groups_; ++group) {
+        copy(runner, row_block * groups_ + group,
+             [](std::byte* lane, std::byte* partial, size_t bytes) { std::memcpy(lane, partial, bytes); });
+        runner.each_reduction(0, [&](const Accumulator& one, const ReductionPlan&) { one.push(group); });
+      }
+      runner.each_reduction(0, [&](const Accumulator& one, const ReductionPlan&) { one.close(groups_); });
+      runner.finish_pass(0);
+    }
+  }
+
+ private:
+  int64_t rows_in(int64_t row_block) const {
+    return std::min(program_.row_block, program_.rows - row_block * program_.row_block);
+  }
+  void begin(Runner& runner, int64_t row_block) const {
+    runner.begin_rows(row_block * program_.row_block, rows_in(row_block));
+  }
+  template <class Copy> void copy(Runner& runner, int64_t task, Copy body) {
+    std::byte* partial = partials_.get() + task * partial_bytes_;
+    size_t i = 0;
+    runner.each_reduction(0, [&](const Accumulator& one, const ReductionPlan& plan) {
+      body(one.lane(0), partial + offsets_[i++],
+           static_cast<size_t>(rows_in(task / groups_)) * plan.loops->bytes);
+    });
+  }
+
+  const Program& program_;
+  const Instance& instance_;
+  const int64_t row_blocks_;
+  int64_t group_columns_ = 0, groups_ = 0, partial_bytes_ = 0;
+  std::vector<int64_t> offsets_;
+  std::unique_ptr<std::byte[]> partials_;
+};
+
+bool divides_columns(const Program& program) {
+  return program.element_sections.size() == 1 && !program.reductions.empty() &&
+         program.columns >= 2 * chunk_columns &&
+         blocks_of(program.rows, program.row_block) < 2 * thread_count() &&
+         program.rows * program.row_bytes >= least_shared_bytes && thread_count() > 1;
+}
+
+} // namespace
+
+void run_fused(const Program& program, std::span<const Instance> instances) {
+  if (!divides_columns(program)) return run_blocks(program, instances);
+  for (const Instance& instance : instances) ColumnGroups(program, instance).run();
+}
+
+} // namespace adjoint::cpu

@@ -1,0 +1,78 @@
+#include "cpu/isa.h"
+
+#include <cstdlib>
+
+#include "device/error.h"
+
+namespace adjoint::cpu {
+
+namespace isa_base {
+extern const TypeLoops boolean_loops, uint8_loops, int32_loops, int64_loops;
+}
+
+// Integers are compiled once: their bits depend on no instruction set, and they are rarely what takes time.
+#define TABLE(space)                                                                                         \
+  namespace space {                                                                                          \
+  extern const TypeLoops float_loops, double_loops;                                                          \
+  static const LoopTable table = {{&isa_base::boolean_loops, &isa_base::uint8_loops, &isa_base::int32_loops, \
+                                   &isa_base::int64_loops, &float_loops, &double_loops}};                    \
+  }
+TABLE(isa_base)
+#ifdef __x86_64__
+TABLE(isa_v2)
+TABLE(isa_v3)
+TABLE(isa_v4)
+#endif
+#undef TABLE
+
+bool is_available(Isa isa) {
+  switch (isa) {
+  case Isa::portable:
+    return true;
+#ifdef __x86_64__
+  case Isa::v2:
+    return __builtin_cpu_supports("x86-64-v2");
+  case Isa::v3:
+    return __builtin_cpu_supports("x86-64-v3");
+  case Isa::v4:
+    return __builtin_cpu_supports("x86-64-v4");
+#endif
+  default:
+    return false;
+  }
+}
+
+const LoopTable& loops_for(Isa isa) {
+  switch (isa) {
+#ifdef __x86_64__
+  case Isa::v2:
+    return isa_v2::table;
+  case Isa::v3:
+    return isa_v3::table;
+  case Isa::v4:
+    return isa_v4::table;
+#endif
+  default:
+    return isa_base::table;
+  }
+}
+
+Isa chosen_isa() {
+  const char* wanted = std::getenv("ADJOINT_ISA");
+  if (!wanted || !*wanted) {
+    for (const Isa isa : {Isa::v4, Isa::v3, Isa::v2})
+      if (is_available(isa)) return isa;
+    return Isa::portable;
+  }
+  std::string choices;
+  for (size_t i = 0; i < isa_count; ++i) {
+    const Isa isa = static_cast<Isa>(i);
+    if (!is_available(isa)) continue;
+    if (isa_names[i] == wanted) return isa;
+    choices += (choices.empty() ? "" : ", ") + std::string(isa_names[i]);
+  }
+  throw Error(ErrorClass::error, "ERR_OPTION",
+              "ADJOINT_ISA is " + std::string(wanted) + "; this machine runs: " + choices);
+}
+
+} // namespace adjoint::cpu

@@ -1,0 +1,235 @@
+// What the loops do, from the rows of the op tables. Included by each file that is compiled for an
+// instruction set of its own; nothing here may be shared between those files, so all of it lies in a
+// namespace of the instruction set.
+#pragma once
+#include "cpu/loops.h"
+#include "ops/arithmetic.h"
+
+namespace adjoint::cpu::ADJOINT_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr size_t vector_bytes = 64;
+#elif defined(__AVX__)
+inline constexpr size_t vector_bytes = 32;
+#else
+inline constexpr size_t vector_bytes = 16;
+#endif
+
+template <class T> constexpr bool computes(Dtypes dtypes) {
+  switch (dtypes) {
+  case Dtypes::floating:
+  case Dtypes::mean:
+    return std::floating_point<T>;
+  case Dtypes::numeric:
+    return !std::same_as<T, bool>;
+  case Dtypes::total:
+    return std::floating_point<T> || std::same_as<T, int64_t>;
+  default:
+    return true;
+  }
+}
+
+// A row as a type. `Out` and `First` are the types of the result and of the first input.
+template <Dtypes dtypes_, class T> struct RowTypes {
+  using Out = std::conditional_t<dtypes_ == Dtypes::truth, bool, T>;
+  using First = std::conditional_t<dtypes_ == Dtypes::select, bool, T>;
+};
+#define ROW(name, dtypes, value, ...)                                                                        \
+  template <class T> struct row_##name : RowTypes<Dtypes::dtypes, T> {                                       \
+    using Types = RowTypes<Dtypes::dtypes, T>;                                                               \
+    ADJOINT_FUNCTION static typename Types::Out apply(__VA_ARGS__) { return value; }                         \
+  };
+#define UNARY(name, label, dtypes, lo, hi, value, ...) ROW(name, dtypes, value, T a)
+#define BINARY(name, label, dtypes, lo, hi, value, ...) ROW(name, dtypes, value, T a, T b)
+#define TERNARY(name, label, dtypes, lo, hi, value, ...)                                                     \
+  ROW(name, dtypes, value, typename Types::First a, T b, T c)
+#include "ops/elementwise.def"
+#undef UNARY
+#undef BINARY
+#undef TERNARY
+#undef ROW
+
+template <class Row, class T> void unary(int64_t n, void* out, const void* a, const void*, const void*) {
+  auto* to = static_cast<typename Row::Out*>(out);
+  const T* x = static_cast<const T*>(a);
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) to[i] = Row::apply(x[i]);
+}
+
+template <class Row, class T, unsigned still>
+void binary(int64_t n, void* out, const void* a, const void* b, const void*) {
+  auto* to = static_cast<typename Row::Out*>(out);
+  const T *x = static_cast<const T*>(a), *y = static_cast<const T*>(b);
+  const T x0 = x[0], y0 = y[0];
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) to[i] = Row::apply(still & 1 ? x0 : x[i], still & 2 ? y0 : y[i]);
+}
+
+template <class Row, class T, unsigned still>
+void ternary(int64_t n, void* out, const void* a, const void* b, const void* c) {
+  auto* to = static_cast<typename Row::Out*>(out);
+  const auto* x = static_cast<const typename Row::First*>(a);
+  const T *y = static_cast<const T*>(b), *z = static_cast<const T*>(c);
+  const auto x0 = x[0];
+  const T y0 = y[0], z0 = z[0];
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i)
+    to[i] = Row::apply(still & 1 ? x0 : x[i], still & 2 ? y0 : y[i], still & 4 ? z0 : z[i]);
+}
+
+template <class From, class To> void cast(int64_t n, void* out, const void* a, const void*, const void*) {
+  To* to = static_cast<To*>(out);
+  const From* x = static_cast<const From*>(a);
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) to[i] = convert<To>(x[i]);
+}
+
+#define REDUCTION(name, label, dtypes_, lo, hi, identity_, combine_, finish_, gradient)                      \
+  template <class In> struct reduce_##name {                                                                 \
+    using T = std::conditional_t<Dtypes::dtypes_ == Dtypes::truth, bool, In>;                                \
+    static constexpr T identity() { return identity_; }                                                      \
+    /* T may be a vector. */                                                                                 \
+    template <class T> ADJOINT_FUNCTION static T combine(T a, T b) { return combine_; }                      \
+    ADJOINT_FUNCTION static T finish(T a, [[maybe_unused]] int64_t count) { return finish_; }                \
+  };
+#include "ops/reductions.def"
+#undef REDUCTION
+
+template <class Row, class In> struct Reduction {
+  using T = typename Row::T;
+
+  static void identity(int64_t n, void* out, const void*, const void*, const void*) {
+    for (int64_t i = 0; i < n; ++i) static_cast<T*>(out)[i] = Row::identity();
+  }
+  // The full groups of lanes among `count` elements; returns how many elements they have.
+  ADJOINT_FUNCTION static uint32_t add_groups(uint32_t count, T* lanes, const In* data) {
+    constexpr auto width = static_cast<uint32_t>(lane_count);
+    uint32_t i = 0;
+#ifdef __GNUC__
+    // Left to itself, gcc takes the lanes for 16 separate numbers.
+    if constexpr (std::floating_point<T> && std::same_as<T, In>) {
+      typedef T Vector __attribute__((vector_size(vector_bytes), aligned(alignof(T))));
+      constexpr uint32_t vectors = width * sizeof(T) / vector_bytes;
+      Vector partial[vectors];
+      for (uint32_t v = 0; v < vectors; ++v) partial[v] = reinterpret_cast<Vector*>(lanes)[v];
+      for (; i + width <= count; i += width)
+#pragma GCC unroll 8
+        for (uint32_t v = 0; v < vectors; ++v)
+          partial[v] = Row::combine(partial[v], reinterpret_cast<const Vector*>(data + i)[v]);
+      for (uint32_t v = 0; v < vectors; ++v) reinterpret_cast<Vector*>(lanes)[v] = partial[v];
+      return i;
+    }
+#endif
+    for (; i + width <= count; i += width)
+      for (uint32_t lane = 0; lane < width; ++lane)
+        lanes[lane] = Row::combine(lanes[lane], static_cast<T>(data[i + lane]));
+    return i;
+  }
+  static void accumulate(int64_t n, void* out, const void* a, const void*, const void*) {
+    T* lanes = static_cast<T*>(out);
+    const In* data = static_cast<const In*>(a);
+    const auto count = static_cast<uint32_t>(n); // never more than a chunk
+    uint32_t i = add_groups(count, lanes, data);
+    for (uint32_t lane = 0; i < count; ++lane, ++i)
+      lanes[lane] = Row::combine(lanes[lane], static_cast<T>(data[i]));
+  }
+  static void take(int64_t n, void* out, const void* a, const void*, const void*) {
+    T* to = static_cast<T*>(out);
+    const In* x = static_cast<const In*>(a);
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) to[i] = Row::combine(to[i], static_cast<T>(x[i]));
+  }
+  static void combine(int64_t n, void* out, const void* a, const void* b, const void*) {
+    T* to = static_cast<T*>(out);
+    const T *x = static_cast<const T*>(a), *y = static_cast<const T*>(b);
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) to[i] = Row::combine(x[i], y[i]);
+  }
+  template <int64_t lanes> ADJOINT_FUNCTION static T fold(T* partial) {
+    for (int64_t width = lanes / 2; width > 0; width /= 2)
+      for (int64_t lane = 0; lane < width; ++lane)
+        partial[lane] = Row::combine(partial[lane], partial[lane + width]);
+    return partial[0];
+  }
+  // Lanes that no element reaches change nothing, so they can be left out.
+  template <int64_t lanes>
+  ADJOINT_FUNCTION static void fold_short(int64_t rows, int64_t columns, T* out, const In* row) {
+    for (int64_t i = 0; i < rows; ++i, row += columns) {
+      T partial[lanes];
+      for (T& lane : partial) lane = Row::identity();
+      for (int64_t lane = 0; lane < columns; ++lane)
+        partial[lane] = Row::combine(partial[lane], static_cast<T>(row[lane]));
+      out[i] = fold<lanes>(partial);
+    }
+  }
+  template <int64_t lanes> static void short_rows(int64_t rows, int64_t columns, T* out, const In* row) {
+    if (columns == lanes)
+      fold_short<lanes>(rows, lanes, out, row);
+    else
+      fold_short<lanes>(rows, columns, out, row);
+  }
+  static void rows(int64_t rows, int64_t columns, void* out, const void* data) {
+    T* to = static_cast<T*>(out);
+    const In* row = static_cast<const In*>(data);
+    if (columns <= 2) return short_rows<2>(rows, columns, to, row);
+    if (columns <= 4) return short_rows<4>(rows, columns, to, row);
+    if (columns <= 8) return short_rows<8>(rows, columns, to, row);
+    for (int64_t i = 0; i < rows; ++i, row += columns) {
+      T partial[lane_count];
+      for (T& lane : partial) lane = Row::identity();
+      accumulate(columns, partial, row, nullptr, nullptr);
+      to[i] = fold<lane_count>(partial);
+    }
+  }
+  static void finish(int64_t n, int64_t count, void* out, const void* data) {
+    for (int64_t i = 0; i < n; ++i)
+      static_cast<T*>(out)[i] = Row::finish(static_cast<const T*>(data)[i], count);
+  }
+  static constexpr ReductionLoops loops() {
+    return {identity, accumulate, take, combine, rows, finish, sizeof(T)};
+  }
+};
+
+template <class T> constexpr TypeLoops type_loops() {
+  TypeLoops loops{};
+  size_t row = 0;
+#define UNARY(name, label, dtypes, ...)                                                                      \
+  if constexpr (computes<T>(Dtypes::dtypes)) loops.elementwise[row][0] = unary<row_##name<T>, T>;            \
+  ++row;
+#define STILL(kind, name, mask) loops.elementwise[row][mask] = kind<row_##name<T>, T, mask>;
+#define BINARY(name, label, dtypes, ...)                                                                     \
+  if constexpr (computes<T>(Dtypes::dtypes)) {                                                               \
+    STILL(binary, name, 0)                                                                                   \
+    STILL(binary, name, 1)                                                                                   \
+    STILL(binary, name, 2)                                                                                   \
+  }                                                                                                          \
+  ++row;
+#define TERNARY(name, label, dtypes, ...)                                                                    \
+  if constexpr (computes<T>(Dtypes::dtypes)) {                                                               \
+    STILL(ternary, name, 0)                                                                                  \
+    STILL(ternary, name, 1)                                                                                  \
+    STILL(ternary, name, 2)                                                                                  \
+    STILL(ternary, name, 3)                                                                                  \
+    STILL(ternary, name, 4)                                                                                  \
+    STILL(ternary, name, 5)                                                                                  \
+    STILL(ternary, name, 6)                                                                                  \
+  }                                                                                                          \
+  ++row;
+#include "ops/elementwise.def"
+#undef UNARY
+#undef STILL
+#undef BINARY
+#undef TERNARY
+#define ROW(name, type, label, word) loops.cast[static_cast<size_t>(DType::name)] = cast<T, type>;
+  ADJOINT_DTYPES(ROW)
+#undef ROW
+  row = 0;
+#define REDUCTION(name, label, dtypes, ...)                                                                  \
+  if constexpr (computes<T>(Dtypes::dtypes)) loops.reduction[row] = Reduction<reduce_##name<T>, T>::loops(); \
+  ++row;
+#include "ops/reductions.def"
+#undef REDUCTION
+  return loops;
+}
+
+} // namespace adjoint::cpu::ADJOINT_ISA

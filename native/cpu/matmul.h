@@ -1,0 +1,16 @@
+// Matrix products. Every element is summed in one order, whatever the shapes, the threads and the layouts: in
+// blocks of the inner axis, one multiply-add after the other inside a block, and then block after block. So a
+// row of a batch gives the same bits as the row alone. Processors with fused multiply-adds (v3, v4) agree
+// with each other, and so do those without.
+#pragma once
+#include "cpu/isa.h"
+#include "device/kernel.h"
+
+namespace adjoint::cpu {
+
+// Runs on the thread pool; `out` must be contiguous. Never throws: without memory for copies it works in
+// place, slowly.
+void run_matmul(const MatmulKernel& kernel, void* const* arrays);
+void run_matmul(const MatmulKernel& kernel, void* const* arrays, Isa isa);
+
+} // namespace adjoint::cpu

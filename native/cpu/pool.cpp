@@ -1,0 +1,248 @@
+// A call opens a job, works on it like everybody else, closes it when no task is left, and waits for those
+// who joined. A worker that is still asleep then has missed the job, and nobody waits for it: a call never
+// takes longer because threads are slow to wake, and in the child of a fork, where they are gone, it runs
+// alone.
+#include "cpu/pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <climits>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <thread>
+#ifdef __linux__
+#include <sched.h>
+#endif
+#ifndef _WIN32
+#include <pthread.h>
+#include <signal.h>
+#endif
+
+namespace adjoint::cpu {
+
+namespace {
+
+constexpr int most_threads = 1024;
+// About what waking a sleeping thread takes.
+constexpr std::chrono::microseconds spin_time{30};
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Waits a moment, without sleeping, until `is_over()`; returns whether it is.
+template <class Condition> bool spin_until(Condition is_over) {
+  const auto end = std::chrono::steady_clock::now() + spin_time;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (is_over()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return is_over();
+}
+
+int affinity_count() {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+// The processors that `quota` microseconds in every `period` amount to; "max" and -1 mean no limit.
+int quota_count(std::istream&& quota, std::istream&& period) {
+  double used = 0, whole = 0;
+  if (!(quota >> used) || !(period >> whole) || used <= 0 || whole <= 0) return INT_MAX;
+  return static_cast<int>(std::min(used / whole + 0.999, 1e6));
+}
+
+// cgroup v2: one file holds quota and period. The limits of the groups above count too.
+int group_quota_count(std::string group) {
+  int count = INT_MAX;
+  while (true) {
+    std::ifstream file("/sys/fs/cgroup" + group + "/cpu.max");
+    double quota = 0, period = 0;
+    if (file >> quota >> period && quota > 0 && period > 0)
+      count = std::min(count, static_cast<int>(std::min(quota / period + 0.999, 1e6)));
+    if (group.empty()) return count;
+    group.resize(group.rfind('/') == std::string::npos ? 0 : group.rfind('/'));
+  }
+}
+
+int cgroup_count() {
+  std::string line, group;
+  for (std::ifstream file("/proc/self/cgroup"); std::getline(file, line);)
+    if (line.starts_with("0::/")) group = line.substr(3);
+  return std::min(group_quota_count(group),
+                  quota_count(std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+                              std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us")));
+}
+
+int processor_count() {
+  static const int count = std::clamp(std::min(affinity_count(), cgroup_count()), 1, most_threads);
+  return count;
+}
+
+int default_thread_count() {
+  if (const char* wanted = std::getenv("ADJOINT_NUM_THREADS"))
+    if (const long count = std::strtol(wanted, nullptr, 10); count > 0)
+      return static_cast<int>(std::min<long>(count, most_threads));
+  return processor_count();
+}
+
+// Workers take no signals: handlers are the business of the threads that were there before.
+class SignalsBlocked {
+ public:
+#ifndef _WIN32
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+#endif
+};
+
+class Pool {
+ public:
+  // Never destroyed: workers outlive main.
+  static Pool& shared() {
+    static Pool& pool = *new Pool;
+    return pool;
+  }
+
+  int thread_count() const { return wanted_.load(std::memory_order_relaxed); }
+
+  void set_thread_count(int count) {
+    wanted_.store(std::clamp(count, 1, most_threads), std::memory_order_relaxed);
+    is_refused_.store(false, std::memory_order_relaxed);
+  }
+
+  void run(int64_t tasks, FunctionRef<void(int64_t)> body) {
+    const int threads = static_cast<int>(std::min<int64_t>(tasks, thread_count()));
+    if (threads <= 1 || is_busy_.exchange(true, std::memory_order_acquire)) {
+      for (int64_t task = 0; task < tasks; ++task) body(task);
+      return;
+    }
+    start_workers(threads - 1);
+    tasks_ = tasks;
+    next_.store(0, std::memory_order_relaxed);
+    body_.emplace(body);
+    helpers_wanted_ = std::min(threads - 1, workers_);
+    if (helpers_wanted_ > 0) open();
+    work();
+    if (helpers_wanted_ > 0) close();
+    is_busy_.store(false, std::memory_order_release);
+  }
+
+ private:
+  // `state_`: how many helpers are in the job, whether it may be joined, and the number of the job.
+  static constexpr uint32_t helper_mask = 0xffff;
+  static constexpr uint32_t open_bit = 0x10000;
+  static constexpr uint32_t job_unit = 0x20000;
+
+  static uint32_t helpers(uint32_t state) { return state & helper_mask; }
+  static bool is_open(uint32_t state) { return state & open_bit; }
+
+  // Spinning only takes time from the threads that are waited for where there are more of them than
+  // processors.
+  bool may_spin() const { return thread_count() <= processor_count(); }
+
+  void start_workers(int count) {
+    if (workers_ >= count || is_refused_.load(std::memory_order_relaxed)) return;
+    const SignalsBlocked blocked;
+    try {
+      for (; workers_ < count; ++workers_) std::thread([this] { serve(); }).detach();
+    } catch (...) {
+      is_refused_.store(true, std::memory_order_relaxed); // until another count is wanted
+    }
+  }
+
+  void open() {
+    const uint32_t job = (state_.load(std::memory_order_relaxed) & ~(helper_mask | open_bit)) + job_unit;
+    state_.store(job | open_bit, std::memory_order_release);
+    if (helpers_wanted_ == workers_) return state_.notify_all();
+    for (int i = 0; i < helpers_wanted_; ++i) state_.notify_one();
+  }
+
+  void close() {
+    state_.fetch_and(~open_bit, std::memory_order_relaxed);
+    const auto is_over = [&] { return helpers(state_.load(std::memory_order_acquire)) == 0; };
+    if (is_over() || (may_spin() && spin_until(is_over))) return;
+    while (true) {
+      const uint32_t seen = departures_.load(std::memory_order_acquire);
+      if (is_over()) return;
+      departures_.wait(seen, std::memory_order_acquire);
+    }
+  }
+
+  void work() {
+    const auto body = *body_;
+    const int64_t tasks = tasks_;
+    for (int64_t task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks;) body(task);
+  }
+
+  // Whether this worker has become a helper of the job that `state` shows.
+  bool join(uint32_t& state) {
+    while (is_open(state)) {
+      // What is read here belongs to some job; an outdated state fails below.
+      if (static_cast<int>(helpers(state)) >= helpers_wanted_.load(std::memory_order_relaxed)) return false;
+      if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire)) return true;
+    }
+    return false;
+  }
+
+  void leave() {
+    const uint32_t left = state_.fetch_sub(1, std::memory_order_acq_rel) - 1;
+    if (helpers(left) > 0 || is_open(left)) return;
+    departures_.fetch_add(1, std::memory_order_release);
+    departures_.notify_one();
+  }
+
+  void serve() {
+    uint32_t state = 0;
+    while (true) {
+      const uint32_t job = state / job_unit;
+      const auto is_new = [&] {
+        state = state_.load(std::memory_order_acquire);
+        return is_open(state) && state / job_unit != job;
+      };
+      while (!is_new() && !(may_spin() && spin_until(is_new))) state_.wait(state, std::memory_order_acquire);
+      if (!join(state)) continue;
+      work();
+      leave();
+    }
+  }
+
+  std::atomic<int> wanted_{default_thread_count()};
+  std::atomic<bool> is_busy_{false};
+  std::atomic<bool> is_refused_{false}; // the system gave no more threads
+  int workers_ = 0;                     // owned by who is busy, like the job:
+  int64_t tasks_ = 0;
+  std::optional<FunctionRef<void(int64_t)>> body_;
+  std::atomic<int> helpers_wanted_{0};
+  alignas(64) std::atomic<int64_t> next_{0};
+  alignas(64) std::atomic<uint32_t> state_{0};
+  std::atomic<uint32_t> departures_{0};
+};
+
+} // namespace
+
+void parallel_for(int64_t tasks, FunctionRef<void(int64_t)> body) { Pool::shared().run(tasks, body); }
+int thread_count() { return Pool::shared().thread_count(); }
+void set_thread_count(int count) { Pool::shared().set_thread_count(count); }
+
+} // namespace adjoint::cpu

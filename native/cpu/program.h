@@ -1,0 +1,94 @@
+// A fused kernel, compiled: instructions over blocks that stay in the first-level cache, in sections.
+//
+// A block is some whole rows, and some or all of their columns. The number section runs once per launch and
+// thread. Then, for every block of rows:
+//
+//   row section 0, element section 0 for every block of columns, row section 1, element section 1, ...
+//
+// Element section k holds what the reductions and stores of pass k need; reductions begin before it and end
+// before row section k + 1. Three traversals differ in what a block is:
+//
+//   whole    rows with all their columns. Everything is in row section 0, so nothing is computed twice;
+//   kernels
+//            without columns are of this kind
+//   along    one row, some of its columns
+//   across   some rows, one column: for arrays in which neighbours are rows, not columns
+#pragma once
+#include "cpu/access.h"
+#include "cpu/isa.h"
+
+namespace adjoint::cpu {
+
+enum class Traversal : uint8_t { whole, along, across };
+
+// How many elements a value has in a block.
+enum class Extent : uint8_t { one, rows, elements };
+
+// What instructions do that call no loop. Every value has a slot in scratch memory, and a pointer that says
+// where it lies in the present block: in its slot or in an array.
+enum class Action : uint8_t {
+  load,   // point `out` into an array, or gather into its slot (if `flag`: gather to where it points)
+  aim,    // point `out` to where it will be stored, if it lies there in one piece, else to its slot
+  store,  // store `a`, unless it is there already; it has one element if `flag`
+  splice, // point `out` to `a` or `b`, or put it together in its slot (if `flag`: where it points)
+  spread, // repeat every element of `a`, to as many as `out` has
+  reduce, // reduction `index` of the rows in `a`
+  add,    // add `a` to the lanes of reduction `index`
+};
+
+inline constexpr uint16_t no_value = UINT16_MAX;
+
+struct Instruction {
+  Loop loop = nullptr; // null: see `action`
+  Action action = Action::load;
+  Extent extent = Extent::one;
+  bool flag = false;
+  uint8_t still = 0;                                   // splice: bit i says that input i has one element
+  uint16_t out = 0, a = 0, b = no_value, c = no_value; // values
+  uint16_t index = 0;                                  // of a path or a reduction
+};
+
+struct Section {
+  uint32_t begin = 0, end = 0;
+};
+
+// A path, and the space whose index it takes: rows, or elements.
+struct Reach {
+  Path path;
+  bool is_by_element;
+};
+
+struct NumberValue {
+  uint16_t value, index;
+  DType dtype;
+};
+
+struct ReductionPlan {
+  const ReductionLoops* loops;
+  uint16_t out;
+  uint16_t lanes = no_value; // where its lanes, and then the levels of its tree, lie
+  uint32_t pass = 0;
+};
+
+struct Program {
+  Traversal traversal = Traversal::whole;
+  bool is_flat = false;
+  int64_t rows = 0, columns = 1;
+  int64_t row_block = 1, column_block = 1;
+  std::vector<Instruction> instructions;
+  Section number_section;
+  std::vector<Section> row_sections, element_sections; // one more of the former
+  std::vector<NumberValue> numbers;
+  std::vector<Reach> reaches;
+  std::vector<ReductionPlan> reductions;
+  std::vector<uint8_t> value_bytes; // of one element
+  std::vector<Extent> value_extents;
+  std::vector<uint32_t> slots; // of values, counted in bytes from the start of scratch memory
+  size_t scratch_bytes = 0;    // the pointers to values come first
+  int64_t row_bytes = 0;       // a measure of the work that a row is
+};
+
+Program compile_fused(const FusedKernel& kernel, const LoopTable& loops);
+void run_fused(const Program& program, std::span<const Instance> instances);
+
+} // namespace adjoint::cpu

@@ -1,0 +1,92 @@
+#include "cpu/queue.h"
+
+#include <csignal>
+#include <pthread.h>
+
+#include "cpu/cpu_device.h"
+
+namespace adjoint::cpu {
+
+namespace {
+
+// About a tenth of a millisecond: less is not worth another thread's while.
+constexpr int64_t large_cost = int64_t{2} << 20;
+// What waits holds memory, so a program that only submits is slowed down to the pace of the work.
+constexpr size_t max_unfinished = 2;
+
+void run(Work& work) {
+  for (const Work::Launch& launch : work.launches)
+    launch_kernel(*launch.kernel, {work.instances.data() + launch.first_instance, launch.instance_count});
+  work.is_done.store(true, std::memory_order_release);
+}
+
+} // namespace
+
+Queue::~Queue() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+  }
+  has_items_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Queue::submit(std::shared_ptr<Work> work, bool caller_waits) {
+  if (caller_waits) wait();
+  if (is_idle() && (caller_waits || work->cost < large_cost)) return run(*work);
+  {
+    std::unique_lock lock(mutex_);
+    has_finished_.wait(lock, [this] { return unfinished_ < max_unfinished; });
+    ++unfinished_;
+  }
+  push({std::move(work), {}});
+}
+
+void Queue::notify(std::function<void()> done) {
+  if (is_idle()) return done();
+  push({nullptr, std::move(done)});
+}
+
+void Queue::push(Item item) {
+  const std::lock_guard lock(mutex_);
+  items_.push_back(std::move(item));
+  if (!thread_.joinable()) {
+    // Signals are the business of Node's own threads.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { serve(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  has_items_.notify_one();
+}
+
+void Queue::wait() {
+  if (is_idle()) return;
+  std::unique_lock lock(mutex_);
+  has_finished_.wait(lock, [this] { return unfinished_ == 0; });
+}
+
+void Queue::serve() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    has_items_.wait(lock, [this] { return !items_.empty() || is_stopping_; });
+    if (items_.empty()) return;
+    Item item = std::move(items_.front());
+    items_.pop_front();
+    lock.unlock();
+    if (item.work)
+      run(*item.work);
+    else
+      item.notice();
+    const bool was_work = item.work != nullptr;
+    item = {};
+    lock.lock();
+    if (was_work) {
+      --unfinished_;
+      has_finished_.notify_all();
+    }
+  }
+}
+
+} // namespace adjoint::cpu

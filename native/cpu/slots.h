@@ -1,0 +1,17 @@
+#pragma once
+#include "cpu/program.h"
+
+namespace adjoint::cpu {
+
+struct Value {
+  size_t bytes = 0; // of one element
+  Extent extent = Extent::one;
+  bool needs_slot = true;
+  size_t slot_bytes = 0; // lanes say it themselves
+};
+
+// Gives every value its place in scratch memory; those that are not needed at the same time share one.
+// Returns how many bytes the slots take.
+size_t assign_slots(Program& program, const std::vector<Value>& values);
+
+} // namespace adjoint::cpu

@@ -1,0 +1,144 @@
+// Kernels as data: what the planner makes of a part of the graph, and what a device compiles once and then
+// launches with other arrays and other numbers.
+//
+// A fused kernel walks a space of `rows` x `columns`. Its steps are values, in an order in which they can be
+// computed, and each lives at one level:
+//
+//   number   one value for the whole launch
+//   row      one value per row
+//   element  one value per row and column
+//
+// A reduction takes an element-level step to a row-level one, over all columns of the row; element-level
+// steps after it may use the result (softmax is two such passes over a row). A kernel without element-level
+// steps is plainly elementwise: its rows are the elements, and `columns` is 1.
+//
+// What a step gives depends neither on how rows and columns are cut into blocks nor on threads: elementwise
+// values are functions of their inputs, and reductions combine in a tree that depends on `columns` alone.
+#pragma once
+#include <memory>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "device/dims.h"
+#include "device/dtype.h"
+
+namespace adjoint {
+
+enum class Op : uint16_t;
+
+// A number that reaches kernels at run time, so that another value needs no other kernel.
+struct Number {
+  DType dtype = DType::float64; // float64, int64 or boolean: only the category matters
+  union {
+    double real;
+    int64_t integer;
+  };
+  Number(double value = 0) : real(value) {}
+  static Number of_integer(int64_t value) {
+    Number number;
+    number.dtype = DType::int64;
+    number.integer = value;
+    return number;
+  }
+  static Number of_boolean(bool value) {
+    Number number = of_integer(value);
+    number.dtype = DType::boolean;
+    return number;
+  }
+  double as_double() const { return dtype == DType::float64 ? real : static_cast<double>(integer); }
+  template <class T> T as() const { return dtype == DType::float64 ? convert<T>(real) : convert<T>(integer); }
+};
+
+// How an array is reached. The linear index of a space (the rows, or row * columns + column) is written in
+// mixed radix over `extents`, the last axis fastest; element (i0, i1, ...) lies at offset + sum of i *
+// stride, counted in elements of the array. Strides may be zero (a broadcast) or negative (a flip); extents
+// are never zero. `first` and `last`, unless empty, bound the indices that exist, first <= i < last on every
+// axis: what lies outside is read as zero, and never touched.
+struct Access {
+  uint16_t array = 0; // which of the launch's arrays
+  int64_t offset = 0;
+  Dims extents, strides;
+  Dims first, last;
+};
+
+enum class Level : uint8_t { number, row, element };
+
+// One value of a fused kernel. `op` is
+//   number       the launch's number `index`, converted to `dtype`
+//   stored       what lies at access `index`; its level says which space the access covers
+//   to           a cast from `arithmetic` to `dtype`
+//   splice       inputs (base, part): the part inside the bounds of access `index` (whose array, offset and
+//                strides mean nothing), the base outside
+//   a reduction  of an element-level input; row-level
+//   any elementwise row; its level is the highest of its inputs
+// Inputs have the dtype `arithmetic`, but for where's first (a bool). An input may have a lower level than
+// the step: it is then the same for all columns, or everywhere.
+struct Step {
+  Op op{};
+  DType arithmetic = DType::float32;
+  DType dtype = DType::float32; // of the result
+  Level level = Level::element;
+  uint8_t input_count = 0;
+  uint16_t inputs[3] = {}; // indices of earlier steps
+  uint16_t index = 0;
+};
+
+// A step's value, written to an array at the step's own level (never number). The indices that stores reach
+// are disjoint. The array may be one that loads read too, if every load of it reads the very element that the
+// store writes, for the same row and column: outputs take the place of inputs in this way.
+struct Store {
+  uint16_t step = 0;
+  Access access;
+};
+
+struct FusedKernel {
+  int64_t rows = 1;
+  int64_t columns = 1;
+  std::vector<Step> steps;
+  std::vector<Access> accesses;
+  std::vector<Store> stores;
+  // Every access walks its array from the start, element by element, or stands still, and there are no
+  // columns: instances of one launch may have their own numbers of rows.
+  bool is_flat = false;
+};
+
+// out = left x right, over a batch: row-major out, operands wherever their strides say.
+struct MatmulKernel {
+  struct Operand {
+    uint16_t array = 0;
+    int64_t offset = 0;
+    Dims batch_strides;
+    int64_t row_stride = 0, column_stride = 0;
+  };
+  DType dtype = DType::float32;
+  Dims batch;
+  int64_t rows = 1, columns = 1, inner = 1;
+  Operand left, right, out;
+};
+
+// `elements` values made from their position; p, q, r are numbers 0 to 2. Random ones take the seed and the
+// offset from numbers 0 and 1, as integers.
+struct GeneratorKernel {
+  Op op{};
+  DType dtype = DType::float32;
+  int64_t elements = 0;
+  uint16_t array = 0;
+};
+
+using Kernel = std::variant<FusedKernel, MatmulKernel, GeneratorKernel>;
+
+// What one launch of a compiled kernel works on.
+struct Instance {
+  int64_t rows = 0; // flat kernels only
+  void* const* arrays = nullptr;
+  const Number* numbers = nullptr;
+};
+
+// A kernel that its device has made ready. Immutable: any thread may launch it.
+class CompiledKernel {
+ public:
+  virtual ~CompiledKernel() = default;
+};
+
+} // namespace adjoint

@@ -1,0 +1,334 @@
+#include "graph/draft.h"
+
+#include <algorithm>
+
+namespace adjoint {
+
+namespace {
+
+// A row that later passes walk again must stay in the cache, and there must be rows enough for every thread.
+constexpr int64_t max_row_elements = 65536;
+constexpr int64_t few_rows = 8;
+constexpr int64_t few_elements = 32768;
+
+Dims kept(const Dims& shape, const Dims& reduced_axes) {
+  Dims result;
+  for (size_t i = 0; i < shape.size(); ++i)
+    if (!reduced_axes.contains(static_cast<int64_t>(i))) result.push_back(shape[i]);
+  return result;
+}
+
+} // namespace
+
+DType arithmetic_dtype(const Node& node) {
+  if (info(node.op).kind == Kind::elementwise && info(node.op).dtypes != Dtypes::truth) return node.dtype;
+  DType dtype = node.dtype;
+  for (size_t i = 0; i < node.input_count; ++i)
+    if (!node.inputs[i]->is_number()) dtype = node.inputs[i]->dtype;
+  return dtype;
+}
+
+bool Draft::Key::operator==(const Key& other) const {
+  return ref.kind == other.ref.kind && ref.index == other.ref.index && dtype == other.dtype &&
+         map == other.map;
+}
+
+size_t Draft::KeyHash::operator()(const Key& key) const {
+  StructuralKey hash;
+  hash.add(key.ref.index);
+  hash.add(static_cast<uint64_t>(key.ref.kind) << 8 | static_cast<uint64_t>(key.dtype));
+  for (int64_t value : key.map) hash.add(static_cast<uint64_t>(value));
+  return hash.low;
+}
+
+Draft::Draft(const Snapshot& snapshot, const std::vector<Decision>& decisions, int32_t number,
+             const Dims& shape, const Dims& reduced_axes)
+    : snapshot_(&snapshot), decisions_(&decisions), number_(number), shape_(shape),
+      reduced_axes_(reduced_axes), kept_shape_(kept(shape, reduced_axes)),
+      space_(IndexMap::identity(shape, reduced_axes)) {
+  kernel_.rows = element_count(kept_shape_);
+  kernel_.columns = 1;
+  for (int64_t axis : reduced_axes) kernel_.columns *= shape[static_cast<size_t>(axis)];
+}
+
+// What a failed root leaves behind is cut off again.
+struct Draft::Mark {
+  explicit Mark(Draft& draft)
+      : draft(draft), steps(draft.kernel_.steps.size()), accesses(draft.kernel_.accesses.size()),
+        arrays(draft.arrays_.size()), numbers(draft.numbers_.size()) {}
+  void restore() const {
+    draft.kernel_.steps.resize(steps);
+    draft.kernel_.accesses.resize(accesses);
+    draft.arrays_.resize(arrays);
+    draft.numbers_.resize(numbers);
+    for (const Key& key : draft.recent_) draft.memo_.erase(key);
+  }
+  Draft& draft;
+  size_t steps, accesses, arrays, numbers;
+};
+
+bool Draft::add(uint32_t entry, RootKind kind) {
+  const Mark mark(*this);
+  recent_.clear();
+  touched_.clear();
+  uses_own_reduction_ = false;
+  const Node& root = node(entry);
+  const bool is_reduction = kind == RootKind::value && info(root.op).kind == Kind::reduction;
+  try {
+    Root added{entry, kind, 0, {}};
+    bool is_of_rows = is_reduction;
+    if (is_reduction) {
+      if (root.inputs[0]->shape != shape_ || root.attributes->axes != reduced_axes_) throw Failure{};
+      added.step = reduce(entry);
+      added.access = space_.of_rows(kept_shape_).access(kept_shape_, true);
+    } else {
+      const Dims& shape = kind == RootKind::part ? root.inputs[1]->shape : root.shape;
+      const int64_t count = element_count(shape);
+      std::optional<IndexMap> map;
+      if (count == kernel_.rows * kernel_.columns) {
+        map = space_.through_reshape(shape, shape_);
+      } else if (count == kernel_.rows) {
+        is_of_rows = true;
+        map = space_.of_rows(kept_shape_).through_reshape(shape, kept_shape_);
+      }
+      if (!map) throw Failure{};
+      const InputRef* inputs = snapshot_->entries[entry].inputs;
+      if (kind == RootKind::value) {
+        added.step =
+            is_view(root) ? pull(inputs[0], map_through_view(entry, *map), root.dtype) : compute(entry, *map);
+      } else {
+        added.step = pull(inputs[kind == RootKind::part ? 1 : 0], *map, root.dtype);
+      }
+      const bool is_row_level = is_of_rows || reduced_axes_.empty();
+      added.step = raised(added.step, is_row_level ? Level::row : Level::element);
+      if (is_row_level && kernel_.steps[added.step].level == Level::element) throw Failure{};
+      if (kind == RootKind::part) {
+        added.access = map_to_part(root, *map, is_row_level);
+      } else {
+        added.access = map->access(shape, is_row_level);
+        if (kind == RootKind::value)
+          remember(key_of({InputRef::Kind::entry, entry}, root.dtype, &*map, shape), added.step);
+      }
+    }
+    // Rows of their own belong here only as what follows a reduction.
+    if (is_of_rows && !is_reduction && !uses_own_reduction_) throw Failure{};
+    if (uses_own_reduction_ && (is_reduction || !is_of_rows) &&
+        (kernel_.columns > max_row_elements ||
+         (kernel_.rows < few_rows && kernel_.rows * kernel_.columns > few_elements)))
+      throw Failure{};
+    if (!roots_.empty() &&
+        (kernel_.steps.size() > DraftBudget::steps || arrays_.size() + roots_.size() > DraftBudget::arrays))
+      throw Failure{};
+    if (is_reduction) reductions_.emplace(entry, added.step);
+    roots_.push_back(added);
+    return true;
+  } catch (const Failure& failure) {
+    unmappable_ = failure.unmappable;
+    mark.restore();
+    return false;
+  }
+}
+
+std::optional<Draft> Draft::reduced_over(const Dims& axes) const {
+  Draft result(*snapshot_, *decisions_, number_, shape_, axes);
+  for (const Root& root : roots_)
+    if (!result.add(root.entry, root.kind)) return std::nullopt;
+  return result;
+}
+
+void Draft::store(const Root& root) {
+  Store store{root.step, root.access};
+  store.access.array = array_index({false, root.entry});
+  kernel_.stores.push_back(store);
+}
+
+std::optional<IndexMap> Draft::through_view(const Node& view, const IndexMap& map) {
+  const Dims& from = view.inputs[0]->shape;
+  switch (view.op) {
+  case Op::permute:
+    return map.through_permute(view.attributes->axes);
+  case Op::expand:
+    return map.through_broadcast(from, view.shape);
+  case Op::slice:
+    return map.through_slice(view.attributes->starts, view.attributes->steps);
+  case Op::reshape:
+    return map.through_reshape(from, view.shape);
+  default: // a number in another dtype
+    return map;
+  }
+}
+
+IndexMap Draft::map_through_view(uint32_t view, const IndexMap& map) const {
+  std::optional<IndexMap> through = through_view(node(view), map);
+  if (!through) throw Failure{static_cast<int32_t>(view)};
+  return std::move(*through);
+}
+
+Access Draft::map_to_part(const Node& splice, const IndexMap& map, bool over_rows) {
+  // Element j of the part lies at starts + steps * j of the whole.
+  IndexMap whole = map;
+  for (size_t i = 0; i < whole.axes.size(); ++i) {
+    whole.axes[i].start = splice.attributes->starts[i] + splice.attributes->steps[i] * map.axes[i].start;
+    whole.axes[i].step *= splice.attributes->steps[i];
+  }
+  return whole.access(splice.shape, over_rows);
+}
+
+uint16_t Draft::pull(InputRef ref, IndexMap map, DType number_dtype) {
+  for (;;) {
+    if (ref.kind == InputRef::Kind::number) {
+      Key key = key_of(ref, number_dtype, nullptr, {});
+      if (const auto found = memo_.find(key); found != memo_.end()) return found->second;
+      Step step{.op = Op::number, .arithmetic = number_dtype, .dtype = number_dtype, .level = Level::number};
+      step.index = static_cast<uint16_t>(numbers_.size());
+      numbers_.push_back(ref.index);
+      const uint16_t added = add_step(step);
+      remember(std::move(key), added);
+      return added;
+    }
+    if (ref.kind == InputRef::Kind::leaf) {
+      const Node& leaf = *snapshot_->leaves[ref.index];
+      return load({true, ref.index}, leaf.shape, leaf.dtype, map);
+    }
+    const Node& value = node(ref.index);
+    const Decision& decision = (*decisions_)[ref.index];
+    const bool is_elsewhere = decision.is_materialized && decision.kernel != number_;
+    if (!is_view(value) || is_elsewhere) return pull_entry(ref.index, map);
+    if (decision.is_materialized) uses_own_reduction_ |= !reduced_axes_.empty();
+    map = map_through_view(ref.index, map);
+    number_dtype = value.dtype;
+    ref = snapshot_->entries[ref.index].inputs[0];
+  }
+}
+
+uint16_t Draft::pull_entry(uint32_t index, const IndexMap& map) {
+  const Node& value = node(index);
+  const Decision& decision = (*decisions_)[index];
+  if (const auto own = reductions_.find(index); own != reductions_.end()) {
+    if (!map.is_row_level() || !is_contiguous(merged(map.access(value.shape, true)), kernel_.rows))
+      throw Failure{};
+    uses_own_reduction_ = true;
+    return own->second;
+  }
+  const Key key = key_of({InputRef::Kind::entry, index}, value.dtype, &map, value.shape);
+  if (const auto found = memo_.find(key); found != memo_.end()) {
+    uses_own_reduction_ |= decision.is_materialized && decision.kernel == number_;
+    return found->second;
+  }
+  if (decision.is_materialized && decision.kernel != number_) {
+    if (decision.kernel < 0 || decision.kernel > number_) throw Failure{};
+    return load({false, index}, value.shape, value.dtype, map);
+  }
+  // What is stored here, but wanted from elsewhere in it, is computed again.
+  const bool is_computed = info(value.op).kind == Kind::elementwise || value.op == Op::to ||
+                           (value.op == Op::splice && !decision.is_pushed);
+  if (!is_computed) throw Failure{};
+  const uint16_t step = compute(index, map);
+  remember(key, step);
+  return step;
+}
+
+uint16_t Draft::compute(uint32_t index, const IndexMap& map) {
+  const Node& value = node(index);
+  if (value.op == Op::splice) return pull_splice(index, map);
+  const Snapshot::Entry& entry = snapshot_->entries[index];
+  Step step{.op = value.op, .arithmetic = arithmetic_dtype(value), .dtype = value.dtype};
+  step.level = Level::number;
+  step.input_count = value.input_count;
+  for (size_t i = 0; i < value.input_count; ++i) {
+    step.inputs[i] =
+        pull(entry.inputs[i], map.through_broadcast(value.inputs[i]->shape, value.shape), step.arithmetic);
+    step.level = std::max(step.level, kernel_.steps[step.inputs[i]].level);
+  }
+  return add_step(step);
+}
+
+uint16_t Draft::pull_splice(uint32_t index, const IndexMap& map) {
+  const Node& value = node(index);
+  const Snapshot::Entry& entry = snapshot_->entries[index];
+  const Attributes& attributes = *value.attributes;
+  const Dims& part = value.inputs[1]->shape;
+  const IndexMap inside = map.through_splice(attributes.starts, attributes.steps, part);
+  if (inside.is_empty()) return pull(entry.inputs[0], map, value.dtype);
+  if (inside.is_everywhere()) return pull(entry.inputs[1], inside, value.dtype);
+  Step step{.op = Op::splice, .arithmetic = value.dtype, .dtype = value.dtype};
+  step.input_count = 2;
+  step.inputs[0] = pull(entry.inputs[0], map, value.dtype);
+  step.inputs[1] = pull(entry.inputs[1], inside, value.dtype);
+  step.level = inside.is_row_level() ? Level::row : Level::element;
+  for (size_t i = 0; i < 2; ++i) step.level = std::max(step.level, kernel_.steps[step.inputs[i]].level);
+  step.index = add_access(inside.bounds(step.level == Level::row));
+  return add_step(step);
+}
+
+uint16_t Draft::reduce(uint32_t index) {
+  const Node& value = node(index);
+  const DType dtype = value.inputs[0]->is_number() ? value.dtype : value.inputs[0]->dtype;
+  Step step{.op = value.op, .arithmetic = dtype, .dtype = value.dtype, .level = Level::row, .input_count = 1};
+  // Of no columns at all nothing is read; the snapshot's first number stands for them.
+  const bool is_empty = kernel_.columns == 0;
+  const InputRef input = is_empty ? InputRef{InputRef::Kind::number, 0} : snapshot_->entries[index].inputs[0];
+  step.inputs[0] = raised(pull(input, space_, dtype), Level::element);
+  return add_step(step);
+}
+
+uint16_t Draft::load(Array array, const Dims& shape, DType dtype, const IndexMap& map) {
+  const InputRef ref{array.is_leaf ? InputRef::Kind::leaf : InputRef::Kind::entry, array.index};
+  Key key = key_of(ref, dtype, &map, shape);
+  if (const auto found = memo_.find(key); found != memo_.end()) return found->second;
+  Step step{.op = Op::stored, .arithmetic = dtype, .dtype = dtype};
+  step.level = map.is_row_level() ? Level::row : Level::element;
+  Access access = map.access(shape, step.level == Level::row);
+  access.array = array_index(array);
+  step.index = add_access(access);
+  const uint16_t added = add_step(step);
+  remember(std::move(key), added);
+  return added;
+}
+
+uint16_t Draft::add_step(Step step) {
+  if (kernel_.steps.size() >= UINT16_MAX) throw Failure{};
+  kernel_.steps.push_back(step);
+  return static_cast<uint16_t>(kernel_.steps.size() - 1);
+}
+
+uint16_t Draft::add_access(const Access& access) {
+  if (kernel_.accesses.size() >= UINT16_MAX) throw Failure{};
+  kernel_.accesses.push_back(access);
+  return static_cast<uint16_t>(kernel_.accesses.size() - 1);
+}
+
+// The same value at a higher level.
+uint16_t Draft::raised(uint16_t step, Level level) {
+  const Step& value = kernel_.steps[step];
+  if (value.level >= level) return step;
+  Step copy{
+      .op = Op::clone, .arithmetic = value.dtype, .dtype = value.dtype, .level = level, .input_count = 1};
+  copy.inputs[0] = step;
+  return add_step(copy);
+}
+
+uint16_t Draft::array_index(Array array) {
+  const auto found = std::find(arrays_.begin(), arrays_.end(), array);
+  if (found != arrays_.end()) return static_cast<uint16_t>(found - arrays_.begin());
+  if (arrays_.size() >= UINT16_MAX) throw Failure{};
+  arrays_.push_back(array);
+  return static_cast<uint16_t>(arrays_.size() - 1);
+}
+
+Draft::Key Draft::key_of(InputRef ref, DType dtype, const IndexMap* map, const Dims& shape) const {
+  Key key{ref, dtype, {}};
+  if (!map) return key;
+  const Access access = merged(map->access(shape, false));
+  key.map = {access.offset, static_cast<int64_t>(access.extents.size())};
+  for (const Dims* dims : {&access.extents, &access.strides, &access.first, &access.last})
+    key.map.insert(key.map.end(), dims->begin(), dims->end());
+  return key;
+}
+
+void Draft::remember(Key key, uint16_t step) {
+  touched_.push_back(key.ref);
+  if (memo_.emplace(key, step).second) recent_.push_back(std::move(key));
+}
+
+} // namespace adjoint

@@ -1,0 +1,119 @@
+// A draft of one fused kernel: roots (values that it shall store, and reductions) are pulled into it one by
+// one, each with all that it is computed from, down to arrays and numbers.
+#pragma once
+#include <optional>
+#include <unordered_map>
+
+#include "graph/index_map.h"
+#include "graph/snapshot.h"
+
+namespace adjoint {
+
+// What the planner decides about an entry of the snapshot.
+struct Decision {
+  bool is_materialized = false; // computed once, and read by others from where it is stored or reduced
+  bool is_pushed = false;       // a splice that is written into the block of its base
+  bool needs_base = true;       // of a pushed splice
+  int32_t kernel = -1;          // of a materialized entry, once planned: where it is computed
+  int32_t under = -1;           // of a pushed splice: the kernel that writes what lies under the part
+  int32_t latest = -1;          // the last kernel that must have run before this can be computed elsewhere
+};
+
+struct DraftBudget {
+  static constexpr size_t steps = 1024;
+  static constexpr size_t arrays = 64;
+};
+
+class Draft {
+ public:
+  // An array of the kernel: a leaf, or a materialized entry.
+  struct Array {
+    bool is_leaf = false;
+    uint32_t index = 0;
+    bool operator==(const Array&) const = default;
+  };
+  enum class RootKind : uint8_t { value, base, part }; // of a pushed splice, the base and the part are apart
+  struct Root {
+    uint32_t entry = 0;
+    RootKind kind = RootKind::value;
+    uint16_t step = 0;
+    Access access; // where it is stored, if it is
+  };
+
+  Draft(const Snapshot& snapshot, const std::vector<Decision>& decisions, int32_t number, const Dims& shape,
+        const Dims& reduced_axes);
+
+  // Adds what the root needs, or changes nothing and returns false: the space does not fit, a value is not
+  // there yet, or the kernel would grow too large.
+  bool add(uint32_t entry, RootKind kind);
+  // The same with reduced axes: values that were the rows become elements.
+  std::optional<Draft> reduced_over(const Dims& axes) const;
+
+  int32_t number() const { return number_; }
+  const Dims& shape() const { return shape_; }
+  const Dims& reduced_axes() const { return reduced_axes_; }
+  const std::vector<Root>& roots() const { return roots_; }
+  const std::vector<Array>& arrays() const { return arrays_; }
+  const std::vector<uint32_t>& numbers() const { return numbers_; }
+  const FusedKernel& kernel() const { return kernel_; }
+  // Entries and leaves that the last root brought in.
+  const std::vector<InputRef>& touched() const { return touched_; }
+  void store(const Root& root);
+  // After add() failed: the view that has to be in memory before, or -1.
+  int32_t unmappable() const { return unmappable_; }
+
+  static std::optional<IndexMap> through_view(const Node& view, const IndexMap& map);
+
+ private:
+  struct Failure {
+    int32_t unmappable = -1; // a view that no map could follow
+  };
+  struct Key {
+    InputRef ref;
+    DType dtype;
+    std::vector<int64_t> map;
+    bool operator==(const Key&) const;
+  };
+  struct KeyHash {
+    size_t operator()(const Key& key) const;
+  };
+  struct Mark;
+
+  IndexMap map_through_view(uint32_t view, const IndexMap& map) const;
+  static Access map_to_part(const Node& splice, const IndexMap& map, bool over_rows);
+  uint16_t pull(InputRef ref, IndexMap map, DType number_dtype);
+  uint16_t pull_entry(uint32_t index, const IndexMap& map);
+  uint16_t pull_splice(uint32_t index, const IndexMap& map);
+  uint16_t compute(uint32_t index, const IndexMap& map);
+  uint16_t reduce(uint32_t index);
+  uint16_t load(Array array, const Dims& shape, DType dtype, const IndexMap& map);
+  uint16_t add_step(Step step);
+  uint16_t add_access(const Access& access);
+  uint16_t raised(uint16_t step, Level level);
+  uint16_t array_index(Array array);
+  Key key_of(InputRef ref, DType dtype, const IndexMap* map, const Dims& shape) const;
+  void remember(Key key, uint16_t step);
+  const Node& node(uint32_t entry) const { return *snapshot_->entries[entry].node; }
+
+  const Snapshot* snapshot_;
+  const std::vector<Decision>* decisions_;
+  int32_t number_;
+  Dims shape_, reduced_axes_, kept_shape_;
+  IndexMap space_;
+  FusedKernel kernel_;
+  std::vector<Root> roots_;
+  std::vector<Array> arrays_;
+  std::vector<uint32_t> numbers_;
+  std::vector<InputRef> touched_;
+  std::unordered_map<Key, uint16_t, KeyHash> memo_;
+  std::vector<Key> recent_;                           // remembered since the last root
+  std::unordered_map<uint32_t, uint16_t> reductions_; // entries reduced here
+  bool uses_own_reduction_ = false;
+  int32_t unmappable_ = -1;
+};
+
+// The dtype in which an op computes: that of its last input that is not a number, since casts have made them
+// equal; its own where the op gives what it takes.
+DType arithmetic_dtype(const Node& node);
+
+} // namespace adjoint

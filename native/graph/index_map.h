@@ -1,0 +1,55 @@
+// Index maps: which element of a value an index of a kernel's space means. Ops that only move elements are
+// maps, and maps compose, so that nothing is copied for a broadcast, a slice, a permutation, a flip or a pad.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "device/kernel.h"
+
+namespace adjoint {
+
+// From a space, written in mixed radix over `extents`, to the coordinates of a value: one AxisMap per axis of
+// the value, and at most one axis of the value per axis of the space. Only indices first <= i < last matter;
+// elsewhere the value is not asked for, and its coordinates may lie outside.
+struct IndexMap {
+  struct AxisMap {
+    int32_t source = -1; // axis of the space, or none: the coordinate is always `start`
+    int64_t start = 0;
+    int64_t step = 1;
+  };
+  std::vector<AxisMap> axes;
+  Dims extents;
+  Dims first, last;        // empty: everywhere
+  bool is_nowhere = false; // no index matters at all
+  size_t row_axes =
+      0; // so many leading axes of the space count rows; what depends on others is element-level
+
+  // The space of a kernel over this shape, whose rows are the axes that stay, seen as a value of this shape.
+  static IndexMap identity(const Dims& shape, const Dims& reduced_axes);
+
+  // The same space, seen as a value of its rows.
+  IndexMap of_rows(const Dims& kept_shape) const;
+  bool is_row_level() const;
+  // To what is reached through an op that moves elements. Nothing where no map can say it.
+  IndexMap through_broadcast(const Dims& from, const Dims& to) const;
+  IndexMap through_permute(const Dims& order) const;
+  IndexMap through_slice(const Dims& starts, const Dims& steps) const;
+  std::optional<IndexMap> through_reshape(const Dims& from, const Dims& to) const;
+  // To the part of a splice; its bounds are where the part lies. Steps must be 1 or -1.
+  IndexMap through_splice(const Dims& starts, const Dims& steps, const Dims& part) const;
+
+  // How an array that holds the value, row-major, is walked: over the whole space, or over its rows.
+  Access access(const Dims& shape, bool over_rows) const;
+  // The bounds alone, over the same indices as access().
+  Access bounds(bool over_rows) const;
+  bool is_empty() const;
+  bool is_everywhere() const;
+};
+
+// Without axes of extent one, and with axes merged that are walked as one.
+Access merged(const Access& access);
+// Walks every element of an array of `count` in order.
+bool is_contiguous(const Access& merged, int64_t count);
+
+} // namespace adjoint

@@ -1,0 +1,47 @@
+// A program: what a plan comes to. Compiled kernels, the order of their launches, and where each finds its
+// arrays and numbers. Nothing in it depends on values or addresses, so one program serves every run with the
+// same structure.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/snapshot.h"
+
+namespace adjoint {
+
+struct Program {
+  // Arrays are numbered: the snapshot's leaves, then the program's own blocks.
+  struct Block {
+    int64_t bytes = 0;
+    // Leaves whose place this block may take, if nothing else holds them: it is written where they are read.
+    std::vector<uint32_t> donors;
+  };
+  struct Launch {
+    std::unique_ptr<CompiledKernel> kernel;
+    std::vector<int64_t> rows; // one per instance
+    uint32_t array_count = 0;  // of each instance; the indices stand in `arrays`, in order
+    uint32_t number_count = 0;
+    uint32_t first_array = 0;
+    uint32_t first_number = 0;
+  };
+  struct Output {
+    uint32_t entry = 0;
+    uint32_t array = 0;
+  };
+
+  size_t leaf_count = 0;
+  std::vector<Block> blocks;
+  std::vector<Launch> launches;
+  std::vector<uint32_t> arrays;
+  std::vector<uint32_t> numbers;
+  std::vector<Output> outputs; // inputs before users
+  int64_t bytes_moved = 0;     // read and written by one run
+  int64_t cost = 0;            // as Work counts it
+  bool has_donors = false;
+};
+
+// Plans a run. With `is_fused` false every op is a kernel of its own, with the same results.
+Program plan(Device& device, const Snapshot& snapshot, bool is_fused, std::string* explanation = nullptr);
+
+} // namespace adjoint

@@ -1,0 +1,68 @@
+// What a run has to compute, taken down once: the pending nodes behind the wanted ones, inputs first, with
+// the stored values and the numbers that they begin with; and a key that two runs share when only values
+// differ.
+#pragma once
+#include <vector>
+
+#include "graph/node.h"
+
+namespace adjoint {
+
+// Of a plan's structure: ops, dtypes, shapes, attributes, who reads what, what is stored. Not of values, nor
+// of addresses. 128 bits, so that equal keys may be taken for equal structures.
+struct StructuralKey {
+  uint64_t low = 0x243f6a8885a308d3, high = 0x13198a2e03707344;
+  void add(uint64_t word) {
+    low = (low ^ word) * 0x9fb21c651e98df25;
+    low ^= low >> 32;
+    high = (high + word) * 0xd6e8feb86659fd93;
+    high ^= high >> 29;
+  }
+  void add(const Dims& dims) {
+    add(dims.size());
+    for (int64_t value : dims) add(static_cast<uint64_t>(value));
+  }
+  bool operator==(const StructuralKey&) const = default;
+  struct Hash {
+    size_t operator()(const StructuralKey& key) const { return key.low; }
+  };
+};
+
+// An input of a pending node: a value of the plan, one that was there before, or a number. Numbers are listed
+// once for every use, so that the structure does not depend on which uses happen to share one.
+struct InputRef {
+  enum class Kind : uint8_t { entry, leaf, number } kind = Kind::number;
+  uint32_t index = 0;
+};
+
+struct Snapshot {
+  struct Entry {
+    Node* node;
+    InputRef inputs[3];
+    uint32_t first_number = 0; // of a generator's own numbers
+    bool is_wanted = false;
+    bool is_stored = false; // wanted, or kept anyway
+  };
+  std::vector<Entry> entries; // inputs before users
+  std::vector<Node*> leaves;  // in the order in which they are met
+  std::vector<Number> numbers;
+  StructuralKey key;
+
+  // Nodes that are not pending are passed over. Uses the nodes' plan_epoch and plan_index.
+  void take(uint32_t epoch, const std::vector<Ref<Node>>& wanted);
+
+ private:
+  struct Visit {
+    Node* node;
+    uint8_t next_input;
+  };
+  void add(Node& node);
+  InputRef reference(Node& input);
+  std::vector<Visit> path_;
+  uint32_t epoch_ = 0;
+};
+
+// Ops that only move elements.
+bool is_view(const Node& node);
+
+} // namespace adjoint

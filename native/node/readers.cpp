@@ -1,0 +1,96 @@
+#include "node/readers.h"
+
+#include <cstring>
+
+#include "node/addon.h"
+
+namespace adjoint::node {
+
+Napi::Value item_at(Napi::Env env, DType dtype, const void* element) {
+  return with_type(dtype, [&]<class T>() -> Napi::Value {
+    T value;
+    std::memcpy(&value, element, sizeof(T));
+    if constexpr (std::is_same_v<T, bool>) return Napi::Boolean::New(env, value);
+    if constexpr (std::is_same_v<T, int64_t>)
+      if (value > (int64_t{1} << 53) || value < -(int64_t{1} << 53)) return Napi::BigInt::New(env, value);
+    return Napi::Number::New(env, static_cast<double>(value));
+  });
+}
+
+std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node) {
+  const auto length = static_cast<size_t>(node.elements());
+  auto backing = Napi::ArrayBuffer::New(env, static_cast<size_t>(node.bytes()));
+  const auto array = [&]() -> Napi::Value {
+    switch (node.dtype) {
+    case DType::float32:
+      return Napi::Float32Array::New(env, length, backing, 0);
+    case DType::float64:
+      return Napi::Float64Array::New(env, length, backing, 0);
+    case DType::int32:
+      return Napi::Int32Array::New(env, length, backing, 0);
+    case DType::int64:
+      return Napi::BigInt64Array::New(env, length, backing, 0);
+    default:
+      return Napi::Uint8Array::New(env, length, backing, 0);
+    }
+  };
+  return {array(), backing.Data()};
+}
+
+Readers::~Readers() {
+  if (!channel_) return;
+  // Whoever is still going to call does so now; nobody waits for what they say.
+  addon_.engine.wait();
+  napi_release_threadsafe_function(channel_, napi_tsfn_abort);
+}
+
+Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
+  const Device& device = *addon_.engine.device;
+  if (!channel_) open_channel(env);
+  // The process stays alive while a value is awaited.
+  if (waiting_.empty()) napi_ref_threadsafe_function(env, channel_);
+  Reader& reader = waiting_.emplace_back(Reader{Napi::Promise::Deferred::New(env), node});
+  const Napi::Value promise = reader.promise.Promise();
+  void* to = reader.element;
+  if (!is_item) {
+    const auto [array, data] = array_for(env, *node);
+    napi_create_reference(env, array, 1, &reader.array);
+    to = data;
+  }
+  // Copied where the value comes from, so that JavaScript need not wait for that either.
+  addon_.engine.device->notify([this, &device, buffer = node->buffer.get(), to, bytes = node->bytes()] {
+    device.download(to, *buffer, bytes);
+    napi_call_threadsafe_function(channel_, nullptr, napi_tsfn_nonblocking);
+  });
+  return promise;
+}
+
+void Readers::open_channel(Napi::Env env) {
+  const auto call = [](napi_env called, napi_value, void* context, void*) {
+    // Without an environment the thread is ending, and nobody is waiting.
+    if (called) static_cast<Readers*>(context)->finish_first(called);
+  };
+  const Napi::String name = Napi::String::New(env, "adjoint");
+  NAPI_THROW_IF_FAILED_VOID(env, napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr,
+                                                                 nullptr, this, call, &channel_));
+  napi_unref_threadsafe_function(env, channel_);
+}
+
+void Readers::finish_first(Napi::Env env) {
+  if (waiting_.empty()) return;
+  const Napi::HandleScope scope(env);
+  const Reader& reader = waiting_.front();
+  napi_value array = nullptr;
+  if (reader.array) {
+    napi_get_reference_value(env, reader.array, &array);
+    napi_delete_reference(env, reader.array);
+  }
+  const Napi::Promise::Deferred promise = reader.promise;
+  const Napi::Value result =
+      reader.array ? Napi::Value(env, array) : item_at(env, reader.node->dtype, reader.element);
+  waiting_.pop_front();
+  if (waiting_.empty()) napi_unref_threadsafe_function(env, channel_);
+  promise.Resolve(result);
+}
+
+} // namespace adjoint::node

@@ -1,0 +1,40 @@
+// Reading values: at once, or as a Promise that is kept when the device has come so far.
+#pragma once
+#include <list>
+#include <napi.h>
+
+#include "graph/node.h"
+
+namespace adjoint::node {
+
+class Addon;
+
+// An element: a number, a boolean, or a bigint beyond 2**53.
+Napi::Value item_at(Napi::Env env, DType dtype, const void* element);
+// A typed array for as many elements as the node has, and where they go.
+std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node);
+
+class Readers {
+ public:
+  explicit Readers(Addon& addon) : addon_(addon) {}
+  ~Readers();
+  // A Promise of the item, or of the data, of a value that is computed or under way.
+  Napi::Value read(Napi::Env env, const Ref<Node>& node, bool is_item);
+
+ private:
+  struct Reader {
+    Napi::Promise::Deferred promise;
+    Ref<Node> node;
+    napi_ref array = nullptr;          // the typed array that is being filled; of an item
+    alignas(8) std::byte element[8]{}; // there is none
+  };
+  void open_channel(Napi::Env env);
+  // On JavaScript's thread, when the device has come to the oldest reader's value.
+  void finish_first(Napi::Env env);
+
+  Addon& addon_;
+  std::list<Reader> waiting_; // in the order in which values come
+  napi_threadsafe_function channel_ = nullptr;
+};
+
+} // namespace adjoint::node
