@@ -381,8 +381,8 @@ class Builder {
 
   // --- stores
 
-  // Adds the section's stores. A store whose value is the last thing that is made before nothing more is read
-  // from an array that it may overwrite, writes there at once.
+  // Adds the section's stores. Where nothing more is read, after a value is made, from the array that its
+  // store may overwrite, the value is made there at once.
   template <class Filter> void place_stores(Filter belongs, bool may_aim) {
     struct Placed {
       uint16_t value, reach;
@@ -407,7 +407,7 @@ class Builder {
       const bool is_load = at < end && !code[at].loop && code[at].action == Action::load;
       const bool is_splice = at < end && !code[at].loop && code[at].action == Action::splice;
       const bool is_direct = may_aim && own == extent && at < end && at >= section_begin_ &&
-                             !is_aimed[value] && last_read_of_width(values_[value].bytes, end) <= at &&
+                             !is_aimed[value] && last_read(store.replaces, end) <= at &&
                              !(is_load && !program_.reaches[reach].path.is_stream());
       if (is_direct) {
         is_aimed[value] = true;
@@ -445,22 +445,22 @@ class Builder {
 
   // The last instruction that may read an array with such elements: through a load, or through
   // a splice that points to one.
-  size_t last_read_of_width(size_t bytes, size_t end) const {
+  size_t last_read(uint16_t array, size_t end) const {
+    if (array == Store::nothing) return 0;
     const std::vector<Instruction>& code = program_.instructions;
-    std::vector<bool> is_array(values_.size());
+    std::vector<bool> is_there(values_.size()); // whether a value may lie in the array
+    const auto reads = [&](uint16_t value) { return value != no_value && is_there[value]; };
     size_t last = 0;
     for (size_t i = 0; i < end; ++i) {
       const Instruction& instruction = code[i];
-      const auto reads = [&](uint16_t value) { return is_array[value] && values_[value].bytes == bytes; };
-      if (instruction.loop || instruction.action != Action::load) {
-        if (reads(instruction.a) || reads(instruction.b) || reads(instruction.c)) last = i;
-      }
       if (!instruction.loop && instruction.action == Action::load) {
-        is_array[instruction.out] = true;
-        if (values_[instruction.out].bytes == bytes) last = i;
+        is_there[instruction.out] = program_.reaches[instruction.index].path.array() == array;
+        if (is_there[instruction.out]) last = i;
+        continue;
       }
+      if (reads(instruction.a) || reads(instruction.b) || reads(instruction.c)) last = i;
       if (!instruction.loop && instruction.action == Action::splice && !instruction.flag)
-        is_array[instruction.out] = is_array[instruction.a] || is_array[instruction.b];
+        is_there[instruction.out] = reads(instruction.a) || reads(instruction.b);
     }
     return last;
   }

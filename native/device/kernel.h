@@ -85,10 +85,12 @@ struct Step {
 };
 
 // A step's value, written to an array at the step's own level (never number). The indices that stores reach
-// are disjoint. The array may be one that loads read too, if every load of it reads the very element that the
-// store writes, for the same row and column: outputs take the place of inputs in this way.
+// are disjoint. The array may lie where another array lies that is only read, `replaces`, if every load of
+// that one reads the very element that the store writes, for the same row and column.
 struct Store {
+  static constexpr uint16_t nothing = UINT16_MAX;
   uint16_t step = 0;
+  uint16_t replaces = nothing;
   Access access;
 };
 

@@ -137,7 +137,9 @@ std::optional<Draft> Draft::reduced_over(const Dims& axes) const {
 }
 
 void Draft::store(const Root& root) {
-  Store store{root.step, root.access};
+  Store store;
+  store.step = root.step;
+  store.access = root.access;
   store.access.array = array_index({false, root.entry});
   kernel_.stores.push_back(store);
 }

@@ -54,6 +54,7 @@ class Planner {
     std::vector<Draft::Array> arrays; // of products and generators
     int32_t level = 0;                // the length of the longest chain of units before
     int32_t position = 0;             // of its launch
+    std::vector<uint16_t> replaced;   // by array that is written: the array whose place it takes
     std::span<const Draft::Array> all_arrays() const { return draft ? draft->arrays() : arrays; }
   };
   struct Block {
@@ -526,7 +527,8 @@ class Planner {
     std::vector<int32_t> idle;
     for (size_t position = 0; position < launches_.size(); ++position) {
       const auto now = static_cast<int32_t>(position);
-      for (size_t u : launches_[position]) place_outputs(units_[u], now, idle);
+      for (size_t u : launches_[position])
+        place_outputs(units_[u], units_[launches_[position][0]], now, idle);
       for (size_t u : launches_[position])
         for (const Draft::Array& array : units_[u].all_arrays())
           if (Block* used = block(array); used && used->last == now && !used->is_pinned && !used->is_given) {
@@ -544,43 +546,45 @@ class Planner {
     return static_cast<int32_t>(program_.blocks.size() - 1);
   }
 
-  void place_outputs(const Unit& unit, int32_t now, std::vector<int32_t>& idle) {
+  // What a unit replaces, the first of its launch does as well: they share the kernel.
+  void place_outputs(Unit& unit, const Unit& leader, int32_t now, std::vector<int32_t>& idle) {
+    unit.replaced.assign(unit.all_arrays().size(), Store::nothing);
     const auto dies = [&](const Block& used, int64_t bytes) {
       return used.last == now && used.last_users == 1 && !used.is_pinned && !used.is_given &&
              bytes == used.bytes;
     };
-    for (const Draft::Array& array : unit.all_arrays()) {
+    for (size_t i = 0; i < unit.all_arrays().size(); ++i) {
+      const Draft::Array array = unit.all_arrays()[i];
       Block* output = block(array);
       if (!output || output->physical >= 0) continue;
       uint32_t donor = UINT32_MAX;
-      if (unit.draft && is_fused_)
-        for (const Draft::Array& input : unit.draft->arrays()) {
-          if (input == array || !may_replace(*unit.draft, array, input)) continue;
-          if (input.is_leaf) {
-            Block& leaf = leaves_[input.index];
-            leaf.bytes = snapshot_.leaves[input.index]->bytes();
-            if (donor == UINT32_MAX && dies(leaf, output->bytes)) donor = input.index;
-          } else if (Block* dying = block(input);
-                     dying && dying->physical >= 0 && dies(*dying, output->bytes)) {
-            dying->is_given = true;
-            output->physical = dying->physical;
-            break;
-          }
-        }
-      if (output->physical >= 0) continue;
-      if (donor == UINT32_MAX) {
-        const auto found = std::find_if(idle.begin(), idle.end(), [&](int32_t physical) {
-          return program_.blocks[static_cast<size_t>(physical)].bytes == output->bytes;
-        });
-        if (found != idle.end()) {
-          output->physical = *found;
-          idle.erase(found);
+      for (size_t k = 0; k < unit.all_arrays().size() && unit.draft && is_fused_; ++k) {
+        const Draft::Array input = unit.all_arrays()[k];
+        if (k == i || (&unit != &leader && leader.replaced[i] != k)) continue;
+        Block* dying = input.is_leaf ? &leaves_[input.index] : block(input);
+        if (input.is_leaf) dying->bytes = snapshot_.leaves[input.index]->bytes();
+        if (!dying || !dies(*dying, output->bytes) || !may_replace(*unit.draft, array, input)) continue;
+        if (input.is_leaf)
+          donor = input.index;
+        else if (dying->physical >= 0)
+          output->physical = dying->physical;
+        else
           continue;
-        }
+        dying->is_given = true;
+        unit.replaced[i] = static_cast<uint16_t>(k);
+        break;
+      }
+      if (output->physical >= 0) continue;
+      const auto found = std::find_if(idle.begin(), idle.end(), [&](int32_t physical) {
+        return program_.blocks[static_cast<size_t>(physical)].bytes == output->bytes;
+      });
+      if (donor == UINT32_MAX && found != idle.end()) {
+        output->physical = *found;
+        idle.erase(found);
+        continue;
       }
       output->physical = new_physical(output->bytes);
       if (donor == UINT32_MAX) continue;
-      leaves_[donor].is_given = true;
       program_.blocks.back().donors.push_back(donor);
       program_.has_donors = true;
     }
@@ -680,6 +684,7 @@ class Planner {
   Kernel kernel_of(const Unit& unit, bool is_flat) const {
     if (unit.draft) {
       FusedKernel kernel = unit.draft->kernel();
+      for (Store& store : kernel.stores) store.replaces = unit.replaced[store.access.array];
       if (is_flat) flatten(kernel);
       return kernel;
     }

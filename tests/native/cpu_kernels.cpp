@@ -451,12 +451,15 @@ class Generator {
     for (size_t i = steps.size(); i-- > 0;) {
       const bool is_last = i + 1 == steps.size();
       if (steps[i].level == Level::number || (!is_last && !random_.chance(15))) continue;
-      Store store{.step = static_cast<uint16_t>(i), .access = {}};
+      Store store;
+      store.step = static_cast<uint16_t>(i);
       const int twin = random_.chance(50) ? twin_of(steps[i], is_taken) : -1;
-      if (twin >= 0)
+      if (twin >= 0) {
         store.access = case_.kernel.accesses[steps[static_cast<size_t>(twin)].index];
-      else
+        store.replaces = store.access.array;
+      } else {
         store.access = make_access(steps[i].level, steps[i].dtype, true);
+      }
       case_.kernel.stores.push_back(store);
     }
   }
@@ -590,7 +593,7 @@ bool check_flat(uint64_t seed, Isa isa) {
   step(Op::lerp, Level::row, {0, 1, 3});
   step(Op::mul, Level::row, {4, 2});
   step(Op::sub, Level::row, {1, 5});
-  kernel.stores = {{4, access(0, 1)}, {6, access(1, 1)}};
+  kernel.stores = {{4, 0, access(0, 1)}, {6, 1, access(1, 1)}};
 
   const auto n = static_cast<size_t>(1 + random.below(60));
   std::vector<std::vector<Bytes>> arrays(n);
@@ -705,7 +708,7 @@ struct Writer {
     step.index = static_cast<uint16_t>(kernel.accesses.size() - 1);
     return push(step);
   }
-  void store(uint16_t step, Access access) { kernel.stores.push_back({step, std::move(access)}); }
+  void store(uint16_t step, Access access) { kernel.stores.push_back({step, access.array, std::move(access)}); }
   uint16_t push(Step step) {
     step.arithmetic = step.dtype = dtype;
     kernel.steps.push_back(step);
