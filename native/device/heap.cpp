@@ -2,6 +2,7 @@
 
 #include <array>
 #include <new>
+#include <utility>
 
 namespace adjoint::heap {
 
@@ -24,31 +25,31 @@ struct Kept {
   Block* first;
   size_t room; // how many more may be kept
 };
-using Shelf = std::array<Kept, largest_bytes / grain_bytes>;
-
-constexpr Shelf empty_shelf() {
-  Shelf shelf{};
-  for (size_t i = 0; i < shelf.size(); ++i) shelf[i].room = most_kept_bytes / ((i + 1) * grain_bytes);
-  return shelf;
-}
-
-// Trivially destructible: objects may still be freed while the thread ends.
-constinit thread_local Shelf shelf = empty_shelf();
-
-struct Closing {
-  ~Closing() {
-    for (Kept& kept : shelf) {
-      kept.room = 0;
-      while (Block* block = kept.first) {
-        kept.first = block->next;
-        ::operator delete(block);
-      }
-    }
+struct Shelf {
+  std::array<Kept, largest_bytes / grain_bytes> sizes{};
+  Shelf() {
+    for (size_t i = 0; i < sizes.size(); ++i) sizes[i].room = most_kept_bytes / ((i + 1) * grain_bytes);
   }
+  ~Shelf();
 };
 
+// A plain pointer, whose place in every thread is known when the library is loaded: looked up without a call.
+#if defined(__GLIBC__)
+[[gnu::tls_model("initial-exec")]]
+#endif
+constinit thread_local Shelf* shelf = nullptr;
+
+Shelf::~Shelf() {
+  // Objects may still be freed while the thread ends.
+  shelf = nullptr;
+  for (const Kept& kept : sizes)
+    for (Block* block = kept.first; block;) ::operator delete(std::exchange(block, block->next));
+}
+
 void* take_new(size_t bytes) {
-  thread_local const Closing closing; // made with the first block
+  thread_local Shelf own; // made with the first block
+  static thread_local bool is_open = (shelf = &own, true);
+  static_cast<void>(is_open);
   return ::operator new((bytes + grain_bytes - 1) / grain_bytes * grain_bytes);
 }
 
@@ -56,7 +57,8 @@ void* take_new(size_t bytes) {
 
 void* take(size_t bytes) {
   if (bytes > largest_bytes) return ::operator new(bytes);
-  Kept& kept = shelf[(bytes - 1) / grain_bytes];
+  if (!shelf) return take_new(bytes);
+  Kept& kept = shelf->sizes[(bytes - 1) / grain_bytes];
   Block* block = kept.first;
   if (!block) return take_new(bytes);
   kept.first = block->next;
@@ -66,8 +68,8 @@ void* take(size_t bytes) {
 }
 
 void give_back(void* block, size_t bytes) noexcept {
-  if (bytes > largest_bytes) return ::operator delete(block);
-  Kept& kept = shelf[(bytes - 1) / grain_bytes];
+  if (bytes > largest_bytes || !shelf) return ::operator delete(block);
+  Kept& kept = shelf->sizes[(bytes - 1) / grain_bytes];
   if (kept.room == 0) return ::operator delete(block);
   --kept.room;
   kept.first = new (block) Block{kept.first};

@@ -1,5 +1,6 @@
 #include "graph/engine.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -63,18 +64,18 @@ void Engine::run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& req
   snapshot_.take(next_epoch(), nodes);
   if (snapshot_.entries.empty()) return;
   const std::shared_ptr<const Program> program = this->program();
-  const std::vector<Ref<Buffer>> blocks = acquire(*program, request.replaced);
-  execute(program, blocks, request.caller_waits);
+  acquire(*program, request.replaced);
+  execute(program, request.caller_waits);
   // Inputs before users: storing a node lets its recipe go, and with it perhaps the inputs.
   for (const Snapshot::Entry& entry : snapshot_.entries)
     if (!entry.is_stored && entry.node->times_computed < UINT8_MAX) ++entry.node->times_computed;
-  std::vector<Ref<Buffer>> results;
-  results.reserve(program->outputs.size());
+  results_.clear();
   for (const Program::Output& output : program->outputs)
-    results.push_back(output.array < program->leaf_count ? snapshot_.leaves[output.array]->buffer
-                                                         : blocks[output.array - program->leaf_count]);
-  for (size_t i = 0; i < results.size(); ++i)
-    snapshot_.entries[program->outputs[i].entry].node->store(std::move(results[i]));
+    results_.push_back(output.array < program->leaf_count ? snapshot_.leaves[output.array]->buffer
+                                                          : blocks_[output.array - program->leaf_count]);
+  for (size_t i = 0; i < results_.size(); ++i)
+    snapshot_.entries[program->outputs[i].entry].node->store(std::move(results_[i]));
+  blocks_.clear();
   ++counts.runs;
   counts.kernels += static_cast<int64_t>(program->launches.size());
   counts.bytes_moved += program->bytes_moved;
@@ -124,29 +125,37 @@ void Engine::find_owned_leaves(const std::vector<Node*>& replaced) {
 }
 
 // Every buffer, before anything has changed.
-std::vector<Ref<Buffer>> Engine::acquire(const Program& program, const std::vector<Node*>& replaced) {
-  std::vector<Ref<Buffer>> blocks(program.blocks.size());
+void Engine::acquire(const Program& program, const std::vector<Node*>& replaced) {
+  blocks_.clear();
   int64_t wanted_bytes = 0;
   for (const Program::Block& block : program.blocks) wanted_bytes += block.bytes;
   before_allocation(wanted_bytes);
   if (program.has_donors) find_owned_leaves(replaced);
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    for (uint32_t donor : program.blocks[i].donors)
-      if (is_owned_[donor]) blocks[i] = snapshot_.leaves[donor]->buffer;
-    if (!blocks[i]) blocks[i] = allocate(program.blocks[i].bytes);
+  for (const Program::Block& block : program.blocks) {
+    const auto donor = std::find_if(block.donors.begin(), block.donors.end(),
+                                    [this](uint32_t leaf) { return is_owned_[leaf] != 0; });
+    blocks_.push_back(donor == block.donors.end() ? allocate(block.bytes) : snapshot_.leaves[*donor]->buffer);
   }
-  return blocks;
 }
 
-void Engine::execute(const std::shared_ptr<const Program>& program, const std::vector<Ref<Buffer>>& blocks,
-                     bool caller_waits) {
-  auto work = std::make_shared<Work>();
+Work& Engine::fresh_work() {
+  if (!work_ || work_.use_count() > 1) work_ = std::make_shared<Work>();
+  work_->launches.clear();
+  work_->instances.clear();
+  work_->arrays.clear();
+  work_->numbers.clear();
+  work_->is_done.store(false, std::memory_order_relaxed);
+  return *work_;
+}
+
+void Engine::execute(const std::shared_ptr<const Program>& program, bool caller_waits) {
+  Work* work = &fresh_work();
   work->owner = program;
   work->cost = program->cost;
   work->arrays.reserve(program->arrays.size());
   for (uint32_t array : program->arrays)
     work->arrays.push_back(array < program->leaf_count ? snapshot_.leaves[array]->buffer->data
-                                                       : blocks[array - program->leaf_count]->data);
+                                                       : blocks_[array - program->leaf_count]->data);
   work->numbers.reserve(program->numbers.size());
   for (uint32_t number : program->numbers) work->numbers.push_back(snapshot_.numbers[number]);
   for (const Program::Launch& launch : program->launches) {
@@ -157,11 +166,11 @@ void Engine::execute(const std::shared_ptr<const Program>& program, const std::v
                                  work->arrays.data() + launch.first_array + i * launch.array_count,
                                  work->numbers.data() + launch.first_number + i * launch.number_count});
   }
-  device->submit(work, caller_waits);
+  device->submit(work_, caller_waits);
   if (work->is_done.load(std::memory_order_acquire)) return;
   InFlight& flight = in_flight_.emplace_back();
-  flight.work = std::move(work);
-  flight.buffers = blocks;
+  flight.work = work_;
+  flight.buffers = blocks_;
   for (const Node* leaf : snapshot_.leaves) flight.buffers.push_back(leaf->buffer);
 }
 

@@ -32,6 +32,7 @@ class Engine {
   uint64_t random_offset = 0; // counters drawn so far
   uint64_t next_sequence = 1;
   int64_t live_nodes = 0;
+  std::vector<std::pair<double, Ref<Node>>> literals; // see literal()
   // Called before memory is asked for, to let go of what JavaScript no longer holds.
   std::function<void(int64_t wanted_bytes)> before_allocation = [](int64_t) {};
 
@@ -69,10 +70,10 @@ class Engine {
  private:
   void run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& request);
   std::shared_ptr<const Program> program();
-  std::vector<Ref<Buffer>> acquire(const Program& program, const std::vector<Node*>& replaced);
+  void acquire(const Program& program, const std::vector<Node*>& replaced);
   void find_owned_leaves(const std::vector<Node*>& replaced);
-  void execute(const std::shared_ptr<const Program>& program, const std::vector<Ref<Buffer>>& blocks,
-               bool caller_waits);
+  void execute(const std::shared_ptr<const Program>& program, bool caller_waits);
+  Work& fresh_work();
   void land();
   Ref<Buffer> allocate(int64_t bytes);
 
@@ -86,6 +87,8 @@ class Engine {
   // The most recently used first.
   std::list<std::pair<StructuralKey, std::shared_ptr<const Program>>> programs_;
   std::unordered_map<StructuralKey, decltype(programs_)::iterator, StructuralKey::Hash> program_index_;
+  std::shared_ptr<Work> work_; // the last one, to be used again when the device is through with it
+  std::vector<Ref<Buffer>> blocks_, results_;    // of the present run
   std::vector<uint32_t> inner_uses_, leaf_uses_; // scratch of find_owned_leaves
   std::vector<char> is_owned_;
   // What the device is still working on, and the buffers that must outlive it.

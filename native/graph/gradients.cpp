@@ -31,7 +31,7 @@ struct Names {
 template <class... Arguments> Expression apply(Op op, const Arguments&... arguments) {
   Engine* engine = nullptr;
   ((engine = arguments.value ? &arguments.value.node->engine : engine), ...);
-  const Value values[] = {arguments.value ? arguments.value : number(*engine, arguments.literal)...};
+  const Value values[] = {arguments.value ? arguments.value : literal(*engine, arguments.literal)...};
   if constexpr (sizeof...(arguments) == 2)
     if (op == Op::pow) return power(values[0], values[1]);
   return elementwise(*engine, op, values);
@@ -146,7 +146,7 @@ Value gradient_of_reduction(const Function& function, const Value& grad) {
   };
   const Expression result = reduction_gradient<Expression>(function.op, reshape(grad, kept),
                                                            input_value(function, 0), out, count, total);
-  return result.value ? result.value : number(grad.node->engine, result.literal);
+  return result.value ? result.value : literal(grad.node->engine, result.literal);
 }
 
 Value swapped(const Value& matrix) { return transpose(matrix, -1, -2); }
@@ -194,7 +194,7 @@ Value gradient_of_structure(const Function& function, size_t input, const Value&
     const Dims& part = function.edges[1].shape;
     if (input == 1) return slice(grad, starts, steps, part);
     if (function.attributes->is_disjoint) return grad;
-    return splice(grad, number(engine, 0.0), starts, steps, part);
+    return splice(grad, literal(engine, 0.0), starts, steps, part);
   }
   case Op::matmul:
     return gradient_of_matmul(function, input, grad);
@@ -240,7 +240,7 @@ Value input_gradient(const Function& function, size_t input, const Value& grad) 
     Expression gradient = elementwise_gradient<Expression>(function.op, input, grad, input_value(function, 0),
                                                            input_value(function, 1), input_value(function, 2),
                                                            output_value(function));
-    result = gradient.value ? std::move(gradient.value) : number(grad.node->engine, gradient.literal);
+    result = gradient.value ? std::move(gradient.value) : literal(grad.node->engine, gradient.literal);
     break;
   }
   case Kind::reduction:

@@ -1,5 +1,6 @@
 #include "graph/record.h"
 
+#include <bit>
 #include <numeric>
 
 #include "graph/gradients.h"
@@ -179,6 +180,15 @@ Value number(Engine& engine, Number value) {
   Ref<Node> node = new Node(engine, Op::number, value.dtype, {});
   node->number = value;
   return {std::move(node), {}};
+}
+
+Value literal(Engine& engine, double value) {
+  constexpr size_t most_literals = 32;
+  for (const auto& [known, node] : engine.literals)
+    if (std::bit_cast<uint64_t>(known) == std::bit_cast<uint64_t>(value)) return {node, {}};
+  const Value made = number(engine, value);
+  if (engine.literals.size() < most_literals) engine.literals.emplace_back(value, made.node);
+  return made;
 }
 
 Value full(Engine& engine, Number value, const Shape& shape, DType dtype) {

@@ -20,6 +20,8 @@ Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b);
 DType promoted_dtype(const Engine& engine, std::span<const Value> values);
 
 Value number(Engine& engine, Number value);
+// The same for numbers that stand in formulas, which come back all the time.
+Value literal(Engine& engine, double value);
 Value full(Engine& engine, Number value, const Shape& shape, DType dtype);
 Value zeros(Engine& engine, const Shape& shape, DType dtype);
 Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType dtype);
