@@ -37,6 +37,7 @@ class Buffer final : public RefCounted {
   Device& device;
   void* const data;
   const int64_t bytes;
+  uint32_t in_flight = 0; // references that are there only until submitted work is done
 };
 
 class Device {

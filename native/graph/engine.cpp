@@ -120,7 +120,9 @@ void Engine::find_owned_leaves(const std::vector<Node*>& replaced) {
       ++leaf_uses_[node->plan_index];
   for (size_t i = 0; i < snapshot_.leaves.size(); ++i) {
     const Node& leaf = *snapshot_.leaves[i];
-    is_owned_[i] = leaf.references() == leaf_uses_[i] && leaf.buffer->references() == 1;
+    is_owned_[i] = leaf.references() == leaf_uses_[i] &&
+                   // Work under way comes before what is run now, and may use what it uses.
+                   leaf.buffer->references() == 1 + leaf.buffer->in_flight;
   }
 }
 
@@ -172,12 +174,15 @@ void Engine::execute(const std::shared_ptr<const Program>& program, bool caller_
   flight.work = work_;
   flight.buffers = blocks_;
   for (const Node* leaf : snapshot_.leaves) flight.buffers.push_back(leaf->buffer);
+  for (const Ref<Buffer>& buffer : flight.buffers) ++buffer->in_flight;
 }
 
 // Lets go of what the device has done with.
 void Engine::land() {
-  while (!in_flight_.empty() && in_flight_.front().work->is_done.load(std::memory_order_acquire))
+  while (!in_flight_.empty() && in_flight_.front().work->is_done.load(std::memory_order_acquire)) {
+    for (const Ref<Buffer>& buffer : in_flight_.front().buffers) --buffer->in_flight;
     in_flight_.pop_front();
+  }
 }
 
 void Engine::wait() {

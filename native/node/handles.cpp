@@ -157,9 +157,12 @@ void Handles::before_allocation(int64_t wanted_bytes) {
     return engine_.device->live_bytes() + wanted_bytes > engine_.device->capacity_bytes();
   };
   if (is_short()) collect_young();
+  // What is under way holds memory that nobody else holds any more.
+  if (is_short()) engine_.wait();
   if (is_short()) collect_all();
   if (grown_bytes() > 0) {
     collect_young();
+    if (grown_bytes() > -collection_step_bytes / 4) engine_.wait();
     // Tensors of some age are found only by a full collection, whose cost grows with the program's own heap.
     if (grown_bytes() > -collection_step_bytes / 4) collect_all();
     bytes_after_relief_ = engine_.device->live_bytes();
