@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "cpu/program.h"
+#include "cpu/segment.h"
 #include "cpu/slots.h"
 #include "cpu/tile.h"
 
@@ -86,12 +87,17 @@ class Analysis {
   }
 };
 
+struct Target {
+  const LoopTable& loops;
+  Encoding encoding;
+};
+
 // Builds the program for one traversal and size of blocks.
 class Builder {
  public:
-  Builder(const Analysis& analysis, const LoopTable& loops, Traversal traversal, int64_t row_block,
+  Builder(const Analysis& analysis, const Target& target, Traversal traversal, int64_t row_block,
           int64_t column_block)
-      : analysis_(analysis), kernel_(analysis.kernel), loops_(loops) {
+      : analysis_(analysis), kernel_(analysis.kernel), loops_(target.loops), encoding_(target.encoding) {
     program_.traversal = traversal;
     program_.is_flat = kernel_.is_flat;
     program_.rows = kernel_.rows;
@@ -114,12 +120,13 @@ class Builder {
         emit_stores(Level::row);
       }));
     }
+    measure_work();
+    if (encoding_ != Encoding::none) form_segments(program_, values_, encoding_);
     for (const Value& value : values_) {
       program_.value_bytes.push_back(static_cast<uint8_t>(value.bytes));
       program_.value_extents.push_back(value.extent);
     }
     slot_bytes_ = assign_slots(program_, values_);
-    measure_work();
     return std::move(program_);
   }
 
@@ -144,7 +151,7 @@ class Builder {
     return level == Level::number ? Extent::one : level == Level::row ? row_extent() : element_extent();
   }
   uint16_t add_value(DType dtype, Extent extent) {
-    values_.push_back({.bytes = static_cast<size_t>(bytes_of(dtype)), .extent = extent});
+    values_.push_back({.dtype = dtype, .bytes = static_cast<size_t>(bytes_of(dtype)), .extent = extent});
     return static_cast<uint16_t>(values_.size() - 1);
   }
 
@@ -376,7 +383,13 @@ class Builder {
     const uint16_t value = current_[i] = add_value(step.dtype, extent);
     const Loop loop = step.op == Op::to ? loops_.cast(step.arithmetic, step.dtype)
                                         : loops_.elementwise(step.op, step.arithmetic, still);
-    add({.loop = loop, .extent = extent, .out = value, .a = inputs[0], .b = inputs[1], .c = inputs[2]});
+    add({.loop = loop,
+         .extent = extent,
+         .out = value,
+         .a = inputs[0],
+         .b = inputs[1],
+         .c = inputs[2],
+         .index = static_cast<uint16_t>(step.op)});
   }
 
   // --- stores
@@ -482,6 +495,7 @@ class Builder {
   const Analysis& analysis_;
   const FusedKernel& kernel_;
   const LoopTable& loops_;
+  const Encoding encoding_;
   Program program_;
   std::vector<Value> values_;
   std::vector<uint16_t> current_ = std::vector<uint16_t>(analysis_.kernel.steps.size(), no_value);
@@ -532,12 +546,8 @@ int64_t widest_bytes(const Analysis& analysis) {
   return bytes;
 }
 
-} // namespace
-
-namespace {
-
 // The same in tiles, where an array is read across.
-Program compile_tiled(Program program, const FusedKernel& kernel, const LoopTable& loops) {
+Program compile_tiled(Program program, const FusedKernel& kernel, const Target& target) {
   const bool is_walked = std::any_of(program.reaches.begin(), program.reaches.end(), [](const Reach& reach) {
     return std::abs(reach.path.axes()[0].stride) > 1;
   });
@@ -545,17 +555,15 @@ Program compile_tiled(Program program, const FusedKernel& kernel, const LoopTabl
   FusedKernel tiled = kernel;
   const int64_t tile = tile_rows(tiled, program.row_block);
   if (tile == 0) return program;
-  return Builder(Analysis(tiled), loops, Traversal::whole, tile, 1).build();
+  return Builder(Analysis(tiled), target, Traversal::whole, tile, 1).build();
 }
 
-} // namespace
-
-Program compile_fused(const FusedKernel& kernel, const LoopTable& loops) {
+Program compile_for(const FusedKernel& kernel, const Target& target) {
   const Analysis analysis(kernel);
   const int64_t columns = analysis.has_elements ? kernel.columns : 1;
   int64_t block = block_bytes / widest_bytes(analysis);
   const auto attempt = [&](Traversal traversal, int64_t row_block, int64_t column_block, size_t& bytes) {
-    Builder builder(analysis, loops, traversal, row_block, column_block);
+    Builder builder(analysis, target, traversal, row_block, column_block);
     Program program = builder.build();
     bytes = builder.slot_bytes();
     return program;
@@ -567,13 +575,21 @@ Program compile_fused(const FusedKernel& kernel, const LoopTable& loops) {
     if (row_block == 1 && columns * widest_bytes(analysis) > static_cast<int64_t>(most_slot_bytes)) break;
     Program program = attempt(Traversal::whole, row_block, columns, bytes);
     if (bytes <= most_slot_bytes || (!analysis.has_elements && size <= least_block))
-      return analysis.has_elements ? std::move(program) : compile_tiled(std::move(program), kernel, loops);
+      return analysis.has_elements ? std::move(program) : compile_tiled(std::move(program), kernel, target);
     if (row_block == 1) break;
   }
   for (;; block /= 2) {
     Program program = attempt(Traversal::along, 1, block, bytes);
     if (bytes <= most_slot_bytes || block <= least_block) return program;
   }
+}
+
+} // namespace
+
+Program compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding) {
+  Program program = compile_for(kernel, {loops, encoding});
+  if (assemble_segments(program, encoding)) return program;
+  return compile_for(kernel, {loops, Encoding::none});
 }
 
 } // namespace adjoint::cpu

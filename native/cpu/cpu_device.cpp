@@ -10,6 +10,7 @@
 #include "cpu/matmul.h"
 #include "cpu/program.h"
 #include "cpu/queue.h"
+#include "cpu/segment.h"
 #include "device/error.h"
 
 namespace adjoint::cpu {
@@ -69,7 +70,7 @@ class CpuDevice final : public Device {
   std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) override {
     try {
       if (const auto* fused = std::get_if<FusedKernel>(&kernel))
-        return std::make_unique<CpuKernel>(compile_fused(*fused, loops_));
+        return std::make_unique<CpuKernel>(compile_fused(*fused, loops_, encoding_));
       if (const auto* matmul = std::get_if<MatmulKernel>(&kernel))
         return std::make_unique<CpuKernel>(*matmul);
       return std::make_unique<CpuKernel>(std::get<GeneratorKernel>(kernel));
@@ -87,7 +88,9 @@ class CpuDevice final : public Device {
   int64_t live_bytes() const override { return live_bytes_; }
 
  private:
-  const LoopTable& loops_ = loops_for(chosen_isa());
+  const Isa isa_ = chosen_isa();
+  const LoopTable& loops_ = loops_for(isa_);
+  const Encoding encoding_ = encoding_for(isa_);
   const int64_t capacity_bytes_ = usable_memory_bytes();
   int64_t live_bytes_ = 0;
   std::vector<void*> small_blocks_;

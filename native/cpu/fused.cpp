@@ -175,6 +175,8 @@ class Runner {
   void act(const Instruction& one) {
     const int64_t n = count(one.extent);
     switch (one.action) {
+    case Action::segment:
+      return program_.segments[one.index].code(n, at_);
     case Action::load:
       return load(one, n);
     case Action::aim: {

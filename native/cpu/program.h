@@ -15,6 +15,8 @@
 //   across   some rows, one column: for arrays in which neighbours are rows, not columns
 #pragma once
 #include "cpu/access.h"
+#include "cpu/assembler.h"
+#include "cpu/executable.h"
 #include "cpu/isa.h"
 
 namespace adjoint::cpu {
@@ -27,13 +29,14 @@ enum class Extent : uint8_t { one, rows, elements };
 // What instructions do that call no loop. Every value has a slot in scratch memory, and a pointer that says
 // where it lies in the present block: in its slot or in an array.
 enum class Action : uint8_t {
-  load,   // point `out` into an array, or gather into its slot (if `flag`: gather to where it points)
-  aim,    // point `out` to where it will be stored, if it lies there in one piece, else to its slot
-  store,  // store `a`, unless it is there already; it has one element if `flag`
-  splice, // point `out` to `a` or `b`, or put it together in its slot (if `flag`: where it points)
-  spread, // repeat every element of `a`, to as many as `out` has
-  reduce, // reduction `index` of the rows in `a`
-  add,    // add `a` to the lanes of reduction `index`
+  load,    // point `out` into an array, or gather into its slot (if `flag`: gather to where it points)
+  aim,     // point `out` to where it will be stored, if it lies there in one piece, else to its slot
+  store,   // store `a`, unless it is there already; it has one element if `flag`
+  splice,  // point `out` to `a` or `b`, or put it together in its slot (if `flag`: where it points)
+  spread,  // repeat every element of `a`, to as many as `out` has
+  reduce,  // reduction `index` of the rows in `a`
+  add,     // add `a` to the lanes of reduction `index`
+  segment, // run segment `index`; its values are not named here
 };
 
 inline constexpr uint16_t no_value = UINT16_MAX;
@@ -45,7 +48,7 @@ struct Instruction {
   bool flag = false;
   uint8_t still = 0;                                   // splice: bit i says that input i has one element
   uint16_t out = 0, a = 0, b = no_value, c = no_value; // values
-  uint16_t index = 0;                                  // of a path or a reduction
+  uint16_t index = 0; // of a path, a reduction or a segment; the op of a loop
 };
 
 struct Section {
@@ -70,6 +73,16 @@ struct ReductionPlan {
   uint32_t pass = 0;
 };
 
+// Goes over `n` elements of the values that the pointers say.
+using SegmentCode = void (*)(int64_t n, std::byte* const* values);
+
+struct Segment {
+  SegmentCode code = nullptr;
+  Extent extent = Extent::one;
+  std::vector<uint16_t> inputs = {}, outputs = {}; // values
+  std::vector<Instruction> steps = {};             // until there is code; `flag` marks the outputs
+};
+
 struct Program {
   Traversal traversal = Traversal::whole;
   bool is_flat = false;
@@ -81,6 +94,8 @@ struct Program {
   std::vector<NumberValue> numbers;
   std::vector<Reach> reaches;
   std::vector<ReductionPlan> reductions;
+  std::vector<Segment> segments;
+  Executable executable;            // where their code is
   std::vector<uint8_t> value_bytes; // of one element
   std::vector<Extent> value_extents;
   std::vector<uint32_t> slots; // of values, counted in bytes from the start of scratch memory
@@ -88,7 +103,8 @@ struct Program {
   int64_t row_bytes = 0;       // a measure of the work that a row is
 };
 
-Program compile_fused(const FusedKernel& kernel, const LoopTable& loops);
+// `encoding` says what segments are compiled to, if any.
+Program compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding);
 void run_fused(const Program& program, std::span<const Instance> instances);
 
 } // namespace adjoint::cpu

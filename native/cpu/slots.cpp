@@ -50,6 +50,12 @@ std::vector<Life> lives_of(const Program& program, const std::vector<Value>& val
   }
   for (size_t i = 0; i < code.size(); ++i) {
     const Instruction& one = code[i];
+    if (!one.loop && one.action == Action::segment) {
+      const Segment& segment = program.segments[one.index];
+      for (const uint16_t value : segment.outputs) use(value, i);
+      for (const uint16_t value : segment.inputs) use(value, last_use(value, i));
+      continue;
+    }
     if (one.loop || one.action != Action::store) use(one.out, i);
     if (!one.loop && (one.action == Action::load || one.action == Action::aim)) continue;
     for (const uint16_t value : {one.a, one.b, one.c}) use(value, last_use(value, i));

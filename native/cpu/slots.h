@@ -4,6 +4,7 @@
 namespace adjoint::cpu {
 
 struct Value {
+  DType dtype = DType::float32;
   size_t bytes = 0; // of one element
   Extent extent = Extent::one;
   bool needs_slot = true;

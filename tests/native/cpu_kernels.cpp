@@ -20,6 +20,7 @@
 #include "cpu/generate.h"
 #include "cpu/pool.h"
 #include "cpu/program.h"
+#include "cpu/segment.h"
 #include "ops/arithmetic.h"
 #include "ops/random.h"
 
@@ -534,13 +535,13 @@ void describe(const Case& one) {
   }
 }
 
-bool check_fused(uint64_t seed, Isa isa) {
+bool check_fused(uint64_t seed, Isa isa, Encoding encoding) {
   Case one = Generator(seed).make();
   if (std::getenv("SHOW")) describe(one);
   const LoopTable& loops = loops_for(isa);
   std::vector<Bytes> expected = one.arrays;
   Evaluator{one.kernel, loops, pointers(expected), one.numbers.data(), {}}.run();
-  const Program program = compile_fused(one.kernel, loops);
+  const Program program = compile_fused(one.kernel, loops, encoding);
   for (const int threads : {1, 2, 4}) {
     set_thread_count(threads);
     // What was compiled for one number of threads serves any other.
@@ -561,7 +562,7 @@ bool check_fused(uint64_t seed, Isa isa) {
 }
 
 // Instances of one flat kernel, each with its own rows, arrays and numbers.
-bool check_flat(uint64_t seed, Isa isa) {
+bool check_flat(uint64_t seed, Isa isa, Encoding encoding) {
   Random random{seed};
   Case one;
   FusedKernel& kernel = one.kernel;
@@ -622,7 +623,7 @@ bool check_flat(uint64_t seed, Isa isa) {
     for (Store& store : alone.stores) store.access.extents[0] = rows[i];
     Evaluator{alone, loops, pointers(expected[i]), &numbers[i], {}}.run();
   }
-  const Program program = compile_fused(kernel, loops);
+  const Program program = compile_fused(kernel, loops, encoding);
   for (const int threads : {1, 2, 4}) {
     set_thread_count(threads);
     std::vector<std::vector<Bytes>> got = arrays;
@@ -646,13 +647,18 @@ bool check_all(uint64_t kernels, uint64_t first_seed) {
   for (size_t i = 0; i < isa_count; ++i) {
     const Isa isa = static_cast<Isa>(i);
     if (!is_available(isa)) continue;
-    uint64_t failures = 0;
-    for (uint64_t seed = first_seed; seed < first_seed + kernels && failures < 3; ++seed) {
-      failures += !check_fused(seed, isa);
-      if (seed % 8 == 0) failures += !check_flat(seed, isa);
+    std::vector<Encoding> encodings = {Encoding::none};
+    if (encoding_for(isa) != Encoding::none) encodings.push_back(encoding_for(isa));
+    for (const Encoding encoding : encodings) {
+      uint64_t failures = 0;
+      for (uint64_t seed = first_seed; seed < first_seed + kernels && failures < 3; ++seed) {
+        failures += !check_fused(seed, isa, encoding);
+        if (seed % 8 == 0) failures += !check_flat(seed, isa, encoding);
+      }
+      std::printf("%s%s: %s\n", std::string(isa_names[i]).c_str(),
+                  encoding == Encoding::none ? "" : ", machine code", failures ? "WRONG" : "ok");
+      ok &= failures == 0;
     }
-    std::printf("%s: %s\n", std::string(isa_names[i]).c_str(), failures ? "WRONG" : "ok");
-    ok &= failures == 0;
   }
   return ok;
 }
@@ -708,7 +714,9 @@ struct Writer {
     step.index = static_cast<uint16_t>(kernel.accesses.size() - 1);
     return push(step);
   }
-  void store(uint16_t step, Access access) { kernel.stores.push_back({step, access.array, std::move(access)}); }
+  void store(uint16_t step, Access access) {
+    kernel.stores.push_back({step, access.array, std::move(access)});
+  }
   uint16_t push(Step step) {
     step.arithmetic = step.dtype = dtype;
     kernel.steps.push_back(step);
@@ -733,7 +741,7 @@ double best_time(const std::function<void()>& launch) {
 }
 
 void bench(const char* name, Writer& writer, double elements) {
-  const Program program = compile_fused(writer.kernel, loops_for(chosen_isa()));
+  const Program program = compile_fused(writer.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
   const std::vector<void*> data = pointers(writer.arrays);
   const Instance instance{
       .rows = writer.kernel.rows, .arrays = data.data(), .numbers = writer.numbers.data()};
@@ -838,7 +846,7 @@ Writer tiny(int64_t n) {
 
 void bench_many(int64_t tensors, int64_t n) {
   Writer w = adam(n);
-  const Program program = compile_fused(w.kernel, loops_for(chosen_isa()));
+  const Program program = compile_fused(w.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
   std::vector<std::vector<Bytes>> arrays(static_cast<size_t>(tensors), w.arrays);
   std::vector<std::vector<void*>> data;
   std::vector<Instance> instances;
