@@ -1,11 +1,27 @@
 import fc from "fast-check";
-import { afterEach, describe, expect, test } from "vitest";
-import { arange, engineStats, explain, ones, realize, tensor, zeros, type Tensor } from "../lib/index.js";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import {
+  arange,
+  engineStats,
+  explain,
+  getNumThreads,
+  ones,
+  realize,
+  setNumThreads,
+  tensor,
+  zeros,
+  type Tensor,
+} from "../lib/index.js";
 import { native } from "../lib/native.js";
+import { digest, largeResults } from "./large-graphs.js";
 import { results, type Graph } from "./random-graphs.js";
 import { isClose, numbers } from "./reference.js";
 
+// Kernels are counted here, and compared with those of every op alone: the environment has no say.
+beforeEach(() => native.setFused(true));
 afterEach(() => native.setFused(true));
+const usualThreads = getNumThreads();
+afterEach(() => setNumThreads(usualThreads));
 
 const graphs: fc.Arbitrary<Graph> = fc.record({
   shape: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 3 }),
@@ -46,6 +62,27 @@ describe("random graphs", () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe("random graphs over many elements", () => {
+  const digests = (seed: number, isFused: boolean, threads: number): string => {
+    native.setFused(isFused);
+    setNumThreads(threads);
+    return digest(largeResults(seed));
+  };
+  const seeds = Array.from({ length: 45 }, (_, i) => 1000 + i);
+  let usual: string[];
+  beforeAll(() => (usual = seeds.map((seed) => digests(seed, true, 4))));
+
+  test("are no two alike", () => expect(new Set(usual).size).toBe(seeds.length));
+
+  test.each([
+    ["op by op", false, 4],
+    ["on one thread", true, 1],
+    ["on three threads", true, 3],
+  ])("give the same bits %s", (_, isFused, threads) => {
+    expect(seeds.map((seed) => digests(seed, isFused, threads))).toEqual(usual);
   });
 });
 
@@ -141,6 +178,15 @@ describe("the plan cache", () => {
 });
 
 describe("unusual graphs", () => {
+  test.each([true, false])("every other element of sums is replaced, fused %s", (isFused) => {
+    native.setFused(isFused);
+    const a = arange(8000).reshape(2000, 4).clone();
+    realize(a);
+    const sums = a.sum(1).set("::2", 7);
+    const expected = Array.from({ length: 2000 }, (_, i) => (i % 2 === 0 ? 7 : 16 * i + 6));
+    expect(numbers(sums)).toEqual(expected);
+  });
+
   test("chains of 10,000 ops without a read", () => {
     let value = ones([3]);
     for (let i = 0; i < 10_000; ++i) value = value.mul(1.0001).add(0.0001);

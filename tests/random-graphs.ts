@@ -1,5 +1,5 @@
 import { cat, noGrad, tensor, where, type DType, type Tensor } from "../lib/index.js";
-import { count } from "./reference.js";
+import { count } from "./repeatable.js";
 
 // Random graphs: a list of small whole numbers is read as a program over a growing list of values, so that any list
 // is a valid program and a shorter one is a simpler one.

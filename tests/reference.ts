@@ -1,26 +1,15 @@
 import { expect } from "vitest";
 import { tensor, type DType, type NestedArray, type Scalar, type Tensor } from "../lib/index.js";
 
-// What the tests of tensors share: repeatable random numbers, plain arrays with a shape, and comparison.
+export { count, randomSource } from "./repeatable.js";
 
-/** Uniform random numbers in [0, 1) that are the same in every run (mulberry32). */
-export function randomSource(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+// What the tests of tensors share: repeatable random numbers, plain arrays with a shape, and comparison.
 
 /** A plain row-major array with a shape. */
 export interface Plain {
   shape: number[];
   data: number[];
 }
-
-export const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 /** Every position of a shape, in row-major order. */
 export function positions(shape: readonly number[]): number[][] {

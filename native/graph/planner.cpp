@@ -398,6 +398,12 @@ class Planner {
         if (!array.is_leaf) is_read[array.index] = true;
     for (const std::optional<Draft::Array>& alias : aliases_)
       if (alias && !alias->is_leaf) is_read[alias->index] = true;
+    // A base whose block a pushed splice takes over lies under what is written there.
+    for (uint32_t i = 0; i < count(); ++i)
+      if (const InputRef base = entry(i).inputs[0]; decisions_[i].is_pushed &&
+                                                    base.kind == InputRef::Kind::entry &&
+                                                    block_of_[base.index] == block_of_[i])
+        is_read[base.index] = true;
     for (Unit& unit : units_) {
       if (!unit.draft) continue;
       const std::vector<Draft::Root> roots = unit.draft->roots();
