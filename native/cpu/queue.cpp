@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <pthread.h>
+#include <system_error>
 
 #include "cpu/cpu_device.h"
 
@@ -33,11 +34,11 @@ Queue::~Queue() {
 
 void Queue::submit(std::shared_ptr<Work> work, bool caller_waits) {
   if (caller_waits) wait();
-  if (is_idle() && (caller_waits || work->cost < large_cost)) return run(*work);
+  if (is_idle() && (caller_waits || work->cost < large_cost || !has_thread())) return run(*work);
   {
     std::unique_lock lock(mutex_);
-    has_finished_.wait(lock, [this] { return unfinished_ < max_unfinished; });
-    ++unfinished_;
+    has_finished_.wait(lock, [this] { return unfinished_works_ < max_unfinished; });
+    ++unfinished_works_;
   }
   push({std::move(work), {}});
 }
@@ -50,21 +51,28 @@ void Queue::notify(std::function<void()> done) {
 void Queue::push(Item item) {
   const std::lock_guard lock(mutex_);
   items_.push_back(std::move(item));
-  if (!thread_.joinable()) {
-    // Signals are the business of Node's own threads.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { serve(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
+  ++unfinished_;
   has_items_.notify_one();
+}
+
+bool Queue::has_thread() {
+  if (thread_.joinable()) return true;
+  // Signals are the business of Node's own threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([this] { serve(); });
+  } catch (const std::system_error&) {
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread_.joinable();
 }
 
 void Queue::wait() {
   if (is_idle()) return;
   std::unique_lock lock(mutex_);
-  has_finished_.wait(lock, [this] { return unfinished_ == 0; });
+  has_finished_.wait(lock, [this] { return is_idle(); });
 }
 
 void Queue::serve() {
@@ -82,10 +90,9 @@ void Queue::serve() {
     const bool was_work = item.work != nullptr;
     item = {};
     lock.lock();
-    if (was_work) {
-      --unfinished_;
-      has_finished_.notify_all();
-    }
+    --unfinished_;
+    if (was_work) --unfinished_works_;
+    has_finished_.notify_all();
   }
 }
 

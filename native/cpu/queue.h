@@ -18,7 +18,8 @@ class Queue {
   void submit(std::shared_ptr<Work> work, bool caller_waits);
   bool is_idle() const { return unfinished_.load(std::memory_order_acquire) == 0; }
   void wait();
-  // Calls `done` when everything submitted so far is done; from the queue's thread, or at once.
+  // Calls `done` when everything submitted so far is done; from the queue's thread, or at once. It counts as
+  // submitted itself: calls come in order, and none after wait().
   void notify(std::function<void()> done);
 
  private:
@@ -27,12 +28,14 @@ class Queue {
     std::function<void()> notice; // a call that is wanted at this point
   };
   void push(Item item);
+  bool has_thread(); // starts it, unless the system has none to give
   void serve();
 
   std::mutex mutex_;
   std::condition_variable has_items_, has_finished_;
   std::deque<Item> items_;
-  std::atomic<size_t> unfinished_ = 0; // works, waiting or running
+  std::atomic<size_t> unfinished_ = 0; // items, waiting or running
+  size_t unfinished_works_ = 0;
   bool is_stopping_ = false;
   std::thread thread_;
 };

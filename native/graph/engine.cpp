@@ -40,7 +40,9 @@ void Engine::run(const std::vector<Ref<Node>>& wanted, const RunRequest& request
     run_plan(nodes_, request);
   } catch (const Error&) {
     // What was only announced must not stand in the way of what is wanted; it can be read on its own.
-    if (nodes_.size() == wanted.size()) throw;
+    const bool was_all_wanted = nodes_.size() == wanted.size();
+    nodes_.clear();
+    if (was_all_wanted) throw;
     run_plan(wanted, request);
   }
   nodes_.clear();
