@@ -117,7 +117,9 @@ describe.skipIf(simdBuilds.length === 0)("kernels of the CPU", () => {
           encoding: "utf8",
           maxBuffer: 1 << 28,
         });
-        const shared = symbols.split("\n").filter((line) => / [WVu] /.test(line) && !/(::|_)isa_|__gxx_personality/.test(line));
+        const shared = symbols
+          .split("\n")
+          .filter((line) => / [WVu] /.test(line) && !/(::|_)isa_|__gxx_personality/.test(line));
         expect(shared, `${name}/${object}`).toEqual([]);
       }
     }
