@@ -1,6 +1,7 @@
 #include "node/readers.h"
 
 #include <cstring>
+#include <tuple>
 
 #include "node/addon.h"
 
@@ -47,22 +48,22 @@ Readers::~Readers() {
 Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
   const Device& device = *addon_.engine.device;
   if (!channel_) open_channel(env);
+  Reader reader{.node = node};
+  napi_value array = nullptr, promise = nullptr;
+  void* filled = nullptr;
+  if (!is_item) std::tie(array, filled) = array_for(env, *node);
+  NAPI_THROW_IF_FAILED(env, napi_create_promise(env, &reader.promise, &promise), Napi::Value());
+  if (array) napi_create_reference(env, array, 1, &reader.array);
   // The process stays alive while a value is awaited.
   if (waiting_.empty()) napi_ref_threadsafe_function(env, channel_);
-  Reader& reader = waiting_.emplace_back(Reader{Napi::Promise::Deferred::New(env), node});
-  const Napi::Value promise = reader.promise.Promise();
-  void* to = reader.element;
-  if (!is_item) {
-    const auto [array, data] = array_for(env, *node);
-    napi_create_reference(env, array, 1, &reader.array);
-    to = data;
-  }
+  waiting_.push_back(std::move(reader));
+  void* to = is_item ? waiting_.back().element : filled;
   // Copied where the value comes from, so that JavaScript need not wait for that either.
   addon_.engine.device->notify([this, &device, buffer = node->buffer.get(), to, bytes = node->bytes()] {
     device.download(to, *buffer, bytes);
     napi_call_threadsafe_function(channel_, nullptr, napi_tsfn_nonblocking);
   });
-  return promise;
+  return {env, promise};
 }
 
 void Readers::open_channel(Napi::Env env) {
@@ -85,12 +86,12 @@ void Readers::finish_first(Napi::Env env) {
     napi_get_reference_value(env, reader.array, &array);
     napi_delete_reference(env, reader.array);
   }
-  const Napi::Promise::Deferred promise = reader.promise;
-  const Napi::Value result =
-      reader.array ? Napi::Value(env, array) : item_at(env, reader.node->dtype, reader.element);
+  const napi_deferred promise = reader.promise;
+  const napi_value result = reader.array ? array : item_at(env, reader.node->dtype, reader.element);
   waiting_.pop_front();
   if (waiting_.empty()) napi_unref_threadsafe_function(env, channel_);
-  promise.Resolve(result);
+  // A thread that is being terminated refuses; then nobody is waiting.
+  napi_resolve_deferred(env, promise, result);
 }
 
 } // namespace adjoint::node

@@ -23,7 +23,7 @@ class Readers {
 
  private:
   struct Reader {
-    Napi::Promise::Deferred promise;
+    napi_deferred promise = nullptr;
     Ref<Node> node;
     napi_ref array = nullptr;          // the typed array that is being filled; of an item
     alignas(8) std::byte element[8]{}; // there is none
