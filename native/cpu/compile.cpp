@@ -17,6 +17,8 @@ namespace {
 // 32 KiB for what comes from arrays.
 constexpr int64_t block_bytes = 2048;
 constexpr int64_t least_block = 64;
+// Where no slots are, only arrays and registers: the longer a segment runs, the less its beginning counts.
+constexpr int64_t long_block_bytes = 16 << 10;
 constexpr size_t most_slot_bytes = 24 << 10;
 
 bool is_reduction(Op op) { return info(op).kind == Kind::reduction; }
@@ -120,17 +122,21 @@ class Builder {
         emit_stores(Level::row);
       }));
     }
-    measure_work();
     if (encoding_ != Encoding::none) form_segments(program_, values_, encoding_);
     for (const Value& value : values_) {
       program_.value_bytes.push_back(static_cast<uint8_t>(value.bytes));
       program_.value_extents.push_back(value.extent);
     }
     slot_bytes_ = assign_slots(program_, values_);
+    measure_work();
     return std::move(program_);
   }
 
   size_t slot_bytes() const { return slot_bytes_; }
+  bool has_row_slots() const {
+    return std::any_of(values_.begin(), values_.end(),
+                       [](const Value& value) { return value.needs_slot && value.extent == Extent::rows; });
+  }
 
  private:
   // --- values
@@ -478,7 +484,7 @@ class Builder {
     return last;
   }
 
-  // Counts bytes of arrays, and an instruction as half a float.
+  // Counts bytes of arrays, an instruction as half a float, and four steps of a segment as one instruction.
   void measure_work() {
     for (size_t i = 0; i < program_.instructions.size(); ++i) {
       const Instruction& one = program_.instructions[i];
@@ -487,8 +493,10 @@ class Builder {
                       [&](Section section) { return i >= section.begin && i < section.end; });
       const bool is_memory = !one.loop && (one.action == Action::load || one.action == Action::store ||
                                            one.action == Action::aim);
-      program_.row_bytes +=
-          (is_memory ? 4 : 2) * (repeats || one.extent == Extent::elements ? kernel_.columns : 1);
+      int64_t bytes = is_memory ? 4 : 2;
+      if (!one.loop && one.action == Action::segment)
+        bytes = static_cast<int64_t>(program_.segments[one.index].steps.size() + 1) / 2;
+      program_.row_bytes += bytes * (repeats || one.extent == Extent::elements ? kernel_.columns : 1);
     }
   }
 
@@ -566,6 +574,8 @@ Program compile_for(const FusedKernel& kernel, const Target& target) {
     Builder builder(analysis, target, traversal, row_block, column_block);
     Program program = builder.build();
     bytes = builder.slot_bytes();
+    if (!analysis.has_elements && !builder.has_row_slots())
+      program.row_block = long_block_bytes / widest_bytes(analysis);
     return program;
   };
   size_t bytes = 0;

@@ -535,8 +535,7 @@ void describe(const Case& one) {
   }
 }
 
-bool check_fused(uint64_t seed, Isa isa, Encoding encoding) {
-  Case one = Generator(seed).make();
+bool agrees(Case& one, const char* name, uint64_t seed, Isa isa, Encoding encoding) {
   if (std::getenv("SHOW")) describe(one);
   const LoopTable& loops = loops_for(isa);
   std::vector<Bytes> expected = one.arrays;
@@ -551,14 +550,117 @@ bool check_fused(uint64_t seed, Isa isa, Encoding encoding) {
     run_fused(program, {&instance, 1});
     for (size_t i = 0; i < arrays.size(); ++i) {
       if (is_same(arrays[i], expected[i], one.dtypes[i])) continue;
-      std::printf("seed %lu, %s, %d threads: array %zu differs; traversal %d\n",
+      std::printf("%s, seed %lu, %s, encoding %d, %d threads: array %zu differs; traversal %d\n", name,
                   static_cast<unsigned long>(seed), std::string(isa_names[static_cast<size_t>(isa)]).c_str(),
-                  threads, i, static_cast<int>(program.traversal));
+                  static_cast<int>(encoding), threads, i, static_cast<int>(program.traversal));
       describe(one);
       return false;
     }
   }
   return true;
+}
+
+bool check_fused(uint64_t seed, Isa isa, Encoding encoding) {
+  Case one = Generator(seed).make();
+  return agrees(one, "random", seed, isa, encoding);
+}
+
+// Long chains of plain ops over more values than there are registers, of lengths that end vectors anywhere.
+bool check_chain(uint64_t seed, Isa isa, Encoding encoding) {
+  Random random{seed};
+  Case one;
+  FusedKernel& kernel = one.kernel;
+  kernel.rows = seed % 4 == 0 ? 1 + random.below(20000) : 1 + static_cast<int64_t>(seed % 67);
+  const DType f = random.chance(60) ? DType::float32 : DType::float64;
+  constexpr int64_t guard = 16; // elements behind the last one, which are to stay as they are
+  std::vector<uint16_t> floats, bools;
+  const auto push = [&](Step step) {
+    kernel.steps.push_back(step);
+    (step.dtype == DType::boolean ? bools : floats).push_back(static_cast<uint16_t>(kernel.steps.size() - 1));
+  };
+  const auto add_array = [&](DType dtype, int64_t elements) {
+    Bytes bytes(static_cast<size_t>(elements * bytes_of(dtype)));
+    with_type(dtype, [&]<class T>() {
+      for (size_t at = 0; at < bytes.size(); at += sizeof(T)) {
+        const T value = random_element<T>(random);
+        std::memcpy(&bytes[at], &value, sizeof value);
+      }
+    });
+    one.arrays.push_back(std::move(bytes));
+    one.dtypes.push_back(dtype);
+    Access access;
+    access.array = static_cast<uint16_t>(one.arrays.size() - 1);
+    access.extents = {kernel.rows};
+    access.strides = {elements > 1};
+    return access;
+  };
+  const int64_t inputs = random.chance(40) ? 20 + random.below(40) : 1 + random.below(5);
+  for (int64_t i = 0; i < inputs; ++i) {
+    const DType dtype = i > 0 && random.chance(10) ? DType::boolean : f;
+    const bool is_still = i > 0 && random.chance(25);
+    kernel.accesses.push_back(add_array(dtype, is_still ? 1 : kernel.rows + guard));
+    push({.op = Op::stored,
+          .arithmetic = dtype,
+          .dtype = dtype,
+          .level = Level::row,
+          .index = static_cast<uint16_t>(kernel.accesses.size() - 1)});
+  }
+  const size_t loads = kernel.steps.size();
+  for (uint16_t i = 0; i < 3; ++i) {
+    one.numbers.emplace_back(random.uniform(-2, 2));
+    push({.op = Op::number, .arithmetic = f, .dtype = f, .level = Level::number, .index = i});
+  }
+  // So many values wait, to be taken by one step each.
+  const size_t waiting = random.chance(30) ? 10 + static_cast<size_t>(random.below(50)) : 0;
+  const size_t first = floats.size();
+  size_t taken = first;
+  const auto some_float = [&](bool is_last_of_several) {
+    if (waiting > 0 && floats.size() < first + waiting)
+      return floats[static_cast<size_t>(random.below(static_cast<int64_t>(first)))];
+    if (waiting > 0) return is_last_of_several && taken < first + waiting ? floats[taken++] : floats.back();
+    return random.of(floats);
+  };
+  const int64_t steps = 2 + 3 * static_cast<int64_t>(waiting) + random.below(random.chance(30) ? 150 : 20);
+  while (static_cast<int64_t>(kernel.steps.size() - loads) < steps) {
+    const Op op = static_cast<Op>(first_elementwise +
+                                  static_cast<size_t>(random.below(static_cast<int64_t>(elementwise_count))));
+    if (!is_plain(op, f) && !random.chance(2)) continue;
+    const OpInfo& row = info(op);
+    const bool is_logical = row.dtypes == Dtypes::truth && !bools.empty() && is_plain(op, DType::boolean);
+    const DType arithmetic = is_logical ? DType::boolean : f;
+    Step step{.op = op,
+              .arithmetic = arithmetic,
+              .dtype = row.dtypes == Dtypes::truth ? DType::boolean : f,
+              .level = Level::number,
+              .input_count = row.arity};
+    if (row.dtypes == Dtypes::select && bools.empty()) continue;
+    for (size_t i = 0; i < row.arity; ++i) {
+      const bool is_bool = is_logical || (row.dtypes == Dtypes::select && i == 0);
+      step.inputs[i] = is_bool ? random.of(bools) : some_float(i > 0 && i + 1 == row.arity);
+      step.level = std::max(step.level, kernel.steps[step.inputs[i]].level);
+    }
+    push(step);
+  }
+  // The last of them, and some others, where an input lies or elsewhere.
+  std::vector<bool> is_taken(loads);
+  for (size_t i = loads; i < kernel.steps.size(); ++i) {
+    const Step step = kernel.steps[i];
+    if (step.level != Level::row || (i < floats.back() && !random.chance(12))) continue;
+    Store store;
+    store.step = static_cast<uint16_t>(i);
+    const auto load = static_cast<size_t>(random.below(static_cast<int64_t>(loads)));
+    const Access& access = kernel.accesses[load];
+    if (random.chance(60) && !is_taken[load] && access.strides[0] == 1 &&
+        kernel.steps[load].dtype == step.dtype) {
+      is_taken[load] = true;
+      store.access = access;
+      store.replaces = access.array;
+    } else {
+      store.access = add_array(step.dtype, kernel.rows + guard);
+    }
+    kernel.stores.push_back(std::move(store));
+  }
+  return agrees(one, "chain", seed, isa, encoding);
 }
 
 // Instances of one flat kernel, each with its own rows, arrays and numbers.
@@ -653,6 +755,7 @@ bool check_all(uint64_t kernels, uint64_t first_seed) {
       uint64_t failures = 0;
       for (uint64_t seed = first_seed; seed < first_seed + kernels && failures < 3; ++seed) {
         failures += !check_fused(seed, isa, encoding);
+        failures += !check_chain(seed, isa, encoding);
         if (seed % 8 == 0) failures += !check_flat(seed, isa, encoding);
       }
       std::printf("%s%s: %s\n", std::string(isa_names[i]).c_str(),
@@ -844,6 +947,12 @@ Writer tiny(int64_t n) {
   return w;
 }
 
+void bench_compile(const char* name, const Writer& writer) {
+  const Isa isa = chosen_isa();
+  const double time = best_time([&] { compile_fused(writer.kernel, loops_for(isa), encoding_for(isa)); });
+  std::printf("%-40s %34.3f us\n", name, time / 1000);
+}
+
 void bench_many(int64_t tensors, int64_t n) {
   Writer w = adam(n);
   const Program program = compile_fused(w.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
@@ -882,6 +991,10 @@ void run_benches(const std::string& wanted) {
   run("transposed copy 4096", [&] { return transposed(4096); }, 4096 * 4096);
   run("tiny 1", [&] { return tiny(1); }, 1);
   run("tiny 16", [&] { return tiny(16); }, 1);
+  if (std::string("compile").find(wanted) != std::string::npos) {
+    bench_compile("compile tiny", tiny(1));
+    bench_compile("compile adam", adam(1000));
+  }
   if (std::string("adam many").find(wanted) != std::string::npos) bench_many(1000, 1000);
 }
 
