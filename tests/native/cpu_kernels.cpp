@@ -594,9 +594,11 @@ bool check_chain(uint64_t seed, Isa isa, Encoding encoding) {
     access.strides = {elements > 1};
     return access;
   };
+  // So many values wait, to be taken by one step each; nothing is there that would cut the chain.
+  const size_t waiting = random.chance(30) ? 10 + static_cast<size_t>(random.below(80)) : 0;
   const int64_t inputs = random.chance(40) ? 20 + random.below(40) : 1 + random.below(5);
   for (int64_t i = 0; i < inputs; ++i) {
-    const DType dtype = i > 0 && random.chance(10) ? DType::boolean : f;
+    const DType dtype = i > 0 && waiting == 0 && random.chance(10) ? DType::boolean : f;
     const bool is_still = i > 0 && random.chance(25);
     kernel.accesses.push_back(add_array(dtype, is_still ? 1 : kernel.rows + guard));
     push({.op = Op::stored,
@@ -610,8 +612,6 @@ bool check_chain(uint64_t seed, Isa isa, Encoding encoding) {
     one.numbers.emplace_back(random.uniform(-2, 2));
     push({.op = Op::number, .arithmetic = f, .dtype = f, .level = Level::number, .index = i});
   }
-  // So many values wait, to be taken by one step each.
-  const size_t waiting = random.chance(30) ? 10 + static_cast<size_t>(random.below(50)) : 0;
   const size_t first = floats.size();
   size_t taken = first;
   const auto some_float = [&](bool is_last_of_several) {
@@ -624,7 +624,7 @@ bool check_chain(uint64_t seed, Isa isa, Encoding encoding) {
   while (static_cast<int64_t>(kernel.steps.size() - loads) < steps) {
     const Op op = static_cast<Op>(first_elementwise +
                                   static_cast<size_t>(random.below(static_cast<int64_t>(elementwise_count))));
-    if (!is_plain(op, f) && !random.chance(2)) continue;
+    if (!is_plain(op, f) && (waiting > 0 || !random.chance(2))) continue;
     const OpInfo& row = info(op);
     const bool is_logical = row.dtypes == Dtypes::truth && !bools.empty() && is_plain(op, DType::boolean);
     const DType arithmetic = is_logical ? DType::boolean : f;
