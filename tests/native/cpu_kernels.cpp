@@ -596,6 +596,7 @@ bool check_chain(uint64_t seed, Isa isa, Encoding encoding) {
   };
   // So many values wait, to be taken by one step each; nothing is there that would cut the chain.
   const size_t waiting = random.chance(30) ? 10 + static_cast<size_t>(random.below(80)) : 0;
+  const bool has_bools = waiting == 0 || random.chance(50);
   const int64_t inputs = random.chance(40) ? 20 + random.below(40) : 1 + random.below(5);
   for (int64_t i = 0; i < inputs; ++i) {
     const DType dtype = i > 0 && waiting == 0 && random.chance(10) ? DType::boolean : f;
@@ -634,6 +635,7 @@ bool check_chain(uint64_t seed, Isa isa, Encoding encoding) {
               .level = Level::number,
               .input_count = row.arity};
     if (row.dtypes == Dtypes::select && bools.empty()) continue;
+    if (row.dtypes == Dtypes::truth && !has_bools) continue;
     for (size_t i = 0; i < row.arity; ++i) {
       const bool is_bool = is_logical || (row.dtypes == Dtypes::select && i == 0);
       step.inputs[i] = is_bool ? random.of(bools) : some_float(i > 0 && i + 1 == row.arity);
