@@ -234,8 +234,8 @@ class Translation {
       return compare(is_gt, a, b);
     case Op::ge:
       return compare(is_ge, a, b);
-    default: // clone
-      return a;
+    default: // clone: what is in memory may be overwritten before the copy is read
+      return vectors[a].origin == Vector::Origin::made ? a : compute(op_or, a, a);
     }
   }
 
