@@ -9,6 +9,7 @@ namespace adjoint::cpu {
 namespace {
 
 constexpr size_t least_steps = 2;
+constexpr size_t most_steps = 256; // what compiling takes grows faster than they do
 
 class Former {
  public:
@@ -98,25 +99,27 @@ class Former {
     const Extent extent = code_[begin].extent;
     const size_t bytes = values_[code_[begin].c].bytes;
     Run run;
-    std::vector<Instruction> before, after; // as of now; the run ends with a step
-    for (size_t at = begin; at < end; ++at) {
+    size_t before = 0, after = 0; // how many there were at the last step, with which the run ends
+    for (size_t at = begin; at < end && run.steps.size() < most_steps; ++at) {
       const Instruction& one = code_[at];
       const bool depends = reads(one, Role::made), is_late = reads(one, Role::late);
       if (!is_late && can_join(at, extent, bytes)) {
         role_[one.out] = Role::made;
         run.steps.push_back(at);
-        run.before = before;
-        run.after = after;
+        before = run.before.size();
+        after = run.after.size();
         run.end = at + 1;
       } else if (!depends && !is_late && may_come_before(one)) {
-        before.push_back(one);
+        run.before.push_back(one);
       } else if (may_come_after(one)) {
-        after.push_back(one);
+        run.after.push_back(one);
         if (has_output(one)) role_[one.out] = Role::late;
       } else {
         break;
       }
     }
+    run.before.resize(before);
+    run.after.resize(after);
     return run;
   }
 

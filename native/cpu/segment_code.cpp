@@ -1,252 +1,18 @@
-// From the steps of a segment to machine code: steps become operations on vectors, and those get registers in
-// one walk over them. A register that is wanted is taken from the vector whose next use is furthest; what was
-// computed is then kept on the stack, and what came from memory is read again.
+// From operations on vectors to machine code: registers are given in one walk over them. One that is wanted
+// is taken from the vector whose next use is furthest; what was computed is then kept on the stack, and what
+// came from memory is read again.
 #include <algorithm>
-#include <bit>
-#include <limits>
 #include <optional>
 
 #include "cpu/segment.h"
+#include "cpu/vector_code.h"
 
 namespace adjoint::cpu {
 
 namespace {
 
-enum class Operate : uint8_t {
-  arithmetic, // `code` is its opcode
-  root,
-  round,   // `code` is the direction, as ROUNDPS has it
-  compare, // all bits where x `code` y
-  choose,  // where x `code` y: a, else b
-  select,  // where the bits are set: a, else b
-  store,   // to value `to`
-};
-
-// Second bytes of 0F opcodes, for floats and, with 66, for doubles.
-enum Arithmetic : uint8_t {
-  op_and = 0x54,
-  op_or = 0x56,
-  op_xor = 0x57,
-  op_add = 0x58,
-  op_mul = 0x59,
-  op_sub = 0x5C,
-  op_min = 0x5D,
-  op_div = 0x5E,
-  op_max = 0x5F,
-};
-// Predicates of CMPPS.
-enum Predicate : uint8_t {
-  is_eq = 0x00,
-  is_unordered = 0x03,
-  is_ne = 0x04,
-  is_lt = 0x11,
-  is_le = 0x12,
-  is_ge = 0x1D,
-  is_gt = 0x1E,
-};
-enum Rounding : uint8_t { to_even = 8, downward = 9, upward = 10, to_zero = 11 };
-
-struct Operation {
-  Operate action;
-  uint8_t code = 0;
-  uint8_t count = 0; // of inputs
-  uint16_t inputs[4] = {};
-  uint16_t out = 0; // vectors; or the value that is stored
-};
-
-// What an operation takes or gives.
-struct Vector {
-  enum class Origin : uint8_t { made, stream, still, constant } origin = Origin::made;
-  bool is_bool = false;     // in memory: bytes
-  bool is_constant = false; // the same for all elements
-  uint16_t value = 0;
-  uint64_t bits = 0;
-  std::vector<uint32_t> uses = {}; // indices of operations
-};
-
-// Evaluates rows on vectors.
-class Translation {
- public:
-  Translation(const Program& program, const Segment& segment)
-      : program_(program), segment_(segment), of_value_(program.value_bytes.size(), nothing) {
-    for (const Instruction& step : segment.steps) bytes_ = std::max(bytes_, arithmetic_bytes(step));
-    for (const Instruction& step : segment.steps) translate(step);
-  }
-
-  size_t bytes() const { return bytes_; }
-  std::vector<Vector> vectors;
-  std::vector<Operation> operations;
-
- private:
-  static constexpr uint16_t nothing = UINT16_MAX;
-
-  size_t arithmetic_bytes(const Instruction& step) const { return program_.value_bytes[step.c]; }
-
-  uint16_t add(Vector vector) {
-    vectors.push_back(std::move(vector));
-    return static_cast<uint16_t>(vectors.size() - 1);
-  }
-  uint16_t operate(Operate action, unsigned code, std::initializer_list<uint16_t> inputs) {
-    Operation operation{.action = action, .code = static_cast<uint8_t>(code)};
-    bool is_constant = true;
-    for (const uint16_t input : inputs) {
-      operation.inputs[operation.count++] = input;
-      vectors[input].uses.push_back(static_cast<uint32_t>(operations.size()));
-      is_constant &= vectors[input].is_constant;
-    }
-    operation.out = add({.is_constant = is_constant});
-    operations.push_back(operation);
-    return operation.out;
-  }
-  uint16_t compute(Arithmetic code, uint16_t a, uint16_t b) {
-    return operate(Operate::arithmetic, code, {a, b});
-  }
-  uint16_t compare(Predicate code, uint16_t x, uint16_t y) { return operate(Operate::compare, code, {x, y}); }
-  uint16_t choose(Predicate code, uint16_t x, uint16_t y, uint16_t a, uint16_t b) {
-    return operate(Operate::choose, code, {x, y, a, b});
-  }
-
-  uint16_t pattern(uint64_t bits) {
-    for (size_t i = 0; i < vectors.size(); ++i)
-      if (vectors[i].origin == Vector::Origin::constant && vectors[i].bits == bits)
-        return static_cast<uint16_t>(i);
-    return add({.origin = Vector::Origin::constant, .is_constant = true, .bits = bits});
-  }
-  uint16_t number(double value) {
-    return pattern(bytes_ == 8 ? std::bit_cast<uint64_t>(value)
-                               : std::bit_cast<uint32_t>(static_cast<float>(value)));
-  }
-  uint16_t sign_bit() { return pattern(bytes_ == 8 ? uint64_t{1} << 63 : uint64_t{1} << 31); }
-  uint16_t all_but_sign() { return pattern(bytes_ == 8 ? ~uint64_t{0} >> 1 : ~uint32_t{0} >> 1); }
-  uint16_t all_bits() { return pattern(bytes_ == 8 ? ~uint64_t{0} : ~uint32_t{0}); }
-
-  uint16_t input(uint16_t value) {
-    if (of_value_[value] != nothing) return of_value_[value];
-    const bool is_still = program_.value_extents[value] == Extent::one && segment_.extent != Extent::one;
-    return of_value_[value] = add({.origin = is_still ? Vector::Origin::still : Vector::Origin::stream,
-                                   .is_bool = program_.value_bytes[value] == 1,
-                                   .is_constant = is_still,
-                                   .value = value});
-  }
-
-  void translate(const Instruction& step) {
-    const uint16_t a = input(step.a), b = input(step.b), c = input(step.c);
-    const uint16_t out = of_value_[step.out] = program_.value_bytes[step.c] == 1
-                                                   ? logical(static_cast<Op>(step.index), a, b)
-                                                   : floating(static_cast<Op>(step.index), a, b, c);
-    if (!step.flag) return;
-    vectors[out].uses.push_back(static_cast<uint32_t>(operations.size()));
-    operations.push_back({.action = Operate::store, .count = 1, .inputs = {out}, .out = step.out});
-  }
-
-  uint16_t abs(uint16_t a) { return compute(op_and, a, all_but_sign()); }
-  uint16_t both(uint16_t a, uint16_t b) { return compute(op_and, a, b); }
-  uint16_t one_where(Predicate code, uint16_t x, uint16_t y) { return both(compare(code, x, y), number(1)); }
-  // MAXPS and MINPS give their second input where either is not a number, as `a > b ? a : b` does.
-  uint16_t extreme(Arithmetic code, uint16_t a, uint16_t b) {
-    return choose(is_unordered, a, a, a, compute(code, a, b));
-  }
-  uint16_t lerp(uint16_t a, uint16_t b, uint16_t c) {
-    const uint16_t way = compute(op_sub, b, a);
-    const uint16_t from_a = compute(op_add, a, compute(op_mul, c, way));
-    const uint16_t from_b = compute(op_sub, b, compute(op_mul, way, compute(op_sub, number(1), c)));
-    return choose(is_lt, abs(c), number(0.5), from_a, from_b);
-  }
-
-  uint16_t logical(Op op, uint16_t a, uint16_t b) {
-    switch (op) {
-    case Op::logicalAnd:
-      return both(a, b);
-    case Op::logicalOr:
-      return compute(op_or, a, b);
-    default: // logicalNot
-      return compute(op_xor, a, all_bits());
-    }
-  }
-
-  // The rows' expressions over floats. What a row says is what counts: tests compare every bit.
-  uint16_t floating(Op op, uint16_t a, uint16_t b, uint16_t c) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    switch (op) {
-    case Op::neg:
-      return compute(op_xor, a, sign_bit());
-    case Op::abs:
-      return abs(a);
-    case Op::sign:
-      return compute(op_sub, one_where(is_lt, number(0), a), one_where(is_lt, a, number(0)));
-    case Op::square:
-      return compute(op_mul, a, a);
-    case Op::floor:
-      return operate(Operate::round, downward, {a});
-    case Op::ceil:
-      return operate(Operate::round, upward, {a});
-    case Op::round:
-      return operate(Operate::round, to_even, {a});
-    case Op::trunc:
-      return operate(Operate::round, to_zero, {a});
-    case Op::relu:
-      return choose(is_le, a, number(0), number(0), a);
-    case Op::sqrt:
-      return operate(Operate::root, 0, {a});
-    case Op::rsqrt:
-      return compute(op_div, number(1), operate(Operate::root, 0, {a}));
-    case Op::reciprocal:
-      return compute(op_div, number(1), a);
-    case Op::add:
-      return compute(op_add, a, b);
-    case Op::sub:
-      return compute(op_sub, a, b);
-    case Op::mul:
-      return compute(op_mul, a, b);
-    case Op::div:
-      return compute(op_div, a, b);
-    case Op::maximum:
-      return extreme(op_max, a, b);
-    case Op::minimum:
-      return extreme(op_min, a, b);
-    case Op::clamp:
-      return extreme(op_min, extreme(op_max, a, b), c);
-    case Op::lerp:
-      return lerp(a, b, c);
-    case Op::where:
-      return operate(Operate::select, 0, {a, b, c});
-    case Op::isnan:
-      return compare(is_unordered, a, a);
-    case Op::isinf:
-      return compare(is_eq, abs(a), number(infinity));
-    case Op::isfinite:
-      return compare(is_lt, abs(a), number(infinity));
-    case Op::logicalNot:
-      return compare(is_eq, a, number(0));
-    case Op::logicalAnd:
-      return both(compare(is_ne, a, number(0)), compare(is_ne, b, number(0)));
-    case Op::logicalOr:
-      return compute(op_or, compare(is_ne, a, number(0)), compare(is_ne, b, number(0)));
-    case Op::eq:
-      return compare(is_eq, a, b);
-    case Op::ne:
-      return compare(is_ne, a, b);
-    case Op::lt:
-      return compare(is_lt, a, b);
-    case Op::le:
-      return compare(is_le, a, b);
-    case Op::gt:
-      return compare(is_gt, a, b);
-    case Op::ge:
-      return compare(is_ge, a, b);
-    default: // clone: what is in memory may be overwritten before the copy is read
-      return vectors[a].origin == Vector::Origin::made ? a : compute(op_or, a, a);
-    }
-  }
-
-  const Program& program_;
-  const Segment& segment_;
-  std::vector<uint16_t> of_value_;
-  size_t bytes_ = 4;
-};
-
-// rdi is the number of elements, rsi the table of pointers, rax the present element, and rdx is for moments.
-constexpr Gpr count = rdi, table = rsi, moment = rdx;
+// rdi is the number of elements, then of those that are left; rax is the present element.
+constexpr Gpr table = rsi, moment = rdx; // the pointers of values; one that is wanted for a moment
 constexpr Gpr pointer_registers[] = {rcx, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15};
 constexpr size_t free_pointers = 5; // the others belong to the caller
 enum Condition : unsigned { if_equal = 0x4, if_less = 0xC, if_less_or_equal = 0xE };
@@ -257,8 +23,8 @@ class Emitter {
  public:
   Emitter(Assembler& assembler, Encoding encoding, const Program& program, const Segment& segment)
       : to_(assembler), is_evex_(encoding == Encoding::evex), program_(program),
-        translation_(program, segment), vectors_(translation_.vectors), operations_(translation_.operations),
-        states_(vectors_.size()), is_wide_(translation_.bytes() == 8), element_bytes_(translation_.bytes()),
+        code_(vector_code(program, segment)), vectors_(code_.vectors), operations_(code_.operations),
+        states_(vectors_.size()), is_wide_(code_.bytes == 8), element_bytes_(code_.bytes),
         vector_bytes_(is_evex_ ? 64 : 32), registers_(is_evex_ ? 32 : 15) {}
 
   void emit() {
@@ -335,7 +101,7 @@ class Emitter {
     for (const Vector& vector : vectors_)
       if (vector.origin == Vector::Origin::stream && !vector.uses.empty()) want(vector.value);
     for (const Operation& operation : operations_)
-      if (operation.action == Operate::store) want(operation.out);
+      if (operation.verb == Verb::store) want(operation.out);
     for (size_t i = 0; i < vectors_.size(); ++i)
       if (vectors_[i].origin == Vector::Origin::still && !states_[i].is_kept) want(vectors_[i].value);
   }
@@ -347,18 +113,15 @@ class Emitter {
       to_.bytes({0xC5, 0xF8, 0x92, 0xC8u | moment}); // kmovw k1, edx: VEX.L0.0F.W0 92 /r
       return;
     }
-    uint64_t positions[4];
-    for (uint32_t i = 0; i < 8; ++i)
-      if (is_wide_)
-        positions[i % 4] = i % 4;
-      else
-        reinterpret_cast<uint32_t*>(positions)[i] = i;
+    constexpr uint64_t wide[] = {0, 1, 2, 3};
+    constexpr uint32_t narrow[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const int32_t positions = to_.constant(is_wide_ ? static_cast<const void*>(wide) : narrow, sizeof wide);
     to_.bytes({0xC4, 0x61, is_wide_ ? 0xF9u : 0x79u, 0x6E, 0xFF}); // vmovd/q xmm15, rdi: VEX.128.66.0F 6E /r
     to_.vector({Prefix::x66, Map::x0F38, static_cast<uint8_t>(is_wide_ ? 0x59 : 0x58)}, tail_vector, 0,
                Place::vector(tail_vector)); // vpbroadcastd/q
     const Opcode greater =
         is_wide_ ? Opcode{Prefix::x66, Map::x0F38, 0x37} : Opcode{Prefix::x66, Map::x0F, 0x66};
-    to_.vector(greater, tail_vector, tail_vector, Place::constant(to_.constant(positions, sizeof positions)));
+    to_.vector(greater, tail_vector, tail_vector, Place::constant(positions));
   }
 
   void load_stream(unsigned reg, const Vector& vector, bool is_tail) {
@@ -439,14 +202,14 @@ class Emitter {
   // Operations on what is the same for all elements.
   bool is_before(size_t at) const {
     const Operation& operation = operations_[at];
-    return has_before_ && operation.action != Operate::store && vectors_[operation.out].is_constant;
+    return has_before_ && operation.verb != Verb::store && vectors_[operation.out].is_constant;
   }
   // How many vectors that vary are needed at one time.
   size_t pressure() const {
     std::vector<int> change(operations_.size() + 1);
     std::vector<size_t> made(vectors_.size(), SIZE_MAX);
     for (size_t i = 0; i < operations_.size(); ++i)
-      if (operations_[i].action != Operate::store) made[operations_[i].out] = i;
+      if (operations_[i].verb != Verb::store) made[operations_[i].out] = i;
     for (size_t i = 0; i < vectors_.size(); ++i) {
       if (vectors_[i].is_constant || vectors_[i].uses.empty()) continue;
       ++change[made[i] == SIZE_MAX ? vectors_[i].uses.front() : made[i]];
@@ -557,11 +320,11 @@ class Emitter {
     pinned_ = 0;
     unsigned in[4] = {};
     for (size_t i = 0; i < operation.count; ++i) in[i] = fetch(operation.inputs[i], is_tail);
-    if (operation.action == Operate::store) {
+    if (operation.verb == Verb::store) {
       store(operation, in[0], is_tail);
       return release(operation);
     }
-    const bool needs_choice = !is_evex_ && operation.action == Operate::choose;
+    const bool needs_choice = !is_evex_ && operation.verb == Verb::choose;
     const unsigned choice = needs_choice ? take_register() : 0;
     if (needs_choice) pinned_ |= uint32_t{1} << choice;
     release(operation);
@@ -582,25 +345,25 @@ class Emitter {
   }
 
   void compute(const Operation& operation, unsigned out, const unsigned* in, unsigned choice) {
-    switch (operation.action) {
-    case Operate::arithmetic:
+    switch (operation.verb) {
+    case Verb::arithmetic:
       return to_.vector(packed(operation.code), out, in[0], Place::vector(in[1]));
-    case Operate::root: // vsqrtps
+    case Verb::root: // vsqrtps
       return to_.vector(packed(0x51), out, 0, Place::vector(in[0]));
-    case Operate::round: // vrndscaleps, vroundps
+    case Verb::round: // vrndscaleps, vroundps
       return to_.vector_immediate(by_width(Prefix::x66, Map::x0F3A, 0x08, 0x09), out, 0, Place::vector(in[0]),
                                   operation.code);
-    case Operate::compare:
+    case Verb::compare:
       compare(operation, is_evex_ ? choice_mask : out, in);
       if (is_evex_) spread_mask(out);
       return;
-    case Operate::choose:
+    case Verb::choose:
       compare(operation, is_evex_ ? choice_mask : choice, in);
       return blend(out, in[2], in[3], choice);
-    case Operate::select:
+    case Verb::select:
       if (is_evex_) take_mask(in[0]);
       return blend(out, in[1], in[2], in[0]);
-    case Operate::store:
+    case Verb::store:
       return;
     }
   }
@@ -626,7 +389,7 @@ class Emitter {
   Assembler& to_;
   const bool is_evex_;
   const Program& program_;
-  const Translation translation_;
+  const VectorCode code_;
   const std::vector<Vector>& vectors_;
   const std::vector<Operation>& operations_;
   std::vector<State> states_;
@@ -642,49 +405,6 @@ class Emitter {
 };
 
 } // namespace
-
-bool is_plain(Op op, DType arithmetic) {
-  switch (op) {
-  case Op::logicalAnd:
-  case Op::logicalOr:
-  case Op::logicalNot:
-    return is_floating(arithmetic) || arithmetic == DType::boolean;
-  case Op::clone:
-  case Op::neg:
-  case Op::abs:
-  case Op::sign:
-  case Op::square:
-  case Op::floor:
-  case Op::ceil:
-  case Op::round:
-  case Op::trunc:
-  case Op::relu:
-  case Op::sqrt:
-  case Op::rsqrt:
-  case Op::reciprocal:
-  case Op::add:
-  case Op::sub:
-  case Op::mul:
-  case Op::div:
-  case Op::maximum:
-  case Op::minimum:
-  case Op::clamp:
-  case Op::lerp:
-  case Op::where:
-  case Op::isnan:
-  case Op::isinf:
-  case Op::isfinite:
-  case Op::eq:
-  case Op::ne:
-  case Op::lt:
-  case Op::le:
-  case Op::gt:
-  case Op::ge:
-    return is_floating(arithmetic);
-  default:
-    return false;
-  }
-}
 
 void emit_segment(Assembler& assembler, Encoding encoding, const Program& program, const Segment& segment) {
   Emitter(assembler, encoding, program, segment).emit();

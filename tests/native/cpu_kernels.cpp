@@ -757,7 +757,7 @@ bool check_all(uint64_t kernels, uint64_t first_seed) {
       uint64_t failures = 0;
       for (uint64_t seed = first_seed; seed < first_seed + kernels && failures < 3; ++seed) {
         failures += !check_fused(seed, isa, encoding);
-        failures += !check_chain(seed, isa, encoding);
+        if (seed % 3 == 0) failures += !check_chain(seed, isa, encoding);
         if (seed % 8 == 0) failures += !check_flat(seed, isa, encoding);
       }
       std::printf("%s%s: %s\n", std::string(isa_names[i]).c_str(),
