@@ -1,5 +1,5 @@
 // Programs for a process with little memory: ADJOINT_MAX_BYTES is set by the test. Each prints what came of it.
-import { cat, engineStats, optim, realize, tensor, zeros } from "adjoint";
+import { cat, engineStats, full, optim, realize, tensor, zeros } from "adjoint";
 
 const failure = (body) => {
   try {
@@ -58,6 +58,56 @@ const programs = {
     optimizer.step();
     return { code, before, after, state, w: w.at(0).item() };
   },
+  // The same read succeeds when there is room again, and a read that failed holds nothing.
+  async read() {
+    const x = tensor(new Float32Array(1_000_000).fill(3));
+    const others = Array.from({ length: 5 }, (_, i) => full([1_000_000], i).clone());
+    const large = x.add(1);
+    realize(others);
+    const wanted = cat([large, large, x]);
+    const codes = [failure(() => wanted.dataSync()), await wanted.data().catch(({ code }) => code)];
+    const kept = [x.sum().item() / 1e6, others.map((other) => other.at(-1).item())];
+    for (const other of others) other.dispose();
+    const data = await wanted.data();
+    const { bytes } = engineStats();
+    const source = tensor(new Float32Array(1_000_000));
+    const pieces = Array.from({ length: 6 }, () => source.add(2));
+    const tooLarge = cat(pieces);
+    codes.push(
+      failure(() => realize(tooLarge)),
+      failure(() => tooLarge.dataSync()),
+    );
+    for (const one of [source, ...pieces, tooLarge]) one.dispose();
+    return { codes, kept, ends: [data[0], data.at(-1)], left: engineStats().bytes - bytes };
+  },
+  // Parameters and state that are there already are as they were after a step that failed.
+  async later() {
+    const w = tensor(new Float32Array(1_000_000).fill(1), { requiresGrad: true });
+    const optimizer = new optim.Adam([w], { lr: 0.1, amsgrad: true });
+    const gradient = () => {
+      optimizer.zeroGrad();
+      w.square().sum().backward();
+      realize(w.grad);
+    };
+    gradient();
+    optimizer.step();
+    const alias = w.detach();
+    gradient();
+    const held = [];
+    failure(() => {
+      for (;;) held.push(tensor(new Float32Array(250_000)));
+    });
+    const state = () => {
+      const rows = optimizer.stateDict().state[0];
+      return [w, w.grad, rows.exp_avg, rows.exp_avg_sq, rows.max_exp_avg_sq].map((t) => t.at(-1).item());
+    };
+    const before = [...state(), optimizer.stateDict().state[0].step];
+    const codes = [failure(() => optimizer.step()), failure(() => optimizer.step())];
+    const after = [...state(), optimizer.stateDict().state[0].step];
+    for (const one of held) one.dispose();
+    optimizer.step();
+    return { codes, before, after, alias: alias.at(0).item(), w: await w.at(-1).itemAsync() };
+  },
   // A failed backward must be possible again, and lose nothing.
   backward() {
     const w = tensor(new Float32Array(1_000_000).fill(1), { requiresGrad: true });
@@ -68,4 +118,4 @@ const programs = {
   },
 };
 
-console.log(JSON.stringify(programs[process.argv[2]]()));
+console.log(JSON.stringify(await programs[process.argv[2]]()));
