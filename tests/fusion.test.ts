@@ -178,6 +178,29 @@ describe("the plan cache", () => {
 });
 
 describe("unusual graphs", () => {
+  test("rows and columns that a reshape merges", () => {
+    const rows = arange(18).to("float64").reshape([3, 6]).clone();
+    const scale = tensor([[1], [10], [100]], { dtype: "float64", requiresGrad: true });
+    const a = tensor([1, 2, 3, 4]).reshape([2, 2]).clone();
+    realize([rows, scale, a]);
+    expect(a.reshape([-1]).mul(12).div(a.sum(1).at(0)).toArray()).toEqual([4, 8, 12, 16]);
+    const centered = rows.sub(rows.mean(1, { keepdim: true })).reshape([3, 2, 3]);
+    expect(centered.square().sum(2).toArray()).toEqual(Array.from({ length: 3 }, () => [8.75, 8.75]));
+    const scaled = rows.mul(scale).reshape([3, 2, 3]).sum(2);
+    expect(scaled.detach().toArray()).toEqual([
+      [3, 12],
+      [210, 300],
+      [3900, 4800],
+    ]);
+    scaled.square().sum().backward();
+    expect(numbers(scale.grad!)).toEqual([306, 26820, 765000]);
+  });
+
+  test("a stepped assignment over a view that lies in no order", () => {
+    const view = tensor([1, 2, 3, 4, 5, 6]).reshape([3, 2]).at("0:1", ":");
+    expect(view.clone().set(["0:1:2", ":"], view).toArray()).toEqual([[1, 2]]);
+  });
+
   test.each([true, false])("every other element of sums is replaced, fused %s", (isFused) => {
     native.setFused(isFused);
     const a = arange(8000).reshape(2000, 4).clone();

@@ -582,3 +582,12 @@ test("state with NaN says why JSON has lost it", () => {
     }),
   );
 });
+
+test("a parameter that is added to a group's list a second time", () => {
+  const x = tensor([1, 2], { requiresGrad: true });
+  const optimizer = new optim.SGD([x], { lr: 0.1 });
+  optimizer.paramGroups[0]!.params.push(x);
+  x.sum().backward();
+  expect(() => optimizer.step()).toThrow("some parameters appear more than once (SGD: see paramGroups)");
+  expect(x.detach().toArray()).toEqual([1, 2]);
+});

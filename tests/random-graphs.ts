@@ -56,6 +56,9 @@ const dimOf = (x: Tensor, choice: number): number | null => (x.ndim === 0 ? null
 const shaping: ((x: Tensor, p: number, q: number) => Tensor)[] = [
   (x) => x.reshape([-1]),
   (x) => x.reshape([...x.shape, 1]),
+  (x) => x.flatten(0, Math.min(1, x.ndim - 1)),
+  (x) => x.reshape(x.shape.flatMap((size) => (size % 2 === 0 ? [2, size / 2] : [size]))),
+  (x) => x.mul(x.mean(-1, { keepdim: true })).reshape([-1, ...(x.shape.at(-1)! % 3 === 0 ? [3] : [])]),
   (x) => x.permute(x.shape.map((_, i) => x.ndim - 1 - i)),
   (x, p) => x.flip([dimOf(x, p)!]),
   (x, p, q) => x.narrow(dimOf(x, p)!, q % x.shape[dimOf(x, p)!]!, 1),

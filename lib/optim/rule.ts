@@ -1,3 +1,4 @@
+import { makeError } from "../errors.js";
 import { zerosLike } from "../creation.js";
 import type { OpaqueScalar } from "../opaque.js";
 import { checkName } from "../options.js";
@@ -118,6 +119,11 @@ export interface Rule<O extends object> extends RuleDefinition<
 export function rule<O extends object, S extends Rows<O>, N extends string, F extends string = never>(
   definition: RuleDefinition<O, S, N, F>,
 ): Rule<O> {
+  if (typeof (definition as { update?: unknown } | undefined)?.update !== "function")
+    throw makeError(TypeError, "rule: expected { scalars, update, ... } with a function update", {
+      code: "ERR_RULE",
+      op: "rule",
+    });
   const { options = {}, state = {}, numbers = {} } = definition;
   const rows = { rows: Object.entries(state), numberRows: Object.entries(numbers) };
   return { ...definition, options, ...rows } as unknown as Rule<O>;

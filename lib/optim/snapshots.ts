@@ -1,5 +1,6 @@
 import { handleOf, haveHandles, type Tensor } from "../tensor.js";
 import { copyOf } from "./checks.js";
+import { paramsError } from "./params.js";
 
 // Parameter groups are there to be edited, and nothing tells an optimizer when they are. So every step compares them
 // with what they were at the last one, which is much cheaper than to check them and to collect handles again.
@@ -51,6 +52,9 @@ export class ParamHandles {
   constructor(groups: readonly Group[], who: string) {
     this.#groups = groups.map((group) => ({ group, length: group.params.length }));
     this.list = Uint32Array.from(groups.flatMap(({ params }) => params.map((param) => handleOf(param, who))));
+    // A list that was edited: one update of two would be lost.
+    if (new Set(this.list).size !== this.list.length)
+      throw paramsError(`some parameters appear more than once (${who}: see paramGroups)`);
   }
 
   /** Whether these are still the same groups with the same parameters, none of them disposed of. */

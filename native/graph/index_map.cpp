@@ -29,6 +29,7 @@ IndexMap IndexMap::of_rows(const Dims& kept_shape) const {
 }
 
 bool IndexMap::is_row_level() const {
+  if (has_lost_rows) return false;
   for (const AxisMap& axis : axes)
     if (axis.source >= static_cast<int32_t>(row_axes)) return false;
   for (size_t i = row_axes; i < first.size(); ++i)
@@ -93,11 +94,10 @@ class Respacing {
     const auto shift = static_cast<int32_t>(extents.size()) - static_cast<int32_t>(count);
     for (IndexMap::AxisMap& axis : next.axes)
       if (axis.source >= static_cast<int32_t>(first + count)) axis.source += shift;
-    // What was merged across the border of rows and columns belongs to the columns.
     if (next.row_axes >= first + count)
       next.row_axes = static_cast<size_t>(static_cast<int64_t>(next.row_axes) + shift);
     else if (next.row_axes > first)
-      next.row_axes = first;
+      next.has_lost_rows = true;
     map_ = next;
   }
 
@@ -268,7 +268,7 @@ Access merged(const Access& access) {
 
 bool is_contiguous(const Access& merged, int64_t count) {
   if (merged.offset != 0 || !merged.first.empty()) return false;
-  if (merged.extents.empty()) return true;
+  if (merged.extents.empty()) return count == 1;
   return merged.extents.size() == 1 && merged.extents[0] == count && merged.strides[0] == 1;
 }
 

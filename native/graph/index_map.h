@@ -22,8 +22,10 @@ struct IndexMap {
   Dims extents;
   Dims first, last;        // empty: everywhere
   bool is_nowhere = false; // no index matters at all
-  size_t row_axes =
-      0; // so many leading axes of the space count rows; what depends on others is element-level
+  // Rows and columns have been merged into one axis: what is the same for a whole row is not seen any more.
+  bool has_lost_rows = false;
+  // So many leading axes of the space count rows; what depends on others is element-level.
+  size_t row_axes = 0;
 
   // The space of a kernel over this shape, whose rows are the axes that stay, seen as a value of this shape.
   static IndexMap identity(const Dims& shape, const Dims& reduced_axes);

@@ -276,6 +276,7 @@ class Planner {
     } else if (decision.needs_base) {
       decision.under = gather_root(i, Draft::RootKind::base, decision.latest);
     }
+    if (has_to_restart_) return;
     // The part is not written by the kernel that writes what lies under it.
     decision.kernel = std::max(decision.latest, decision.under);
     if (node(i).inputs[1]->elements() > 0)

@@ -20,6 +20,12 @@ Napi::Value item_at(Napi::Env env, DType dtype, const void* element) {
 
 std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node) {
   const auto length = static_cast<size_t>(node.elements());
+  constexpr size_t longest = size_t{1} << 32; // what every version of V8 can hold
+  if (length >= longest)
+    throw Error(ErrorClass::range_error, "ERR_VALUE",
+                "data: " + std::to_string(length) + " elements are more than a typed array holds (" +
+                    std::to_string(longest - 1) + "); read parts of it, with narrow()",
+                "data", {node.shape});
   auto backing = Napi::ArrayBuffer::New(env, static_cast<size_t>(node.bytes()));
   const auto array = [&]() -> Napi::Value {
     switch (node.dtype) {
@@ -69,7 +75,11 @@ Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
 void Readers::open_channel(Napi::Env env) {
   const auto call = [](napi_env called, napi_value, void* context, void*) {
     // Without an environment the thread is ending, and nobody is waiting.
-    if (called) static_cast<Readers*>(context)->finish_first(called);
+    try {
+      if (called) static_cast<Readers*>(context)->finish_first(called);
+    } catch (const Napi::Error&) {
+      // The thread is being terminated, and takes no values any more.
+    }
   };
   const Napi::String name = Napi::String::New(env, "adjoint");
   NAPI_THROW_IF_FAILED_VOID(env, napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr,
