@@ -630,6 +630,8 @@ test("steps leave nothing behind", () => {
   const before = engineStats();
   for (let step = 0; step < 100; ++step) optimizer.step();
   const after = engineStats();
-  expect([after.tensors, after.nodes, after.bytes]).toEqual([before.tensors, before.nodes, before.bytes]);
+  // Less, where garbage of the tests before has been collected meanwhile.
+  for (const held of ["tensors", "nodes", "bytes"] as const)
+    expect(after[held], held).toBeLessThanOrEqual(before[held]);
   expect(after.runs - before.runs).toBe(100);
 });
