@@ -63,7 +63,7 @@ if (values.list) {
     threads,
     python: process.env["ADJOINT_PYTHON"],
     save: values.save ? `${name}${values.quick ? "-quick" : ""}` : undefined,
-    publish: values.save && name === "all" && !values.quick,
+    publish: values.save && name === "all",
   });
   const isWell = await measured.catch((error: unknown) => stop((error as Error).message));
   process.exit(isWell ? 0 : 1);
