@@ -73,7 +73,6 @@ class Planner {
   bool is_generated(uint32_t i) const { return kind(i) == Kind::generator || kind(i) == Kind::random; }
 
   // --- What is materialized
-  // ------------------------------------------------------------------------------------
 
   void decide() {
     decisions_.assign(count(), {});
@@ -219,7 +218,6 @@ class Planner {
   }
 
   // --- What runs together
-  // --------------------------------------------------------------------------------------
 
   void gather() {
     units_.clear();
@@ -311,7 +309,9 @@ class Planner {
     unit.entry = i;
     unit.draft.emplace(snapshot_, decisions_, number, shape,
                        is_reduction ? node(i).attributes->axes : Dims());
-    if (!unit.draft->add(i, root_kind)) {
+    if (unit.draft->add(i, root_kind)) {
+      note_touched(number);
+    } else {
       // There is only one reason: a view that no map can say. It has to be in memory.
       const int32_t view = unit.draft->unmappable();
       if (view < 0 || decisions_[static_cast<size_t>(view)].is_materialized)
@@ -320,8 +320,7 @@ class Planner {
                         to_string(node(i).shape) + "; please report this");
       decisions_[static_cast<size_t>(view)].is_materialized = true;
       has_to_restart_ = true;
-    } else
-      note_touched(number);
+    }
     return number;
   }
 
@@ -370,8 +369,8 @@ class Planner {
   bool materialize_what_is_shared() {
     std::vector<uint32_t> cost(count(), 0);
     bool has_changed = false;
-    std::vector<bool> is_inner(count(),
-                               false); // a value that everybody who computes it needs for one and the same
+    // Values that everybody who computes them needs for one and the same other value.
+    std::vector<bool> is_inner(count(), false);
     for (uint32_t i = static_cast<uint32_t>(count()); i-- > 0;)
       each_expression_input(i, [&](uint32_t input) {
         if (touching_entries_[i] == touching_entries_[input] && !decisions_[i].is_materialized)
@@ -389,7 +388,6 @@ class Planner {
   }
 
   // --- Launches and memory
-  // -------------------------------------------------------------------------------------
 
   // What others read, and what outlives the run, is stored.
   void choose_stores() {
@@ -636,7 +634,6 @@ class Planner {
   }
 
   // --- The program
-  // ---------------------------------------------------------------------------------------------
 
   uint32_t table_index(const Draft::Array& array) {
     if (array.is_leaf) return array.index;
@@ -725,7 +722,6 @@ class Planner {
   }
 
   // --- For people
-  // ----------------------------------------------------------------------------------------------
 
   std::string explained() {
     std::vector<ExplainedLaunch> launches;

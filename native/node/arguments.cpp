@@ -63,11 +63,6 @@ bool read_flag(const Napi::CallbackInfo& info, size_t i) {
   return napi_get_value_bool(info.Env(), info[i], &flag) == napi_ok ? flag : info[i].ToBoolean().Value();
 }
 
-double read_double(const Napi::Value& value, const char* op, const char* what) {
-  if (!value.IsNumber()) throw not_a(op, what, "a number", value);
-  return value.As<Napi::Number>().DoubleValue();
-}
-
 Dims read_dims(const Napi::Value& value, const char* op, const char* what) {
   if (value.IsUndefined() || value.IsNull()) return {};
   if (!value.IsArray()) throw not_a(op, what, "an array of whole numbers", value);

@@ -13,7 +13,6 @@ uint32_t read_uint32(const Napi::Value& value);
 int64_t read_integer(const Napi::Value& value, const char* op, const char* what);
 // As JavaScript's conditions see it; false where it was left out.
 bool read_flag(const Napi::CallbackInfo& info, size_t i);
-double read_double(const Napi::Value& value, const char* op, const char* what);
 // An array of whole numbers; nothing for undefined and null.
 Dims read_dims(const Napi::Value& value, const char* op, const char* what);
 std::vector<uint32_t> read_handles(const Napi::Value& value);
