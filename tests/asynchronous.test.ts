@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
+import { startWorker } from "./workers.js";
 import { arange, full, linspace, noGrad, ones, optim, realize, tensor, type Tensor } from "adjoint";
 
 /** Enough to compute for a while on a thread of its own. */
@@ -132,17 +132,7 @@ describe("a process", () => {
 });
 
 describe("threads of JavaScript", () => {
-  function start(rounds: number, elements: number) {
-    const worker = new Worker("./tests/programs/large-worker.mjs", { workerData: { rounds, elements } });
-    const messages: unknown[] = [];
-    worker.on("message", (message) => messages.push(message));
-    const started = new Promise<void>((resolve, reject) => {
-      worker.once("message", () => resolve());
-      worker.once("error", reject);
-    });
-    const ended = new Promise<number>((resolve) => worker.once("exit", resolve));
-    return { worker, messages, started, ended };
-  }
+  const start = (rounds: number, elements: number) => startWorker("large-worker.mjs", { rounds, elements });
 
   test("can be terminated in the middle of a large plan", { timeout: 120_000 }, async () => {
     const kept = arange(1000).clone();

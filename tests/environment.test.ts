@@ -1,24 +1,14 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
+import { startWorker } from "./workers.js";
 
 const addon = "build/Release/adjoint.node";
 const run = (script: string, ...flags: string[]) =>
   spawnSync(process.execPath, [...flags, "--input-type=module", "-e", script], { encoding: "utf8" });
 
-function start(data: { seed: number; steps?: number }) {
-  const worker = new Worker("./tests/programs/worker.mjs", { workerData: data });
-  const messages: unknown[] = [];
-  worker.on("message", (message) => messages.push(message));
-  const started = new Promise<void>((resolve, reject) => {
-    worker.once("message", () => resolve());
-    worker.once("error", reject);
-  });
-  const ended = new Promise<number>((resolve) => worker.once("exit", resolve));
-  return { worker, messages, started, ended };
-}
+const start = (data: { seed: number; steps?: number }) => startWorker("worker.mjs", data);
 
 const goldens = JSON.parse(readFileSync("tests/goldens/notebook.json", "utf8")) as {
   cases: { name: string; dtype: string; points: number[][] }[];
