@@ -168,6 +168,8 @@ function load(): unknown {
     return (require("node-gyp-build") as (folder: string) => unknown)(packageRoot());
   } catch (cause) {
     const code = (cause as { code?: string }).code;
+    // The addon is there, and says itself what is wrong.
+    if (code === "ERR_OPTION") throw cause;
     const hint =
       code === "ERR_DLOPEN_DISABLED"
         ? "Node runs with --permission: add --allow-addons"

@@ -136,3 +136,13 @@ describe.runIf(process.platform === "linux" && existsSync("/usr/bin/readelf"))("
     expect(path).toMatch(/adjoint\.node$/);
   });
 });
+
+test("an instruction set that there is not", () => {
+  const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", 'import "adjoint"'], {
+    encoding: "utf8",
+    env: { ...process.env, ADJOINT_ISA: "v9" },
+  });
+  expect(stderr).toContain("ADJOINT_ISA is v9; this machine runs: portable");
+  expect(stderr).toContain("ERR_OPTION");
+  expect(status).toBe(1);
+});

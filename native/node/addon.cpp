@@ -69,7 +69,12 @@ void export_tables(Napi::Env env, Napi::Object exports) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object object) {
-  auto* addon = new Addon(env);
+  Addon* addon = nullptr;
+  try {
+    addon = new Addon(env);
+  } catch (const Error& error) {
+    throw_in_javascript(env, error); // an environment variable that asks for what cannot be had
+  }
   // Cleanup hooks run before the environment's own references go, so every weak reference can still be
   // deleted.
   env.AddCleanupHook(+[](Addon* dead) { delete dead; }, addon);
