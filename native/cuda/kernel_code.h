@@ -1,0 +1,54 @@
+// What a kernel becomes on a GPU: a PTX module, and how its functions are launched. It is made of data alone,
+// so that it can be made, printed and assembled where there is no driver.
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "device/kernel.h"
+
+namespace adjoint::cuda {
+
+// What code and launches are fitted to.
+struct Chip {
+  int capability = 75; // 10 * major + minor
+  int multiprocessors = 1;
+};
+
+// Device memory that a launch works in, beside its arrays. Launches on one stream share it.
+struct Scratch {
+  uint64_t partials = 0; // an address; contents are arbitrary before and after
+  uint64_t tickets = 0;  // an address of 32-bit words, all zero before and after every launch
+};
+
+// One launch of one of a module's functions, over one-dimensional blocks.
+struct FunctionLaunch {
+  uint32_t function = 0; // index into `functions`
+  uint32_t blocks = 1;
+  uint32_t threads = 1;      // of a block
+  uint32_t shared_bytes = 0; // dynamic
+};
+
+// Every function has one parameter, the 64-bit address of the launch's table in device memory: 8-byte words
+// with the addresses of arrays and the numbers, whatever the functions need to know of each instance. New
+// values and new addresses are a new table, while the launches depend on the instances' rows alone; so a
+// recorded sequence of launches can be replayed with other data.
+class KernelCode {
+ public:
+  virtual ~KernelCode() = default;
+  std::shared_ptr<const std::string> ptx; // kernels with equal text can share a loaded module
+  std::vector<std::string> functions;
+
+  virtual size_t table_words(std::span<const Instance> instances) const = 0;
+  virtual void fill_table(std::span<const Instance> instances, Scratch scratch, uint64_t* words) const = 0;
+  // In order; each may need what the ones before it have written. Not one, if there is nothing to do.
+  virtual std::vector<FunctionLaunch> launches(std::span<const Instance> instances) const = 0;
+  virtual int64_t partials_bytes(std::span<const Instance> instances) const = 0;
+  virtual int64_t ticket_count(std::span<const Instance> instances) const = 0;
+};
+
+// Throws ERR_CUDA_BUILD where the addon was built without nvcc.
+std::unique_ptr<KernelCode> make_code(const Kernel& kernel, const Chip& chip);
+
+} // namespace adjoint::cuda
