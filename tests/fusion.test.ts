@@ -114,6 +114,12 @@ describe("one kernel computes", () => {
     ).toBe(1);
   });
 
+  test("a part of a value in another shape", () => {
+    const a = leaf().detach();
+    expect(kernels(a.reshape(-1).narrow(0, 50, 100).mul(2))).toBe(1);
+    expect(a.reshape(-1).narrow(0, 62, 4).toArray()).toEqual([62, 63, 64, 65].map((i) => i / 4096));
+  });
+
   test("a pad, and a sum of pads", () => {
     const a = leaf().detach();
     expect(

@@ -36,6 +36,7 @@ class Path {
   static Path flat(uint16_t array, bool is_still, size_t element_bytes);
 
   uint16_t array() const { return array_; }
+  size_t element_bytes() const { return bytes_; }
   bool is_still() const { return is_still_; }
   bool is_stream() const { return is_stream_; }
   const std::vector<Axis>& axes() const { return axes_; }

@@ -133,9 +133,9 @@ class Builder {
   }
 
   size_t slot_bytes() const { return slot_bytes_; }
-  bool has_row_slots() const {
+  bool has_block_slots() const {
     return std::any_of(values_.begin(), values_.end(),
-                       [](const Value& value) { return value.needs_slot && value.extent == Extent::rows; });
+                       [](const Value& value) { return value.needs_slot && value.extent != Extent::one; });
   }
 
  private:
@@ -569,28 +569,36 @@ Program compile_tiled(Program program, const FusedKernel& kernel, const Target& 
 Program compile_for(const FusedKernel& kernel, const Target& target) {
   const Analysis analysis(kernel);
   const int64_t columns = analysis.has_elements ? kernel.columns : 1;
-  int64_t block = block_bytes / widest_bytes(analysis);
-  const auto attempt = [&](Traversal traversal, int64_t row_block, int64_t column_block, size_t& bytes) {
+  const int64_t block = block_bytes / widest_bytes(analysis);
+  struct Attempt {
+    Program program;
+    size_t slot_bytes;
+    bool has_block_slots;
+  };
+  const auto attempt = [&](Traversal traversal, int64_t row_block, int64_t column_block) {
     Builder builder(analysis, target, traversal, row_block, column_block);
     Program program = builder.build();
-    bytes = builder.slot_bytes();
-    if (!analysis.has_elements && !builder.has_row_slots())
-      program.row_block = long_block_bytes / widest_bytes(analysis);
-    return program;
+    return Attempt{std::move(program), builder.slot_bytes(), builder.has_block_slots()};
   };
-  size_t bytes = 0;
-  if (analysis.has_elements && prefers_across(analysis)) return attempt(Traversal::across, block, 1, bytes);
-  for (int64_t size = block; columns > 0; size /= 2) {
+  // The largest block that is good for what it needs.
+  const int64_t long_block = long_block_bytes / widest_bytes(analysis);
+  const auto smaller = [&](int64_t size) { return size == long_block ? block : size / 2; };
+  const auto is_good = [&](const Attempt& one, int64_t size) {
+    return size == long_block ? !one.has_block_slots : one.slot_bytes <= most_slot_bytes;
+  };
+  if (analysis.has_elements && prefers_across(analysis)) return attempt(Traversal::across, block, 1).program;
+  for (int64_t size = long_block; columns > 0; size = smaller(size)) {
     const int64_t row_block = std::max<int64_t>(1, size / columns);
     if (row_block == 1 && columns * widest_bytes(analysis) > static_cast<int64_t>(most_slot_bytes)) break;
-    Program program = attempt(Traversal::whole, row_block, columns, bytes);
-    if (bytes <= most_slot_bytes || (!analysis.has_elements && size <= least_block))
-      return analysis.has_elements ? std::move(program) : compile_tiled(std::move(program), kernel, target);
-    if (row_block == 1) break;
+    Attempt one = attempt(Traversal::whole, row_block, columns);
+    if (is_good(one, size) || (!analysis.has_elements && size <= least_block))
+      return analysis.has_elements ? std::move(one.program)
+                                   : compile_tiled(std::move(one.program), kernel, target);
+    if (row_block == 1 && size != long_block) break;
   }
-  for (;; block /= 2) {
-    Program program = attempt(Traversal::along, 1, block, bytes);
-    if (bytes <= most_slot_bytes || block <= least_block) return program;
+  for (int64_t size = long_block;; size = smaller(size)) {
+    Attempt one = attempt(Traversal::along, 1, size);
+    if (is_good(one, size) || size <= least_block) return std::move(one.program);
   }
 }
 

@@ -15,6 +15,10 @@ namespace {
 // Below this the work stays on the calling thread: waking others takes as long.
 constexpr int64_t least_shared_bytes = 100 << 10;
 constexpr int64_t tasks_per_thread = 4;
+constexpr int64_t prefetched_columns = 4;
+constexpr int64_t cache_line = 64;
+
+int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
 
 // Memory of this thread for pointers and slots, kept because it is then in the cache.
 std::byte* scratch_memory(size_t bytes) {
@@ -115,28 +119,32 @@ class Runner {
   }
 
   // The element section of a pass over some columns, from a whole chunk on; leaves the result of each
-  // reduction in its first lane.
+  // reduction in its first lane. A block is a part of a chunk, or several chunks.
   void run_columns(uint32_t pass, int64_t begin, int64_t end) {
     const bool is_across = program_.traversal == Traversal::across;
     const int64_t block = program_.column_block;
-    int64_t chunks = 0;
+    const bool has_whole_chunks = block >= chunk_columns;
+    chunks_ = 0;
     for (int64_t column = begin; column < end; column += block) {
       const int64_t columns = std::min(block, end - column);
-      if (column % chunk_columns == 0)
+      if (column % chunk_columns == 0 && !has_whole_chunks)
         each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.open_chunk(); });
       lane_ = column % lane_count;
       elements_ = columns;
       element_ = is_across ? column * program_.rows + row_ : row_ * program_.columns + column;
       run(program_.element_sections[pass]);
       const int64_t next = column + columns;
-      if (next % chunk_columns != 0 && next != end) continue;
-      each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) {
-        one.fold_lanes();
-        one.push(chunks);
-      });
-      ++chunks;
+      if (has_whole_chunks) {
+        chunks_ += blocks_of(columns, chunk_columns);
+      } else if (next % chunk_columns == 0 || next == end) {
+        each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) {
+          one.fold_lanes();
+          one.push(chunks_);
+        });
+        ++chunks_;
+      }
     }
-    each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.close(chunks); });
+    each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.close(chunks_); });
   }
 
   void finish_pass(uint32_t pass) {
@@ -193,14 +201,8 @@ class Runner {
       return spread(one, n);
     case Action::reduce:
       return reduce(one, n);
-    case Action::add: {
-      const ReductionPlan& plan = program_.reductions[one.index];
-      if (program_.traversal == Traversal::across)
-        plan.loops->take(n, accumulator(plan).lane(lane_), at_[one.a], nullptr, nullptr);
-      else
-        plan.loops->accumulate(n, at_[plan.lanes], at_[one.a], nullptr, nullptr);
-      return;
-    }
+    case Action::add:
+      return add(one, n);
     }
   }
 
@@ -211,10 +213,21 @@ class Runner {
     void* array = arrays_[reach.path.array()];
     if (!one.flag) {
       at_[one.out] = reach.path.view(array, position(reach), n);
+      if (at_[one.out] && program_.traversal == Traversal::across) prefetch(reach, n);
       if (at_[one.out]) return;
       at_[one.out] = slot(one.out);
     }
     reach.path.gather(array, position(reach), n, at_[one.out]);
+  }
+
+  // The same rows some columns later: they lie further apart than the processor looks ahead by itself.
+  void prefetch(const Reach& reach, int64_t n) const {
+    const int64_t ahead = prefetched_columns * program_.rows;
+    if (element_ + ahead >= program_.rows * program_.columns || !reach.is_by_element) return;
+    const std::byte* next = reach.path.view(arrays_[reach.path.array()], element_ + ahead, n);
+    if (!next) return;
+    const int64_t bytes = n * static_cast<int64_t>(reach.path.element_bytes());
+    for (int64_t i = 0; i < bytes; i += cache_line) __builtin_prefetch(next + i);
   }
 
   void store(const Instruction& one, int64_t n) {
@@ -241,6 +254,29 @@ class Runner {
     repeat(from, n / from, program_.value_bytes[one.out], at_[one.out], at_[one.a]);
   }
 
+  void add(const Instruction& one, int64_t n) {
+    const ReductionPlan& plan = program_.reductions[one.index];
+    if (program_.traversal == Traversal::across)
+      plan.loops->take(n, accumulator(plan).lane(lane_), at_[one.a], nullptr, nullptr);
+    else if (program_.column_block < chunk_columns)
+      plan.loops->accumulate(n, at_[plan.lanes], at_[one.a], nullptr, nullptr);
+    else
+      push_chunks(plan, at_[one.a], program_.value_bytes[one.a], n, chunks_);
+  }
+
+  // Reduces columns that begin with a whole chunk, behind the `count` chunks that are there already; returns
+  // how many there are then.
+  int64_t push_chunks(const ReductionPlan& plan, const std::byte* data, int64_t bytes, int64_t columns,
+                      int64_t count) const {
+    const Accumulator accumulator(*plan.loops, at_[plan.lanes], 1);
+    for (int64_t column = 0; column < columns; column += chunk_columns, ++count) {
+      plan.loops->rows(1, std::min(chunk_columns, columns - column), accumulator.lane(0),
+                       data + column * bytes);
+      accumulator.push(count);
+    }
+    return count;
+  }
+
   void reduce(const Instruction& one, int64_t n) {
     const ReductionPlan& plan = program_.reductions[one.index];
     const int64_t columns = program_.columns;
@@ -248,16 +284,9 @@ class Runner {
       plan.loops->rows(n, columns, at_[one.out], at_[one.a]);
     } else {
       const Accumulator accumulator(*plan.loops, at_[plan.lanes], 1);
-      const std::byte* data = at_[one.a];
-      const auto in_bytes = static_cast<int64_t>(program_.value_bytes[one.a]);
-      for (int64_t row = 0; row < n; ++row, data += columns * in_bytes) {
-        int64_t chunks = 0;
-        for (int64_t column = 0; column < columns; column += chunk_columns, ++chunks) {
-          plan.loops->rows(1, std::min(chunk_columns, columns - column), accumulator.lane(0),
-                           data + column * in_bytes);
-          accumulator.push(chunks);
-        }
-        accumulator.close(chunks);
+      const auto bytes = static_cast<int64_t>(program_.value_bytes[one.a]);
+      for (int64_t row = 0; row < n; ++row) {
+        accumulator.close(push_chunks(plan, at_[one.a] + row * columns * bytes, bytes, columns, 0));
         std::memcpy(at_[one.out] + row * plan.loops->bytes, accumulator.lane(0), plan.loops->bytes);
       }
     }
@@ -271,9 +300,8 @@ class Runner {
   int64_t row_ = 0, element_ = 0;   // where the block begins
   int64_t rows_ = 1, elements_ = 1; // how large it is
   int64_t lane_ = 0;                // of the present column
+  int64_t chunks_ = 0;              // before the present block
 };
-
-int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
 
 // How many tasks some work is worth.
 int64_t task_count(int64_t pieces, int64_t bytes) {

@@ -2,6 +2,8 @@
 // instruction set of its own; nothing here may be shared between those files, so all of it lies in a
 // namespace of the instruction set.
 #pragma once
+#include <algorithm>
+
 #include "cpu/loops.h"
 #include "ops/arithmetic.h"
 
@@ -101,37 +103,53 @@ template <class Row, class In> struct Reduction {
   static void identity(int64_t n, void* out, const void*, const void*, const void*) {
     for (int64_t i = 0; i < n; ++i) static_cast<T*>(out)[i] = Row::identity();
   }
-  // The full groups of lanes among `count` elements; returns how many elements they have.
-  ADJOINT_FUNCTION static uint32_t add_groups(uint32_t count, T* lanes, const In* data) {
-    constexpr auto width = static_cast<uint32_t>(lane_count);
-    uint32_t i = 0;
 #ifdef __GNUC__
-    // Left to itself, gcc takes the lanes for 16 separate numbers.
-    if constexpr (std::floating_point<T> && std::same_as<T, In>) {
-      typedef T Vector __attribute__((vector_size(vector_bytes), aligned(alignof(T))));
-      constexpr uint32_t vectors = width * sizeof(T) / vector_bytes;
-      Vector partial[vectors];
-      for (uint32_t v = 0; v < vectors; ++v) partial[v] = reinterpret_cast<Vector*>(lanes)[v];
-      for (; i + width <= count; i += width)
+  static constexpr bool has_vectors = std::floating_point<T> && std::same_as<T, In>;
+  using Lane = std::conditional_t<has_vectors, T, int>;
+  // To be named where it is used: gcc forgets the alignment of `auto*`.
+  typedef Lane Vector __attribute__((vector_size(vector_bytes), aligned(1)));
+  static constexpr uint32_t vector_width = vector_bytes / sizeof(Lane);
+  // As many lanes as registers hold beside what is read; left to itself, gcc takes lanes for separate
+  // numbers.
+  static constexpr uint32_t most_vectors = 8;
+
+  template <uint32_t vectors>
+  ADJOINT_FUNCTION static void add_groups(uint32_t groups, T* lanes, const In* data) {
+    Vector partial[vectors];
+    for (uint32_t v = 0; v < vectors; ++v) partial[v] = reinterpret_cast<Vector*>(lanes)[v];
+    for (; groups > 0; --groups, data += lane_count)
 #pragma GCC unroll 8
-        for (uint32_t v = 0; v < vectors; ++v)
-          partial[v] = Row::combine(partial[v], reinterpret_cast<const Vector*>(data + i)[v]);
-      for (uint32_t v = 0; v < vectors; ++v) reinterpret_cast<Vector*>(lanes)[v] = partial[v];
-      return i;
+      for (uint32_t v = 0; v < vectors; ++v)
+        partial[v] = Row::combine(partial[v], reinterpret_cast<const Vector*>(data)[v]);
+    for (uint32_t v = 0; v < vectors; ++v) reinterpret_cast<Vector*>(lanes)[v] = partial[v];
+  }
+#endif
+  // The full groups of lanes, and then what is left.
+  ADJOINT_FUNCTION static void add_columns(uint32_t count, T* lanes, const In* data) {
+    constexpr auto width = static_cast<uint32_t>(lane_count);
+    uint32_t lane = 0;
+    const uint32_t groups = count / width, left = count % width;
+    const In* tail = data + groups * width;
+#ifdef __GNUC__
+    if constexpr (has_vectors) {
+      constexpr uint32_t vectors = std::min(most_vectors, width / vector_width);
+      if (groups > 0)
+        for (uint32_t first = 0; first < width; first += vectors * vector_width)
+          add_groups<vectors>(groups, lanes + first, data + first);
+      for (; lane + vector_width <= left; lane += vector_width) {
+        Vector* partial = reinterpret_cast<Vector*>(lanes + lane);
+        *partial = Row::combine(*partial, *reinterpret_cast<const Vector*>(tail + lane));
+      }
+      data = tail;
     }
 #endif
-    for (; i + width <= count; i += width)
-      for (uint32_t lane = 0; lane < width; ++lane)
-        lanes[lane] = Row::combine(lanes[lane], static_cast<T>(data[i + lane]));
-    return i;
+    for (; data < tail; data += width)
+      for (uint32_t i = 0; i < width; ++i) lanes[i] = Row::combine(lanes[i], static_cast<T>(data[i]));
+    for (; lane < left; ++lane) lanes[lane] = Row::combine(lanes[lane], static_cast<T>(tail[lane]));
   }
   static void accumulate(int64_t n, void* out, const void* a, const void*, const void*) {
-    T* lanes = static_cast<T*>(out);
-    const In* data = static_cast<const In*>(a);
-    const auto count = static_cast<uint32_t>(n); // never more than a chunk
-    uint32_t i = add_groups(count, lanes, data);
-    for (uint32_t lane = 0; i < count; ++lane, ++i)
-      lanes[lane] = Row::combine(lanes[lane], static_cast<T>(data[i]));
+    // Never more than a chunk.
+    add_columns(static_cast<uint32_t>(n), static_cast<T*>(out), static_cast<const In*>(a));
   }
   static void take(int64_t n, void* out, const void* a, const void*, const void*) {
     T* to = static_cast<T*>(out);
@@ -174,10 +192,12 @@ template <class Row, class In> struct Reduction {
     if (columns <= 2) return short_rows<2>(rows, columns, to, row);
     if (columns <= 4) return short_rows<4>(rows, columns, to, row);
     if (columns <= 8) return short_rows<8>(rows, columns, to, row);
+    if (columns <= 16) return short_rows<16>(rows, columns, to, row);
+    if (columns <= 32) return short_rows<32>(rows, columns, to, row);
     for (int64_t i = 0; i < rows; ++i, row += columns) {
       T partial[lane_count];
       for (T& lane : partial) lane = Row::identity();
-      accumulate(columns, partial, row, nullptr, nullptr);
+      add_columns(static_cast<uint32_t>(columns), partial, row);
       to[i] = fold<lane_count>(partial);
     }
   }

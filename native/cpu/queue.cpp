@@ -37,7 +37,7 @@ void Queue::submit(std::shared_ptr<Work> work, bool caller_waits) {
   if (is_idle() && (caller_waits || work->cost < large_cost || !has_thread())) return run(*work);
   {
     std::unique_lock lock(mutex_);
-    has_finished_.wait(lock, [this] { return unfinished_works_ < max_unfinished; });
+    while (unfinished_works_ >= max_unfinished) help(lock);
     ++unfinished_works_;
   }
   push({std::move(work), {}});
@@ -72,28 +72,43 @@ bool Queue::has_thread() {
 void Queue::wait() {
   if (is_idle()) return;
   std::unique_lock lock(mutex_);
-  has_finished_.wait(lock, [this] { return is_idle(); });
+  while (!is_idle()) help(lock);
+}
+
+// Whoever waits does what the queue's thread has not begun: it may take long to wake.
+void Queue::help(std::unique_lock<std::mutex>& lock) {
+  if (can_take())
+    run_next(lock);
+  else
+    has_finished_.wait(lock);
 }
 
 void Queue::serve() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    has_items_.wait(lock, [this] { return !items_.empty() || is_stopping_; });
-    if (items_.empty()) return;
-    Item item = std::move(items_.front());
-    items_.pop_front();
-    lock.unlock();
-    if (item.work)
-      run(*item.work);
-    else
-      item.notice();
-    const bool was_work = item.work != nullptr;
-    item = {};
-    lock.lock();
-    --unfinished_;
-    if (was_work) --unfinished_works_;
-    has_finished_.notify_all();
+    has_items_.wait(lock, [this] { return can_take() || (items_.empty() && is_stopping_); });
+    if (!can_take()) return;
+    run_next(lock);
   }
+}
+
+void Queue::run_next(std::unique_lock<std::mutex>& lock) {
+  Item item = std::move(items_.front());
+  items_.pop_front();
+  is_running_ = true;
+  lock.unlock();
+  if (item.work)
+    run(*item.work);
+  else
+    item.notice();
+  const bool was_work = item.work != nullptr;
+  item = {};
+  lock.lock();
+  is_running_ = false;
+  --unfinished_;
+  if (was_work) --unfinished_works_;
+  has_finished_.notify_all();
+  if (!items_.empty()) has_items_.notify_one();
 }
 
 } // namespace adjoint::cpu

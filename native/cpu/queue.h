@@ -30,12 +30,16 @@ class Queue {
   void push(Item item);
   bool has_thread(); // starts it, unless the system has none to give
   void serve();
+  bool can_take() const { return !items_.empty() && !is_running_; }
+  void help(std::unique_lock<std::mutex>& lock);     // by an item, or by waiting until one is done
+  void run_next(std::unique_lock<std::mutex>& lock); // which it lets go meanwhile
 
   std::mutex mutex_;
   std::condition_variable has_items_, has_finished_;
   std::deque<Item> items_;
   std::atomic<size_t> unfinished_ = 0; // items, waiting or running
   size_t unfinished_works_ = 0;
+  bool is_running_ = false; // an item, on whatever thread
   bool is_stopping_ = false;
   std::thread thread_;
 };

@@ -197,9 +197,13 @@ uint16_t Draft::pull(InputRef ref, IndexMap map, DType number_dtype) {
     const bool is_elsewhere = decision.is_materialized && decision.kernel != number_;
     if (!is_view(value) || is_elsewhere) return pull_entry(ref.index, map);
     if (decision.is_materialized) uses_own_reduction_ |= !reduced_axes_.empty();
+    const InputRef below = snapshot_->entries[ref.index].inputs[0];
+    // An array holds its elements row by row, whatever shape they are given.
+    if (value.op == Op::reshape && below.kind == InputRef::Kind::leaf)
+      return load({true, below.index}, value.shape, value.dtype, map);
     map = map_through_view(ref.index, map);
     number_dtype = value.dtype;
-    ref = snapshot_->entries[ref.index].inputs[0];
+    ref = below;
   }
 }
 

@@ -15,9 +15,16 @@ template <class T> constexpr T highest() {
   return std::floating_point<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
 }
 
-// NaN wins, from either side. One selection, because reductions wait for each result.
-template <class T> ADJOINT_FUNCTION T maximum(T a, T b) { return (a > b) | (a != a) ? a : b; }
-template <class T> ADJOINT_FUNCTION T minimum(T a, T b) { return (a < b) | (a != a) ? a : b; }
+// NaN wins, from either side: the inner selection, which processors have an instruction for, gives b where
+// either is NaN.
+template <class T> ADJOINT_FUNCTION T maximum(T a, T b) {
+  const T larger = a > b ? a : b;
+  return a != a ? a : larger;
+}
+template <class T> ADJOINT_FUNCTION T minimum(T a, T b) {
+  const T smaller = a < b ? a : b;
+  return a != a ? a : smaller;
+}
 
 template <class T> ADJOINT_FUNCTION bool is_infinite(T a) {
   if constexpr (std::floating_point<T>)
