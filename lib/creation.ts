@@ -1,3 +1,4 @@
+import { deviceNumber, deviceOf, type Device } from "./device.js";
 import { dtypeIndex, getDefaultDtype, integerBounds, typedArrayOf, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { native, type Scalar, type TypedArray } from "./native.js";
@@ -13,8 +14,8 @@ export type ShapeLike = number | readonly number[];
 export interface CreationOptions {
   /** The kind of element; otherwise it follows from the data, or is the default dtype. */
   dtype?: DType;
-  /** Where the tensor lives. */
-  device?: "cpu";
+  /** Where the tensor lives; otherwise on the default device. */
+  device?: Device;
   /** Whether gradients accumulate in its `grad`. */
   requiresGrad?: boolean;
 }
@@ -32,20 +33,14 @@ function read(op: string, options: CreationOptions | undefined) {
         op,
       },
     );
-  const given = readOptions(op, options, {
+  const { device, ...given } = readOptions(op, options, {
     dtype: undefined as DType | undefined,
-    device: "cpu",
+    device: undefined as Device | undefined,
     requiresGrad: false,
   });
-  if (given.device !== "cpu")
-    throw makeError(
-      RangeError,
-      `${op}: device ${inWords(given.device)} is not available; this version computes on "cpu"`,
-      { code: "ERR_DEVICE", op },
-    );
   if (typeof given.requiresGrad !== "boolean")
     throw makeError(TypeError, `${op}: requiresGrad must be true or false`, { code: "ERR_OPTION", op });
-  return given;
+  return { ...given, device: deviceNumber(op, device) };
 }
 
 function finish(made: Tensor, requiresGrad: boolean): Tensor {
@@ -75,8 +70,9 @@ function shapeOf(shape: ShapeLike): readonly number[] {
  * @throws RangeError (`ERR_RAGGED`) for rows of unequal length, with the place; TypeError for what is no number.
  */
 export function tensor(data: TensorData, options?: CreationOptions): Tensor {
-  const { dtype, requiresGrad } = read("tensor", options);
-  if (ArrayBuffer.isView(data)) return finish(fromTypedArray(data as TypedArray, dtype), requiresGrad);
+  const { dtype, device, requiresGrad } = read("tensor", options);
+  if (ArrayBuffer.isView(data))
+    return finish(fromTypedArray(data as TypedArray, dtype, device), requiresGrad);
   const shape = shapeOfNested(data);
   const chosen = dtype ?? inferDtype(data, shape.length);
   dtypeIndex(chosen);
@@ -91,13 +87,13 @@ export function tensor(data: TensorData, options?: CreationOptions): Tensor {
   const flat = typedArrayOf(chosen, elements);
   fill(flat, data, shape, chosen);
   return finish(
-    create((out) => native.fromArray(out, flat, shape, chosen === "bool")),
+    create((out) => native.fromArray(out, flat, shape, chosen === "bool", device)),
     requiresGrad,
   );
 }
 
-function fromTypedArray(data: TypedArray, dtype: DType | undefined): Tensor {
-  const made = create((out) => native.fromArray(out, data, null, false));
+function fromTypedArray(data: TypedArray, dtype: DType | undefined, device: number): Tensor {
+  const made = create((out) => native.fromArray(out, data, null, false, device));
   if (dtype === undefined || dtype === made.dtype) return made;
   try {
     return made.to(dtype);
@@ -229,11 +225,11 @@ function describe(value: unknown): string {
 }
 
 function filled(op: string, shape: ShapeLike, value: Scalar, options: CreationOptions | undefined): Tensor {
-  const { dtype, requiresGrad } = read(op, options);
+  const { dtype, device, requiresGrad } = read(op, options);
   const inferred =
     dtype ?? (typeof value === "boolean" ? "bool" : typeof value === "bigint" ? "int64" : undefined);
   return finish(
-    create((out) => native.full(out, shapeOf(shape), dtypeIndex(inferred), value, op)),
+    create((out) => native.full(out, shapeOf(shape), dtypeIndex(inferred), value, op, device)),
     requiresGrad,
   );
 }
@@ -257,18 +253,18 @@ function likeOptions(
   value: Scalar,
   options: CreationOptions | undefined,
 ): [number[], Scalar, CreationOptions] {
-  handleOf(like, op);
-  return [like.shape, value, { dtype: like.dtype, ...options }];
+  const device = deviceOf(handleOf(like, op));
+  return [like.shape, value, { dtype: like.dtype, device, ...options }];
 }
-/** Zeros of another tensor's shape and dtype. */
+/** Zeros of another tensor's shape and dtype, on its device. */
 export function zerosLike(like: Tensor, options?: CreationOptions): Tensor {
   return filled("zerosLike", ...likeOptions("zerosLike", like, 0, options));
 }
-/** Ones of another tensor's shape and dtype. */
+/** Ones of another tensor's shape and dtype, on its device. */
 export function onesLike(like: Tensor, options?: CreationOptions): Tensor {
   return filled("onesLike", ...likeOptions("onesLike", like, 1, options));
 }
-/** One value in another tensor's shape and dtype. */
+/** One value in another tensor's shape and dtype, on its device. */
 export function fullLike(like: Tensor, value: Scalar, options?: CreationOptions): Tensor {
   return filled("fullLike", ...likeOptions("fullLike", like, value, options));
 }
@@ -291,7 +287,10 @@ export function arange(start: number, end: number, options?: CreationOptions): T
 export function arange(start: number, end: number, step: number, options?: CreationOptions): Tensor;
 export function arange(...given: (number | CreationOptions | undefined)[]): Tensor {
   const numbers = given.filter((value) => typeof value === "number");
-  const { dtype, requiresGrad } = read("arange", given[numbers.length] as CreationOptions | undefined);
+  const { dtype, device, requiresGrad } = read(
+    "arange",
+    given[numbers.length] as CreationOptions | undefined,
+  );
   const [start, end, step] =
     numbers.length < 2 ? [0, numbers[0], 1] : [numbers[0], numbers[1], numbers[2] ?? 1];
   const from = finite("arange", "start", start);
@@ -307,21 +306,23 @@ export function arange(...given: (number | CreationOptions | undefined)[]): Tens
     );
   const count = Math.ceil((to - from) / by);
   return finish(
-    create((out) => native.arange(out, [count], dtypeIndex(dtype), from, by)),
+    create((out) => native.arange(out, [count], dtypeIndex(dtype), device, from, by)),
     requiresGrad,
   );
 }
 
 /** `steps` evenly spaced numbers from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number, options?: CreationOptions): Tensor {
-  const { dtype, requiresGrad } = read("linspace", options);
+  const { dtype, device, requiresGrad } = read("linspace", options);
   const from = finite("linspace", "start", start);
   const to = finite("linspace", "end", end);
   finite("linspace", "steps", steps);
   const step = steps > 1 ? (to - from) / (steps - 1) : 0;
   const isWhole = dtype !== undefined && !dtype.startsWith("float");
   const computed = dtypeIndex(isWhole ? "float64" : dtype);
-  const made = create((out) => native.linspace(out, [steps], computed, from, steps > 1 ? to : from, step));
+  const made = create((out) =>
+    native.linspace(out, [steps], computed, device, from, steps > 1 ? to : from, step),
+  );
   if (!isWhole) return finish(made, requiresGrad);
   try {
     return finish(made.to(dtype), requiresGrad);
@@ -333,17 +334,17 @@ export function linspace(start: number, end: number, steps: number, options?: Cr
 /** The identity matrix of n rows and m (or n) columns. */
 export function eye(n: number, m: number | CreationOptions = n, options?: CreationOptions): Tensor {
   const columns = typeof m === "number" ? m : n;
-  const { dtype, requiresGrad } = read("eye", typeof m === "number" ? options : m);
+  const { dtype, device, requiresGrad } = read("eye", typeof m === "number" ? options : m);
   return finish(
-    create((out) => native.eye(out, [n, columns], dtypeIndex(dtype), columns)),
+    create((out) => native.eye(out, [n, columns], dtypeIndex(dtype), device, columns)),
     requiresGrad,
   );
 }
 
 function drawn(op: "rand" | "randn", shape: ShapeLike, options: CreationOptions | undefined): Tensor {
-  const { dtype, requiresGrad } = read(op, options);
+  const { dtype, device, requiresGrad } = read(op, options);
   return finish(
-    create((out) => native[op](out, shapeOf(shape), dtypeIndex(dtype))),
+    create((out) => native[op](out, shapeOf(shape), dtypeIndex(dtype), device)),
     requiresGrad,
   );
 }

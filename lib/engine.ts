@@ -1,3 +1,4 @@
+import { deviceNumber, type Device } from "./device.js";
 import { makeError } from "./errors.js";
 import { native, type EngineStats } from "./native.js";
 import { forget, handleOf, Tensor } from "./tensor.js";
@@ -86,7 +87,7 @@ export function getNumThreads(): number {
   return native.threadCount();
 }
 
-/** What the engine holds and has done since the start. */
-export function engineStats(): EngineStats {
-  return native.stats();
+/** What the engine of a device (the default one, unless told) holds and has done since the start. */
+export function engineStats(device?: Device): EngineStats {
+  return native.stats(deviceNumber("engineStats", device));
 }

@@ -52,15 +52,34 @@ export interface EngineStats {
 /** Records one element by element: the fresh object, a handle per input, then numbers for the inputs without one. */
 export type ElementwiseEntry = (out: Fresh, ...handlesThenNumbers: Scalar[]) => Handle;
 type ReductionEntry = (out: Fresh, input: Handle, axes: readonly number[] | null, keepdim: boolean) => Handle;
-type GeneratorEntry = (out: Fresh, shape: readonly number[], dtype: number, ...numbers: Scalar[]) => Handle;
+type GeneratorEntry = (
+  out: Fresh,
+  shape: readonly number[],
+  dtype: number,
+  device: number,
+  ...numbers: Scalar[]
+) => Handle;
 
 /** The entries of the addon. Entries of rows are found by the op's name. */
 export interface Native {
   readonly ops: readonly OpRow[];
   readonly dtypes: readonly string[];
 
-  fromArray(out: Fresh, data: TypedArray, shape: readonly number[] | null, areBooleans: boolean): Handle;
-  full(out: Fresh, shape: readonly number[], dtype: number, value: Scalar, op: string): Handle;
+  fromArray(
+    out: Fresh,
+    data: TypedArray,
+    shape: readonly number[] | null,
+    areBooleans: boolean,
+    device: number,
+  ): Handle;
+  full(
+    out: Fresh,
+    shape: readonly number[],
+    dtype: number,
+    value: Scalar,
+    op: string,
+    device: number,
+  ): Handle;
   arange: GeneratorEntry;
   linspace: GeneratorEntry;
   eye: GeneratorEntry;
@@ -87,6 +106,9 @@ export interface Native {
   pad(out: Fresh, input: Handle, widths: readonly number[], value: Scalar): Handle;
   matmul(out: Fresh, a: Handle, b: Handle): Handle;
   to(out: Fresh, input: Handle, dtype: number): Handle;
+  transfer(out: Fresh, input: Handle, device: number): Handle;
+  openDevice(ordinal: number): number;
+  deviceOf(handle: Handle): number;
   detach(out: Fresh, input: Handle): Handle;
   nameGradient(handle: Handle, label: string, suffix: string): void;
 
@@ -143,7 +165,7 @@ export interface Native {
   dispose(handle: Handle): void;
   beginScope(): void;
   endScope(kept: readonly Handle[]): object[];
-  stats(): EngineStats;
+  stats(device: number): EngineStats;
 }
 
 /** Entries of the rows that compute element by element. */

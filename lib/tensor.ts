@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { cudaDevice, deviceNumber, deviceOf, getDefaultDevice, isDeviceName, type Device } from "./device.js";
 import { dtypeIndex, dtypeName, getDefaultDtype, integerBounds, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { parseIndices, type Index } from "./indexing.js";
@@ -54,6 +55,10 @@ const backwardDefaults = Object.freeze({
 const factorDefaults: Readonly<{ value: Factor }> = Object.freeze({ value: 1 });
 const alphaDefaults: Readonly<{ alpha: Factor }> = Object.freeze({ alpha: 1 });
 const reduceDefaults = Object.freeze({ keepdim: false });
+const toDefaults = Object.freeze({
+  dtype: undefined as DType | undefined,
+  device: undefined as Device | undefined,
+});
 const padDefaults: { value: Scalar } = Object.freeze({ value: 0 });
 
 const disposed: Handle = 0xffffffff;
@@ -136,9 +141,8 @@ export class Tensor {
     return dtypeName(native.dtype(this.#handle));
   }
   /** Where the elements live. */
-  get device(): "cpu" {
-    native.dtype(this.#handle);
-    return "cpu";
+  get device(): Device {
+    return deviceOf(this.#handle);
   }
   /** The number of dimensions. */
   get ndim(): number {
@@ -198,12 +202,14 @@ export class Tensor {
   /** PyTorch's text; see {@link setPrintOptions}. Waits for the value. */
   toString(): string {
     const gradFn = native.gradFn(this.#handle);
+    const { device } = this;
     return formatTensor({
       shape: this.shape,
       dtype: this.dtype,
       values: this.dataSync<TypedArray>(),
       ...(gradFn !== null && { gradFn }),
       requiresGrad: this.requiresGrad,
+      ...(device !== getDefaultDevice() && { device }),
       defaultDtype: getDefaultDtype(),
     });
   }
@@ -746,9 +752,35 @@ export class Tensor {
     const { value } = readOptions("pad", options, padDefaults);
     return create((out) => native.pad(out, this.#handle, widths, value));
   }
-  /** In another dtype; fractions are cut off towards zero. */
-  to(dtype: DType): Tensor {
-    return create((out) => native.to(out, this.#handle, dtypeIndex(dtype)));
+  /**
+   * In another dtype, where fractions are cut off towards zero; on another device, for which the value is computed now
+   * and copied; or both, with `{ dtype, device }`. Gradients go the way back.
+   */
+  to(target: DType | Device | { dtype?: DType; device?: Device }): Tensor {
+    const { dtype, device } =
+      typeof target !== "string"
+        ? readOptions("to", target, toDefaults)
+        : isDeviceName(target)
+          ? { dtype: undefined, device: target }
+          : { dtype: target, device: undefined };
+    const converted =
+      dtype === undefined && device !== undefined
+        ? this
+        : create((out) => native.to(out, this.#handle, dtypeIndex(dtype ?? this.dtype)));
+    if (device === undefined) return converted;
+    try {
+      return create((out) => native.transfer(out, converted.#handle, deviceNumber("to", device)));
+    } finally {
+      if (converted !== this) converted.dispose();
+    }
+  }
+  /** The same as `to("cpu")`. */
+  cpu(): Tensor {
+    return this.to("cpu");
+  }
+  /** The same as `to("cuda")`, or as `to("cuda:1")` with a number. */
+  cuda(index = 0): Tensor {
+    return this.to(cudaDevice("cuda", index));
   }
 
   // --- In place ------------------------------------------------------------------------------------------------

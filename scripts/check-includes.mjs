@@ -7,7 +7,8 @@ const allowed = {
   ops: [],
   cpu: ["device", "ops"],
   graph: ["device", "ops"],
-  node: ["device", "graph", "cpu"],
+  cuda: ["device", "ops"],
+  node: ["device", "graph", "cpu", "cuda"],
 };
 
 const wrong = [];

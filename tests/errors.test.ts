@@ -876,7 +876,7 @@ describe("options", () => {
       code: "ERR_DTYPE",
     });
     expect(errorOf(() => zeros([1], { dtype: 1 as never })).code).toBe("ERR_DTYPE");
-    expect(errorOf(() => zeros([1], { device: "cuda" as never }))).toMatchObject({
+    expect(errorOf(() => zeros([1], { device: "gpu" as never }))).toMatchObject({
       name: "RangeError",
       code: "ERR_DEVICE",
     });

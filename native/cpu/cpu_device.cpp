@@ -37,6 +37,8 @@ class CpuDevice final : public Device {
   ~CpuDevice() override {
     for (void* block : small_blocks_) Allocator::shared().free(block, small_bytes);
   }
+  std::string name() const override { return "cpu"; }
+  bool is_host() const override { return true; }
   Ref<Buffer> allocate(int64_t bytes) override {
     void* data = nullptr;
     if (bytes <= small_bytes && !small_blocks_.empty()) {

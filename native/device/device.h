@@ -3,8 +3,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "device/error.h"
 #include "device/kernel.h"
 #include "device/refcount.h"
 
@@ -13,7 +15,8 @@ namespace adjoint {
 class Device;
 
 // What a program asks of its device: launches in order, with everything that they need, so that any thread
-// can run them. Whoever submits it keeps its buffers alive until it is done.
+// can run them. Whoever submits it keeps its buffers alive until it is done: a device that does everything in
+// the order of submission is through with them as soon as it has the launches, since nobody comes before.
 struct Work {
   struct Launch {
     const CompiledKernel* kernel = nullptr;
@@ -43,18 +46,33 @@ class Buffer final : public RefCounted {
 class Device {
  public:
   virtual ~Device() = default;
+  // As users write it: "cpu", "cuda:0".
+  virtual std::string name() const = 0;
+  // Whether the program can read and write the bytes of its buffers, when nothing is under way.
+  virtual bool is_host() const = 0;
   // Throws ERR_HOST_OOM (or the device's own code) and leaves everything as it was.
   virtual Ref<Buffer> allocate(int64_t bytes) = 0;
   virtual void free(Buffer& buffer) noexcept = 0;
   virtual void upload(Buffer& to, const void* from, int64_t bytes) = 0;
   // Of what is done; from any thread.
   virtual void download(void* to, const Buffer& from, int64_t bytes) const = 0;
+  // The same as soon as all is done that has been submitted; then calls, from some thread or at once, with
+  // what went wrong or null. Until then both ends must stay, and nothing may be submitted that writes to
+  // `from`. It counts as submitted, and calls come in order.
+  using ReadCall = std::function<void(const Error* problem)>;
+  virtual void read(void* to, const Buffer& from, int64_t bytes, ReadCall done) {
+    notify([this, to, &from, bytes, done = std::move(done)] {
+      download(to, from, bytes);
+      done(nullptr);
+    });
+  }
   // Throws ERR_HOST_OOM when there is no memory for it.
   virtual std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) = 0;
   // Runs the launches, after what has been submitted before. May return before they are done, unless the
   // caller is going to wait for them anyway.
   virtual void submit(std::shared_ptr<Work> work, bool caller_waits) = 0;
-  // Whether all that has been submitted is done; returns when it is; calls, from some thread, when it is.
+  // Whether all that has been submitted is done; returns when it is; calls, from some thread, when it is. All
+  // calls have been made when wait() returns or throws what went wrong.
   virtual bool is_idle() const = 0;
   virtual void wait() = 0;
   virtual void notify(std::function<void()> done) = 0;

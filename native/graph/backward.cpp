@@ -22,17 +22,17 @@ constexpr const char* second_time =
 
 class GradMode {
  public:
-  GradMode(Engine& engine, bool enabled) : engine_(engine), before_(engine.grad_enabled) {
-    engine.grad_enabled = enabled;
+  GradMode(Session& session, bool enabled) : session_(session), before_(session.grad_enabled) {
+    session.grad_enabled = enabled;
   }
-  ~GradMode() { engine_.grad_enabled = before_; }
+  ~GradMode() { session_.grad_enabled = before_; }
 
  private:
-  Engine& engine_;
+  Session& session_;
   bool before_;
 };
 
-Value checked_seed(Engine& engine, const Value& root, const Value& seed) {
+Value checked_seed(const Value& root, const Value& seed) {
   if (!root.source)
     throw autograd_error("element 0 of tensors does not require grad and does not have a grad_fn; "
                          "create the input with { requiresGrad: true }");
@@ -42,7 +42,7 @@ Value checked_seed(Engine& engine, const Value& root, const Value& seed) {
           "grad can be implicitly created only for scalar outputs; backward: the tensor has shape " +
               to_string(root.shape()) + ", so reduce it (sum, mean) or pass a gradient of that shape",
           "backward", {root.shape()});
-    return full(engine, 1.0, root.shape(), root.dtype());
+    return full(root.node->engine, 1.0, root.shape(), root.dtype());
   }
   if (!(seed.shape() == root.shape()))
     throw shape_error("backward",
@@ -50,14 +50,14 @@ Value checked_seed(Engine& engine, const Value& root, const Value& seed) {
                           to_string(seed.shape()) + ") and output[0] has a shape of torch.Size(" +
                           to_string(root.shape()) + ").",
                       {seed.shape(), root.shape()});
-  return to(seed, root.dtype());
+  return to(joined("backward", seed, *root.node), root.dtype());
 }
 
 // One pass. Sources are found by pointer; a Function's slot by its visit index. The lists of a small graph
 // lie on the stack.
 class Pass {
  public:
-  Pass(Engine& engine, std::span<const Value> targets) : engine_(engine) {
+  Pass(Session& session, std::span<const Value> targets) : session_(session) {
     for (const Value& target : targets) target.source->target_epoch = epoch_;
     has_targets_ = !targets.empty();
   }
@@ -65,7 +65,7 @@ class Pass {
   void run(std::span<const Value> roots, std::span<const Value> seeds, const BackwardOptions& options) {
     std::pmr::vector<Value> checked(&arena_);
     for (size_t i = 0; i < roots.size(); ++i)
-      checked.push_back(checked_seed(engine_, roots[i], i < seeds.size() ? seeds[i] : Value()));
+      checked.push_back(checked_seed(roots[i], i < seeds.size() ? seeds[i] : Value()));
     for (const Value& root : roots) collect(root.source.get());
     std::sort(order_.begin(), order_.end(),
               [](Function* a, Function* b) { return a->sequence > b->sequence; });
@@ -74,7 +74,7 @@ class Pass {
     for (size_t i = 0; i < order_.size(); ++i)
       if (needed_[i] && order_[i]->is_freed) throw autograd_error(second_time, "backward");
 
-    const GradMode mode(engine_, options.create_graph);
+    const GradMode mode(session_, options.create_graph);
     arrived_.resize(order_.size());
     for (size_t i = 0; i < roots.size(); ++i) deliver(roots[i].source.get(), checked[i]);
     for (size_t i = 0; i < order_.size(); ++i) {
@@ -149,12 +149,12 @@ class Pass {
  public:
   static Value sum_of(const Value& a, const Value& b) {
     const Value terms[] = {a, b};
-    return elementwise(a.node->engine, Op::add, terms);
+    return elementwise(Op::add, terms);
   }
 
  private:
-  Engine& engine_;
-  uint32_t epoch_ = engine_.next_epoch();
+  Session& session_;
+  uint32_t epoch_ = session_.next_epoch();
   bool has_targets_ = false;
   std::array<std::byte, 4096> stack_;
   std::pmr::monotonic_buffer_resource arena_{stack_.data(), stack_.size()};
@@ -166,11 +166,11 @@ class Pass {
 
 } // namespace
 
-void backward(Engine& engine, const Value& root, const Value& seed, std::span<const Value> only,
+void backward(Session& session, const Value& root, const Value& seed, std::span<const Value> only,
               const BackwardOptions& options) {
-  Pass pass(engine, only);
+  Pass pass(session, only);
   pass.run(std::span(&root, 1), std::span(&seed, 1), options);
-  const GradMode mode(engine, options.create_graph);
+  const GradMode mode(session, options.create_graph);
   std::vector<std::pair<Cell*, Value>> totals;
   for (const auto& [leaf, grad] : pass.leaves()) {
     if (leaf->is_orphaned || !leaf->requires_grad) continue;
@@ -183,14 +183,15 @@ void backward(Engine& engine, const Value& root, const Value& seed, std::span<co
     leaf->grad->node = total.node;
     leaf->grad->function = {};
     if (total.source) leaf->grad->function = static_cast<Function*>(total.source.get());
-    engine.announce_gradient(leaf);
+    total.node->engine.announce_gradient(leaf);
   }
   pass.free_graph(options);
-  engine.announce(root.node);
+  root.node->engine.announce(root.node);
 }
 
-std::vector<Value> gradients(Engine& engine, const std::vector<Value>& roots, const std::vector<Value>& seeds,
-                             const std::vector<Value>& inputs, const BackwardOptions& options) {
+std::vector<Value> gradients(Session& session, const std::vector<Value>& roots,
+                             const std::vector<Value>& seeds, const std::vector<Value>& inputs,
+                             const BackwardOptions& options) {
   if (inputs.empty()) throw autograd_error("`inputs` argument to `grad()` cannot be empty.", "grad");
   if (!seeds.empty() && seeds.size() != roots.size())
     throw autograd_error("got " + std::to_string(roots.size()) + " tensors and " +
@@ -200,7 +201,7 @@ std::vector<Value> gradients(Engine& engine, const std::vector<Value>& roots, co
   for (const Value& input : inputs)
     if (!input.source)
       throw autograd_error("One of the differentiated Tensors does not require grad", "grad");
-  Pass pass(engine, inputs);
+  Pass pass(session, inputs);
   pass.run(roots, seeds, options);
   std::vector<Value> results;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -214,7 +215,7 @@ std::vector<Value> gradients(Engine& engine, const std::vector<Value>& roots, co
   }
   pass.free_graph(options);
   for (const Value& result : results)
-    if (result) engine.announce(result.node);
+    if (result) result.node->engine.announce(result.node);
   return results;
 }
 

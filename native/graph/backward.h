@@ -14,12 +14,13 @@ struct BackwardOptions {
 
 // Adds the gradient of `root`, weighted by `seed` (null: one, for scalars), to the leaves; to `only` alone
 // when that is not empty. Nothing has changed when it throws.
-void backward(Engine& engine, const Value& root, const Value& seed, std::span<const Value> only,
+void backward(Session& session, const Value& root, const Value& seed, std::span<const Value> only,
               const BackwardOptions& options);
 
 // The gradients of the roots with respect to `inputs`, without touching any leaf. An unused input gives an
 // empty Value when that is allowed.
-std::vector<Value> gradients(Engine& engine, const std::vector<Value>& roots, const std::vector<Value>& seeds,
-                             const std::vector<Value>& inputs, const BackwardOptions& options);
+std::vector<Value> gradients(Session& session, const std::vector<Value>& roots,
+                             const std::vector<Value>& seeds, const std::vector<Value>& inputs,
+                             const BackwardOptions& options);
 
 } // namespace adjoint

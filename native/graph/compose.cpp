@@ -107,7 +107,7 @@ Value concatenate(std::string_view op, std::span<const Value> inputs, int64_t ax
   Value result = zeros(engine, shape, dtype);
   Dims starts(rank, 0);
   for (const Value& input : inputs) {
-    result = splice(result, input, starts, Dims(rank, 1), input.shape(), true);
+    result = splice(result, joined(op, input, *inputs[0].node), starts, Dims(rank, 1), input.shape(), true);
     starts[along] += input.shape()[along];
   }
   return named(result, "Cat");

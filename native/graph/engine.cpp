@@ -24,7 +24,8 @@ bool is_fusion_wanted() {
 
 } // namespace
 
-Engine::Engine(std::unique_ptr<Device> device) : device(std::move(device)), is_fused_(is_fusion_wanted()) {}
+Engine::Engine(Session& session, std::unique_ptr<Device> device)
+    : session(session), device(std::move(device)), is_fused_(is_fusion_wanted()) {}
 
 Engine::~Engine() { wait(); }
 
@@ -55,7 +56,7 @@ void Engine::set_fused(bool is_fused) {
 }
 
 std::string Engine::explain(const std::vector<Ref<Node>>& wanted) {
-  snapshot_.take(next_epoch(), wanted);
+  snapshot_.take(session.next_epoch(), wanted);
   std::string text;
   plan(*device, snapshot_, is_fused_, &text);
   return text;
@@ -63,7 +64,8 @@ std::string Engine::explain(const std::vector<Ref<Node>>& wanted) {
 
 void Engine::run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& request) {
   land();
-  snapshot_.take(next_epoch(), nodes);
+  epoch_ = session.next_epoch();
+  snapshot_.take(epoch_, nodes);
   if (snapshot_.entries.empty()) return;
   const std::shared_ptr<const Program> program = this->program();
   acquire(*program, request.replaced);
@@ -133,7 +135,7 @@ void Engine::acquire(const Program& program, const std::vector<Node*>& replaced)
   blocks_.clear();
   int64_t wanted_bytes = 0;
   for (const Program::Block& block : program.blocks) wanted_bytes += block.bytes;
-  before_allocation(wanted_bytes);
+  session.before_allocation(*this, wanted_bytes);
   if (program.has_donors) find_owned_leaves(replaced);
   for (const Program::Block& block : program.blocks) {
     const auto donor = std::find_if(block.donors.begin(), block.donors.end(),
@@ -213,7 +215,7 @@ void Engine::after_recording(const Ref<Node>& node) {
 }
 
 Ref<Buffer> Engine::upload(const void* data, int64_t bytes) {
-  before_allocation(bytes);
+  session.before_allocation(*this, bytes);
   Ref<Buffer> buffer = allocate(bytes);
   device->upload(*buffer, data, bytes);
   uploaded_bytes_ += bytes;

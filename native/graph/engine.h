@@ -1,7 +1,6 @@
-// One engine per JavaScript environment: its device, its modes, its defaults, and what the next run computes.
+// One engine per device of a JavaScript environment: what its next run computes, and the plans of its runs.
 #pragma once
 #include <deque>
-#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "graph/program.h"
+#include "graph/session.h"
 #include "graph/snapshot.h"
 
 namespace adjoint {
@@ -22,19 +22,13 @@ struct RunRequest {
 
 class Engine {
  public:
-  explicit Engine(std::unique_ptr<Device> device);
+  Engine(Session& session, std::unique_ptr<Device> device);
   ~Engine();
 
+  Session& session;
   std::unique_ptr<Device> device;
-  bool grad_enabled = true;
-  DType default_dtype = DType::float32;
-  uint64_t seed = 0;
-  uint64_t random_offset = 0; // counters drawn so far
-  uint64_t next_sequence = 1;
   int64_t live_nodes = 0;
   std::vector<std::pair<double, Ref<Node>>> literals; // see literal()
-  // Called before memory is asked for, to let go of what JavaScript no longer holds.
-  std::function<void(int64_t wanted_bytes)> before_allocation = [](int64_t) {};
 
   // Computes these nodes as one plan, with what backward() has announced. All or nothing: when it throws,
   // every node is as it was. Values may still be under way when it returns: download() waits for them.
@@ -53,8 +47,6 @@ class Engine {
   void after_recording(const Ref<Node>& node);
 
   Ref<Buffer> upload(const void* data, int64_t bytes);
-  // Marks of graph walks; every walk takes a fresh one.
-  uint32_t next_epoch() { return ++epoch_; }
 
   struct Counts {
     int64_t runs = 0;

@@ -34,7 +34,7 @@ template <class... Arguments> Expression apply(Op op, const Arguments&... argume
   const Value values[] = {arguments.value ? arguments.value : literal(*engine, arguments.literal)...};
   if constexpr (sizeof...(arguments) == 2)
     if (op == Op::pow) return power(values[0], values[1]);
-  return elementwise(*engine, op, values);
+  return elementwise(op, values);
 }
 
 constexpr Names join(Names a, Names b = 0.0, Names c = 0.0) { return Names::only(a.set | b.set | c.set); }
@@ -124,13 +124,13 @@ Dims kept_shape(const Dims& shape, const Dims& axes) {
 // What a function saved, with its history where the gradient is to have one.
 Value input_value(const Function& function, size_t i) {
   const Ref<Node>& node = function.saved_inputs[i];
-  if (!node || !node->engine.grad_enabled) return {node, {}};
+  if (!node || !node->engine.session.grad_enabled) return {node, {}};
   return {node, function.edges[i].source};
 }
 
 Value output_value(const Function& function) {
   const Ref<Node>& node = function.saved_output;
-  if (!node || !node->engine.grad_enabled) return {node, {}};
+  if (!node || !node->engine.session.grad_enabled) return {node, {}};
   return {node, const_cast<Function*>(&function)};
 }
 
@@ -196,6 +196,8 @@ Value gradient_of_structure(const Function& function, size_t input, const Value&
     if (function.attributes->is_disjoint) return grad;
     return splice(grad, literal(engine, 0.0), starts, steps, part);
   }
+  case Op::transfer:
+    return transfer(grad, *function.attributes->origin);
   case Op::matmul:
     return gradient_of_matmul(function, input, grad);
   default:

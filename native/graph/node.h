@@ -26,6 +26,7 @@ struct Attributes final : RefCounted {
   bool is_disjoint = false; // splices: nothing of the base that has a gradient lies where the part goes
   uint64_t seed = 0;
   uint64_t offset = 0;
+  Engine* origin = nullptr; // transfers: where the value came from
 };
 
 // An immutable shape that nodes and edges share: most ops give the shape of an input.

@@ -30,12 +30,12 @@ Ref<Node> make(Engine& engine, Op op, DType dtype, const Shape& shape, std::span
 // History, when the mode asks for it and an input has some. Only what the gradients name is kept alive.
 Value attach(Ref<Node> node, Op op, std::span<const Value> inputs, const Ref<Attributes>& attributes = {}) {
   Engine& engine = node->engine;
-  if (!engine.grad_enabled || !is_floating(node->dtype)) return {std::move(node), {}};
+  if (!engine.session.grad_enabled || !is_floating(node->dtype)) return {std::move(node), {}};
   bool is_tracked = false;
   for (const Value& input : inputs) is_tracked |= static_cast<bool>(input.source);
   if (!is_tracked) return {std::move(node), {}};
 
-  Ref<Function> function = new Function(op, engine.next_sequence++);
+  Ref<Function> function = new Function(op, engine.session.next_sequence++);
   function->label = info(op).label;
   if (attributes) function->attributes = attributes;
   function->edge_count = static_cast<uint8_t>(inputs.size());
@@ -85,6 +85,31 @@ Value fold(Engine& engine, Op op, std::span<const Value> inputs) {
   return number(engine, is_whole ? Number::of_integer(static_cast<int64_t>(result)) : Number(result));
 }
 
+Error device_error(std::string_view op, const Engine& a, const Engine& b) {
+  const std::string name = text(op), one = a.device->name(), other = b.device->name();
+  return {ErrorClass::type_error, "ERR_DEVICE",
+          "Expected all tensors to be on the same device, but found at least two devices, " + one + " and " +
+              other + "!; " + name + ": move one of them, as in x.to(\"" + one + "\")",
+          name};
+}
+
+// Numbers, and 0-d tensors of the host, go along with tensors of any device, as in PyTorch.
+bool is_portable(const Node& node) {
+  return node.is_number() || (node.shape.empty() && node.engine.device->is_host());
+}
+
+std::vector<Value> on_one_device(std::string_view op, std::span<const Value> inputs) {
+  Engine* target = nullptr;
+  for (const Value& input : inputs) {
+    if (is_portable(*input.node)) continue;
+    if (target && target != &input.node->engine) throw device_error(op, *target, input.node->engine);
+    target = &input.node->engine;
+  }
+  std::vector<Value> moved;
+  for (const Value& input : inputs) moved.push_back(transfer(input, *target));
+  return moved;
+}
+
 Shape broadcast_shape(std::string_view op, std::span<const Value> inputs) {
   Shape shape = inputs[0].node->shape;
   for (const Value& input : inputs.subspan(1)) {
@@ -96,7 +121,7 @@ Shape broadcast_shape(std::string_view op, std::span<const Value> inputs) {
 
 DType compute_dtype(const Engine& engine, const OpInfo& op, std::span<const Value> inputs) {
   const DType dtype = promoted_dtype(engine, op.dtypes == Dtypes::select ? inputs.subspan(1) : inputs);
-  if (op.dtypes == Dtypes::floating && !is_floating(dtype)) return engine.default_dtype;
+  if (op.dtypes == Dtypes::floating && !is_floating(dtype)) return engine.session.default_dtype;
   if (op.dtypes == Dtypes::numeric && dtype == DType::boolean)
     throw dtype_error(text(op.name),
                       text(op.name) + ": not defined for bool tensors; convert with .to(\"int64\") first");
@@ -165,7 +190,7 @@ DType promoted_dtype(const Engine& engine, std::span<const Value> values) {
     dtypes[tier] = present[tier] ? promoted(dtypes[tier], value.dtype()) : value.dtype();
     present[tier] = true;
   }
-  if (present[2] && is_floating(dtypes[2])) dtypes[2] = engine.default_dtype;
+  if (present[2] && is_floating(dtypes[2])) dtypes[2] = engine.session.default_dtype;
   DType result = DType::boolean;
   bool has_result = false;
   for (size_t tier = 0; tier < 3; ++tier) {
@@ -222,25 +247,28 @@ Value draw(Engine& engine, Op op, const Dims& shape, DType dtype) {
                                                ": random numbers are float32 or float64, not " +
                                                std::string(info(dtype).label));
   Ref<Attributes> attributes = new Attributes;
-  attributes->seed = engine.seed;
-  attributes->offset = engine.random_offset;
+  attributes->seed = engine.session.seed;
+  attributes->offset = engine.session.random_offset;
   // One counter for every two elements at least, whatever the dtype: the stream does not depend on it.
-  engine.random_offset += static_cast<uint64_t>(element_count(shape) + 1) / 2;
+  engine.session.random_offset += static_cast<uint64_t>(element_count(shape) + 1) / 2;
   return {make(engine, op, dtype, shape, {}, attributes), {}};
 }
 
-Value elementwise(Engine& engine, Op op, std::span<const Value> inputs) {
+Value elementwise(Op op, std::span<const Value> inputs) {
   const OpInfo& row = info(op);
   // The usual case: numbers, and floating tensors of one dtype and shape.
   const Node* model = nullptr;
-  bool is_usual = row.dtypes != Dtypes::select;
+  bool is_usual = row.dtypes != Dtypes::select, is_of_one_device = true;
   for (const Value& input : inputs) {
     const Node& node = *input.node;
     if (node.is_number()) continue;
     if (!model) model = &node;
     is_usual &= is_floating(node.dtype) && node.dtype == model->dtype && node.shape == model->shape;
+    is_of_one_device &= &node.engine == &model->engine;
   }
-  if (!model) return fold(engine, op, inputs);
+  if (!model) return fold(inputs[0].node->engine, op, inputs);
+  if (!is_of_one_device) return elementwise(op, on_one_device(row.name, inputs));
+  Engine& engine = model->engine;
   if (is_usual)
     return record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : model->dtype, model->shape,
                   inputs);
@@ -266,29 +294,56 @@ Value elementwise(Engine& engine, Op op, std::span<const Value> inputs) {
                 std::span(operands.data(), inputs.size()));
 }
 
+Value joined(std::string_view op, const Value& value, const Node& other) {
+  if (&value.node->engine == &other.engine || value.node->is_number()) return value;
+  if (!is_portable(*value.node)) throw device_error(op, other.engine, value.node->engine);
+  return transfer(value, other.engine);
+}
+
+Value transfer(const Value& input, Engine& target) {
+  Node& node = *input.node;
+  Engine& source = node.engine;
+  if (&source == &target || node.is_number()) return input;
+  if (node.is_pending()) source.run({input.node}, {.replaced = {}, .caller_waits = true});
+  source.wait();
+  const int64_t bytes = node.bytes();
+  Ref<Buffer> copy;
+  if (source.device->is_host()) {
+    copy = target.upload(node.buffer->data, bytes);
+  } else {
+    std::vector<std::byte> staged(static_cast<size_t>(bytes));
+    source.device->download(staged.data(), *node.buffer, bytes);
+    copy = target.upload(staged.data(), bytes);
+  }
+  Ref<Attributes> attributes = new Attributes;
+  attributes->origin = &source;
+  Ref<Node> result = new Node(target, Op::transfer, node.dtype, node.shape);
+  result->buffer = std::move(copy);
+  return attach(std::move(result), Op::transfer, std::span(&input, 1), attributes);
+}
+
 Value power(const Value& base, const Value& exponent) {
-  Engine& engine = base.node->engine;
   const Value both[] = {base, exponent};
   if (base.node->is_number() || !exponent.node->is_number())
-    return named(elementwise(engine, Op::pow, both), "Pow", '1');
+    return named(elementwise(Op::pow, both), "Pow", '1');
   const Number& p = exponent.node->number;
   const double value = p.as_double();
   if (!is_floating(base.dtype()) && p.dtype == DType::int64 && value < 0)
     throw Error(ErrorClass::range_error, "ERR_VALUE",
                 "Integers to negative integer powers are not allowed.; convert with .to(\"float32\") first",
                 "pow");
-  const auto apply = [&](Op op) { return named(elementwise(engine, op, std::span(&base, 1)), "Pow"); };
+  const auto apply = [&](Op op) { return named(elementwise(op, std::span(&base, 1)), "Pow"); };
   if (base.dtype() != DType::boolean && (is_floating(base.dtype()) || p.dtype == DType::int64)) {
     if (value == 1) return apply(Op::clone);
     if (value == 2) return apply(Op::square);
     if (value == 3) {
       const Value factors[] = {apply(Op::square), base};
-      return named(elementwise(engine, Op::mul, factors), "Pow");
+      return named(elementwise(Op::mul, factors), "Pow");
     }
   }
   if (value == -1) return apply(Op::reciprocal);
   if (value == 0.5) return apply(Op::sqrt);
-  return elementwise(engine, Op::pow, both);
+  return elementwise(Op::pow, both);
 }
 
 Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
@@ -441,7 +496,7 @@ Value splice(const Value& base, const Value& part, const Dims& starts, const Dim
   attributes->starts = starts;
   attributes->steps = steps;
   attributes->is_disjoint = is_disjoint;
-  Value fitted = to(part, base.dtype());
+  Value fitted = to(joined("set", part, *base.node), base.dtype());
   if (fitted.shape() != shape) fitted = expand(fitted, shape);
   const Value inputs[] = {base, fitted};
   return record(base.node->engine, Op::splice, base.dtype(), base.shape(), inputs, attributes);
@@ -449,6 +504,7 @@ Value splice(const Value& base, const Value& part, const Dims& starts, const Dim
 
 Value matmul(const Value& a, const Value& b) {
   Engine& engine = a.node->engine;
+  if (&engine != &b.node->engine) throw device_error("matmul", engine, b.node->engine);
   const Dims &x = a.shape(), &y = b.shape();
   if (x.empty() || y.empty())
     throw shape_error("matmul",
@@ -507,7 +563,7 @@ Value matmul(const Value& a, const Value& b) {
 
 Value with_function(const Value& value) {
   if (!value.source || !value.source->is_leaf()) return value;
-  return elementwise(value.node->engine, Op::clone, std::span(&value, 1));
+  return elementwise(Op::clone, std::span(&value, 1));
 }
 
 Value named(Value value, std::string_view label, char suffix) {

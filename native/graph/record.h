@@ -28,7 +28,12 @@ Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType d
 Value generate(Engine& engine, Op op, const Dims& shape, DType dtype, std::span<const Number> numbers);
 Value draw(Engine& engine, Op op, const Dims& shape, DType dtype);
 
-Value elementwise(Engine& engine, Op op, std::span<const Value> inputs);
+Value elementwise(Op op, std::span<const Value> inputs);
+// The value on another device: it is computed now, and copied. The gradient goes the way back.
+Value transfer(const Value& input, Engine& target);
+// A value that is to meet `other`: a number or a 0-d tensor of the host follows it to its device; another
+// that is elsewhere is an error.
+Value joined(std::string_view op, const Value& value, const Node& other);
 // Exponents 1, 2, 3, -1 and 1/2 become cheaper ops; the gradient keeps pow's name.
 Value power(const Value& base, const Value& exponent);
 // No axes at all means every axis.

@@ -4,6 +4,14 @@
 
 namespace adjoint::node {
 
+Engine& Addon::engine(const Napi::Value& index) const {
+  if (index.IsEmpty() || index.IsUndefined()) return session.default_engine();
+  const uint32_t i = read_uint32(index);
+  if (i >= session.engines().size())
+    throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "there is no such device");
+  return session.engine(i);
+}
+
 std::vector<Value> Addon::values(const Napi::Value& array, const char* op) const {
   std::vector<Value> result;
   for (uint32_t handle : read_handles(array)) result.push_back(handles.at(handle, op).value());
@@ -30,6 +38,7 @@ Napi::Value Addon::bind(const Napi::CallbackInfo& info, const Value& value, cons
 
 const Buffer& Addon::computed(Cell& cell) {
   if (cell.node->is_number()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a tensor");
+  Engine& engine = cell.node->engine;
   if (cell.node->is_pending()) engine.run({cell.node}, {.replaced = {}, .caller_waits = true});
   engine.wait();
   return *cell.node->buffer;
@@ -86,6 +95,7 @@ Napi::Object init(Napi::Env env, Napi::Object object) {
   export_memory(exports);
   export_running(exports);
   export_rules(exports);
+  export_devices(exports);
   export_tables(env, object);
   return object;
 }

@@ -24,15 +24,20 @@ struct Binding {
 
 class Addon {
  public:
-  explicit Addon(Napi::Env env) : engine(cpu::make_device()), handles(env, engine) {
-    engine.before_allocation = [this](int64_t wanted_bytes) { handles.before_allocation(wanted_bytes); };
+  explicit Addon(Napi::Env env) : session(cpu::make_device()), handles(env, session) {
+    session.before_allocation = [this](Engine& engine, int64_t wanted_bytes) {
+      handles.before_allocation(engine, wanted_bytes);
+    };
   }
 
-  Engine engine;
+  Session session;
   Handles handles;
   Readers readers{*this};
   Rules rules;
   std::vector<std::unique_ptr<Binding>> bindings;
+
+  // By the number that JavaScript has for it; undefined: the default.
+  Engine& engine(const Napi::Value& index) const;
 
   // The tensor argument at `i`.
   Cell& cell(const Napi::CallbackInfo& info, size_t i, const char* op) const {
@@ -92,5 +97,6 @@ void export_autograd(Exports& exports);
 void export_memory(Exports& exports);
 void export_running(Exports& exports);
 void export_rules(Exports& exports);
+void export_devices(Exports& exports);
 
 } // namespace adjoint::node

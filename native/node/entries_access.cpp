@@ -60,7 +60,7 @@ Napi::Value read_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const bool is_item = info[1].ToBoolean();
   const Ref<Cell> held = &binding.addon.cell(info, 0, is_item ? "itemAsync" : "data");
   if (is_item) check_is_single(*held->node);
-  if (held->node->is_pending()) binding.addon.engine.run(held->node);
+  if (held->node->is_pending()) held->node->engine.run(held->node);
   return binding.addon.readers.read(info.Env(), held->node, is_item);
 }
 
@@ -69,11 +69,11 @@ Napi::Value realize_entry(const Binding& binding, const Napi::CallbackInfo& info
   std::vector<Ref<Node>> wanted;
   for (uint32_t handle : read_handles(info[0]))
     wanted.push_back(binding.addon.handles.at(handle, "realize").node);
-  binding.addon.engine.run(wanted);
+  binding.addon.session.run(wanted, {});
   return info.Env().Undefined();
 }
 
-void check_rebinding(const Engine& engine, const Cell& cell, const Value& value, const std::string& op) {
+void check_rebinding(const Session& session, const Cell& cell, const Value& value, const std::string& op) {
   if (cell.view_of)
     throw Error(ErrorClass::error, "ERR_VIEW",
                 op + ": this tensor came from " + cell.view_of +
@@ -81,13 +81,18 @@ void check_rebinding(const Engine& engine, const Cell& cell, const Value& value,
                     "its input, so the input would not change. Use x.set(index, value) on the input, or "
                     "clone() this one first",
                 op);
-  if (engine.grad_enabled && cell.requires_grad)
+  if (session.grad_enabled && cell.requires_grad)
     throw autograd_error(
         op == "set" ? "a view of a leaf Variable that requires grad is being used in an in-place operation.; "
                       "wrap the update in noGrad(() => ...)"
                     : "a leaf Variable that requires grad is being used in an in-place operation.; " + op +
                           ": wrap the update in noGrad(() => ...)",
         op);
+  if (&value.node->engine != &cell.node->engine && !value.node->is_number())
+    throw Error(ErrorClass::type_error, "ERR_DEVICE",
+                op + ": the tensor is on " + cell.node->engine.device->name() + " and its new value on " +
+                    value.node->engine.device->name() + "; move the value with .to()",
+                op);
   if (!(value.shape() == cell.node->shape))
     throw shape_error(op,
                       "output with shape " + to_string(cell.node->shape) +
@@ -108,19 +113,19 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   const Ref<Cell> held = &addon.cell(info, 0, op.c_str());
   Cell& cell = *held;
   const uint32_t handle = read_uint32(info[1]);
-  Value value = handle == 0 ? number(addon.engine, read_number(info[2], op.c_str()))
+  Value value = handle == 0 ? number(cell.node->engine, read_number(info[2], op.c_str()))
                             : addon.handles.at(handle, op.c_str()).value();
   const bool broadcasts = read_flag(info, 4);
   // Assignments convert as they are; only arithmetic must not narrow.
-  if (broadcasts) value = to(value, cell.node->dtype);
+  if (broadcasts) value = to(transfer(value, cell.node->engine), cell.node->dtype);
   if (broadcasts && !(value.shape() == cell.node->shape)) {
     broadcast_shapes(op, cell.node->shape, value.shape());
     if (value.shape().size() <= cell.node->shape.size()) value = expand(value, cell.node->shape);
   }
-  check_rebinding(addon.engine, cell, value, op);
+  check_rebinding(addon.session, cell, value, op);
   value = to(value, cell.node->dtype);
   // What is assigned over had a history, and its gradient is zero rather than missing.
-  if (broadcasts && cell.function && addon.engine.grad_enabled) {
+  if (broadcasts && cell.function && addon.session.grad_enabled) {
     const Dims& shape = cell.node->shape;
     value =
         named(splice(cell.value(), value, Dims(shape.size(), 0), Dims(shape.size(), 1), shape), "CopySlices");
@@ -130,7 +135,7 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   cell.node->is_persistent = false;
   cell.node = value.node;
   cell.node->is_persistent = true;
-  if (addon.engine.grad_enabled)
+  if (addon.session.grad_enabled)
     cell.function = value.source ? static_cast<Function*>(value.source.get()) : nullptr;
   return info.Env().Undefined();
 }

@@ -28,7 +28,7 @@ Napi::Value backward_entry(const Binding& binding, const Napi::CallbackInfo& inf
       throw autograd_error("One of the differentiated Tensors does not require grad; backward: inputs must "
                            "be leaves with requiresGrad",
                            "backward");
-  backward(addon.engine, root, seed, only, read_options(info, 3));
+  backward(addon.session, root, seed, only, read_options(info, 3));
   return info.Env().Undefined();
 }
 
@@ -39,7 +39,7 @@ Napi::Value gradients_entry(const Binding& binding, const Napi::CallbackInfo& in
   const auto objects = info[0].As<Napi::Array>();
   std::vector<Value> seeds;
   for (uint32_t handle : read_handles(info[2])) seeds.push_back(optional_value(addon, handle, "grad"));
-  const std::vector<Value> results = gradients(addon.engine, addon.values(info[1], "grad"), seeds,
+  const std::vector<Value> results = gradients(addon.session, addon.values(info[1], "grad"), seeds,
                                                addon.values(info[3], "grad"), read_options(info, 4));
   auto handles = Napi::Array::New(info.Env(), results.size());
   for (uint32_t i = 0; i < results.size(); ++i) {
@@ -126,13 +126,13 @@ Napi::Value require_grad_entry(const Binding& binding, const Napi::CallbackInfo&
 
 // Sets the grad mode and returns the one before.
 Napi::Value set_grad_enabled_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const bool before = binding.addon.engine.grad_enabled;
-  binding.addon.engine.grad_enabled = read_flag(info, 0);
+  const bool before = binding.addon.session.grad_enabled;
+  binding.addon.session.grad_enabled = read_flag(info, 0);
   return Napi::Boolean::New(info.Env(), before);
 }
 
 Napi::Value is_grad_enabled_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), binding.addon.engine.grad_enabled);
+  return Napi::Boolean::New(info.Env(), binding.addon.session.grad_enabled);
 }
 
 } // namespace

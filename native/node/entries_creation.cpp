@@ -25,7 +25,7 @@ DType dtype_of_array(napi_typedarray_type type) {
   }
 }
 
-// out, typed array (copied now), shape or null for one axis, whether bytes are booleans
+// out, typed array (copied now), shape or null for one axis, whether bytes are booleans, device
 Napi::Value from_array_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const napi_env env = info.Env();
@@ -45,51 +45,54 @@ Napi::Value from_array_entry(const Binding& binding, const Napi::CallbackInfo& i
   if (dtype == DType::uint8 && read_flag(info, 3)) dtype = DType::boolean;
   const Dims flat = {static_cast<int64_t>(length)};
   const Dims shape = info[2].IsNull() || info[2].IsUndefined() ? flat : read_dims(info[2], "tensor", "shape");
-  check_shape(addon.engine, "tensor", shape, dtype);
+  Engine& engine = addon.engine(info[4]);
+  check_shape(engine, "tensor", shape, dtype);
   if (element_count(shape) != flat[0])
     throw shape_error(
         "tensor", "shape '" + to_string(shape) + "' is invalid for input of size " + std::to_string(length),
         {shape});
   const int64_t bytes = flat[0] * bytes_of(dtype);
-  return addon.bind(info, from_buffer(addon.engine, addon.engine.upload(data, bytes), shape, dtype));
+  return addon.bind(info, from_buffer(engine, engine.upload(data, bytes), shape, dtype));
 }
 
-// out, shape, dtype, number, name of the function called
+// out, shape, dtype, number, name of the function called, device
 Napi::Value full_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const std::string op = info[4].ToString();
   const Dims shape = read_dims(info[1], op.c_str(), "shape");
-  check_shape(binding.addon.engine, op, shape, read_dtype(info[2]));
+  Engine& engine = binding.addon.engine(info[5]);
+  check_shape(engine, op, shape, read_dtype(info[2]));
   const Number value = read_number(info[3], op.c_str());
-  return binding.addon.bind(info, full(binding.addon.engine, value, shape, read_dtype(info[2])));
+  return binding.addon.bind(info, full(engine, value, shape, read_dtype(info[2])));
 }
 
-// out, shape, dtype, then up to three numbers
+// out, shape, dtype, device, then up to three numbers
 Napi::Value generate_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const char* name = adjoint::info(binding.op).name.data();
   const Dims shape = read_dims(info[1], name, "shape");
   std::array<Number, 3> numbers;
   for (size_t i = 0; i < 3; ++i)
-    if (info.Length() > 3 + i) numbers[i] = read_number(info[3 + i], name);
-  return binding.addon.bind(info,
-                            generate(binding.addon.engine, binding.op, shape, read_dtype(info[2]), numbers));
+    if (info.Length() > 4 + i) numbers[i] = read_number(info[4 + i], name);
+  return binding.addon.bind(
+      info, generate(binding.addon.engine(info[3]), binding.op, shape, read_dtype(info[2]), numbers));
 }
 
-// out, shape, dtype
+// out, shape, dtype, device
 Napi::Value draw_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Dims shape = read_dims(info[1], adjoint::info(binding.op).name.data(), "shape");
-  return binding.addon.bind(info, draw(binding.addon.engine, binding.op, shape, read_dtype(info[2])));
+  return binding.addon.bind(info,
+                            draw(binding.addon.engine(info[3]), binding.op, shape, read_dtype(info[2])));
 }
 
 // a number or bigint
 Napi::Value manual_seed_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  Engine& engine = binding.addon.engine;
+  Session& session = binding.addon.session;
   if (info[0].IsBigInt()) {
     bool is_lossless = false;
-    engine.seed = info[0].As<Napi::BigInt>().Uint64Value(&is_lossless);
+    session.seed = info[0].As<Napi::BigInt>().Uint64Value(&is_lossless);
   } else {
-    engine.seed = static_cast<uint64_t>(read_integer(info[0], "manualSeed", "the seed"));
+    session.seed = static_cast<uint64_t>(read_integer(info[0], "manualSeed", "the seed"));
   }
-  engine.random_offset = 0;
+  session.random_offset = 0;
   return info.Env().Undefined();
 }
 
@@ -98,12 +101,12 @@ Napi::Value set_default_dtype_entry(const Binding& binding, const Napi::Callback
   if (!is_floating(dtype))
     throw dtype_error("setDefaultDtype", "only floating-point types are supported as the default type; "
                                          "setDefaultDtype takes float32 or float64");
-  binding.addon.engine.default_dtype = dtype;
+  binding.addon.session.default_dtype = dtype;
   return info.Env().Undefined();
 }
 
 Napi::Value default_dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(binding.addon.engine.default_dtype));
+  return Napi::Number::New(info.Env(), static_cast<double>(binding.addon.session.default_dtype));
 }
 
 } // namespace

@@ -19,22 +19,24 @@ Napi::Value end_scope_entry(const Binding& binding, const Napi::CallbackInfo& in
   return binding.addon.handles.end_scope(read_handles(info[0]));
 }
 
+// device
 Napi::Value stats_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Addon& addon = binding.addon;
+  const Engine& engine = addon.engine(info[0]);
   auto stats = Napi::Object::New(env);
   const auto put = [&](const char* name, int64_t value) {
     stats.Set(name, Napi::Number::New(env, static_cast<double>(value)));
   };
   put("tensors", static_cast<int64_t>(addon.handles.live()));
-  put("nodes", addon.engine.live_nodes);
-  put("bytes", addon.engine.device->live_bytes());
-  put("capacityBytes", addon.engine.device->capacity_bytes());
-  put("runs", addon.engine.counts.runs);
-  put("planHits", addon.engine.counts.plan_hits);
-  put("planMisses", addon.engine.counts.plan_misses);
-  put("kernels", addon.engine.counts.kernels);
-  put("bytesMoved", addon.engine.counts.bytes_moved);
+  put("nodes", engine.live_nodes);
+  put("bytes", engine.device->live_bytes());
+  put("capacityBytes", engine.device->capacity_bytes());
+  put("runs", engine.counts.runs);
+  put("planHits", engine.counts.plan_hits);
+  put("planMisses", engine.counts.plan_misses);
+  put("kernels", engine.counts.kernels);
+  put("bytesMoved", engine.counts.bytes_moved);
   put("sweeps", addon.handles.sweeps());
   return stats;
 }

@@ -19,15 +19,14 @@ Napi::Value elementwise_entry(const Binding& binding, const Napi::CallbackInfo& 
   for (size_t i = 0; i < arity; ++i) {
     const uint32_t handle = read_uint32(info[1 + i]);
     has_tensor |= handle != 0;
-    inputs[i] = handle == 0 ? number(addon.engine, read_number(info[1 + arity + i], name))
+    inputs[i] = handle == 0 ? number(addon.session.default_engine(), read_number(info[1 + arity + i], name))
                             : addon.handles.at(handle, name).value();
   }
   // Numbers alone would give a number, which nothing can read.
   if (!has_tensor)
     throw Error(ErrorClass::type_error, "ERR_ARGUMENT", std::string(name) + ": expected a Tensor", name);
-  const Value result = binding.op == Op::pow
-                           ? power(inputs[0], inputs[1])
-                           : elementwise(addon.engine, binding.op, std::span(inputs.data(), arity));
+  const Value result = binding.op == Op::pow ? power(inputs[0], inputs[1])
+                                             : elementwise(binding.op, std::span(inputs.data(), arity));
   return addon.bind(info, result);
 }
 
@@ -191,7 +190,7 @@ Napi::Value splice_entry(const Binding& binding, const Napi::CallbackInfo& info)
   const Value input = addon.value(info, 1, "set");
   const Region region = resolve("set", input.shape(), read_indices(info[2], "set"));
   const uint32_t handle = read_uint32(info[3]);
-  Value part = handle == 0 ? number(addon.engine, read_number(info[4], "set"))
+  Value part = handle == 0 ? number(input.node->engine, read_number(info[4], "set"))
                            : addon.handles.at(handle, "set").value();
   if (!part.shape().empty()) part = fitted(part, region.result_shape);
   if (!part.shape().empty() && !(region.shape == region.result_shape)) part = reshape(part, region.shape);

@@ -31,11 +31,11 @@ Napi::Value begin_recording_entry(const Binding& binding, const Napi::CallbackIn
   const auto objects = info[1].As<Napi::Array>();
   auto recording = std::make_unique<Recording>();
   recording->who = info[0].ToString().Utf8Value();
-  recording->runs = addon.engine.counts.runs;
+  recording->runs = addon.session.runs();
   // Zeros stand for values: they take no memory, and their nodes are distinct.
   const auto add = [&](uint32_t like) {
     const Node& node = *addon.handles.at(like, recording->who.c_str()).node;
-    recording->inputs.push_back(zeros(addon.engine, node.shape, node.dtype).node);
+    recording->inputs.push_back(zeros(node.engine, node.shape, node.dtype).node);
   };
   add(rows[0]);
   add(rows[0]);
@@ -59,7 +59,7 @@ Napi::Value begin_recording_entry(const Binding& binding, const Napi::CallbackIn
 
 // fresh object: another scalar. No value that a rule might have stands for it, so none is treated specially.
 Napi::Value record_scalar_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const Value scalar = number(binding.addon.engine, std::nan(""));
+  const Value scalar = number(binding.addon.session.default_engine(), std::nan(""));
   current_recording(binding).scalars.push_back(scalar.node);
   return binding.addon.bind(info, scalar);
 }
@@ -85,7 +85,7 @@ Napi::Value end_recording_entry(const Binding& binding, const Napi::CallbackInfo
   const std::vector<uint32_t> handles = read_handles(info[0]), targets = read_handles(info[1]);
   check(handles.size() == targets.size());
   addon.handles.confine(false);
-  if (addon.engine.counts.runs != recording.runs)
+  if (addon.session.runs() != recording.runs)
     throw rule_error(recording.who +
                      ": update is too long to be recorded; it may chain about 1000 operations");
   std::vector<uint32_t> rows;
@@ -152,7 +152,7 @@ class Application {
     RunRequest request;
     request.replaced.reserve(cells_.size());
     for (const Ref<Cell>& cell : cells_) request.replaced.push_back(cell->node.get());
-    addon_.engine.run(results_, request);
+    addon_.session.run(results_, request);
     for (size_t i = 0; i < cells_.size(); ++i) cells_[i]->node = results_[i];
   }
 
@@ -162,7 +162,7 @@ class Application {
     check(first + count <= scalars_.size());
     const auto part = std::span(scalars_).subspan(first, count);
     for (size_t i = 0; i < count; ++i)
-      if (!part[i]) part[i] = number(addon_.engine, values_[first + i]).node;
+      if (!part[i]) part[i] = number(addon_.session.default_engine(), values_[first + i]).node;
     return part;
   }
 

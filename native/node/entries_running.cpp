@@ -11,7 +11,15 @@ Napi::Value explain_entry(const Binding& binding, const Napi::CallbackInfo& info
   std::vector<Ref<Node>> wanted;
   for (uint32_t handle : read_handles(info[0]))
     wanted.push_back(binding.addon.handles.at(handle, "explain").node);
-  return Napi::String::New(info.Env(), binding.addon.engine.explain(wanted));
+  // One plan for each device.
+  std::string text;
+  for (const std::unique_ptr<Engine>& engine : binding.addon.session.engines()) {
+    std::vector<Ref<Node>> own;
+    for (const Ref<Node>& node : wanted)
+      if (&node->engine == engine.get()) own.push_back(node);
+    if (!own.empty() || (wanted.empty() && text.empty())) text += engine->explain(own);
+  }
+  return Napi::String::New(info.Env(), text);
 }
 
 Napi::Value set_thread_count_entry(const Binding&, const Napi::CallbackInfo& info) {
@@ -31,7 +39,8 @@ Napi::Value thread_count_entry(const Binding&, const Napi::CallbackInfo& info) {
 
 // Whether plans fuse: tests compare the results.
 Napi::Value set_fused_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  binding.addon.engine.set_fused(info[0].ToBoolean());
+  for (const std::unique_ptr<Engine>& engine : binding.addon.session.engines())
+    engine->set_fused(info[0].ToBoolean());
   return info.Env().Undefined();
 }
 

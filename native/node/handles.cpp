@@ -151,29 +151,34 @@ Napi::Array Handles::end_scope(std::vector<uint32_t> kept) {
   return array;
 }
 
-void Handles::before_allocation(int64_t wanted_bytes) {
+void Handles::before_allocation(Engine& engine, int64_t wanted_bytes) {
   sweep_if_collected();
   const auto is_short = [&] {
-    return engine_.device->live_bytes() + wanted_bytes > engine_.device->capacity_bytes();
+    return engine.device->live_bytes() + wanted_bytes > engine.device->capacity_bytes();
   };
   if (is_short()) collect_young();
   // What is under way holds memory that nobody else holds any more.
-  if (is_short()) engine_.wait();
+  if (is_short()) engine.wait();
   if (is_short()) collect_all();
   if (grown_bytes() > 0) {
     collect_young();
-    if (grown_bytes() > -collection_step_bytes / 4) engine_.wait();
+    if (grown_bytes() > -collection_step_bytes / 4) engine.wait();
     // Tensors of some age are found only by a full collection, whose cost grows with the program's own heap.
     if (grown_bytes() > -collection_step_bytes / 4) collect_all();
-    bytes_after_relief_ = engine_.device->live_bytes();
+    bytes_after_relief_ = live_bytes();
   }
   report_bytes();
 }
 
+int64_t Handles::live_bytes() const {
+  int64_t bytes = 0;
+  for (const std::unique_ptr<Engine>& engine : session_.engines()) bytes += engine->device->live_bytes();
+  return bytes;
+}
+
 // How far live bytes are above the point at which memory is looked for.
 int64_t Handles::grown_bytes() const {
-  return engine_.device->live_bytes() - bytes_after_relief_ -
-         std::max(collection_step_bytes, bytes_after_relief_ / 2);
+  return live_bytes() - bytes_after_relief_ - std::max(collection_step_bytes, bytes_after_relief_ / 2);
 }
 
 bool Handles::is_collected() const {
@@ -214,13 +219,15 @@ void Handles::sweep() {
   });
   ++sweeps_;
   live_after_sweep_ = live_;
-  bytes_after_relief_ = std::min(bytes_after_relief_, engine_.device->live_bytes());
+  bytes_after_relief_ = std::min(bytes_after_relief_, live_bytes());
 }
 
 // V8 answers every 64 MiB of growth with a full collection, at a cost that grows with the program's own heap.
 // So it is told what relief could not free; what comes and goes in between is looked after here.
 void Handles::report_bytes() {
-  const int64_t bytes = bytes_after_relief_ + engine_.live_nodes * static_cast<int64_t>(sizeof(Node));
+  int64_t nodes = 0;
+  for (const std::unique_ptr<Engine>& engine : session_.engines()) nodes += engine->live_nodes;
+  const int64_t bytes = bytes_after_relief_ + nodes * static_cast<int64_t>(sizeof(Node));
   if (std::abs(bytes - reported_bytes_) < report_step_bytes) return;
   int64_t total = 0;
   napi_adjust_external_memory(env_, bytes - reported_bytes_, &total);

@@ -14,7 +14,7 @@ namespace adjoint::node {
 
 class Handles {
  public:
-  explicit Handles(Napi::Env env, Engine& engine) : env_(env), engine_(engine) {}
+  explicit Handles(Napi::Env env, Session& session) : env_(env), session_(session) {}
   ~Handles();
 
   // Ties a fresh JavaScript object to a cell and returns its integer.
@@ -37,7 +37,7 @@ class Handles {
 
   // Looks for memory when tensors hold much more than before, or when the device could not give what is
   // wanted.
-  void before_allocation(int64_t wanted_bytes);
+  void before_allocation(Engine& engine, int64_t wanted_bytes);
   size_t live() const { return live_; }
   int64_t sweeps() const { return sweeps_; }
 
@@ -56,13 +56,14 @@ class Handles {
   void plant_sentinel();
   bool is_collected() const;
   void report_bytes();
+  int64_t live_bytes() const; // on all devices
   int64_t grown_bytes() const;
   // How many arrays it took.
   int collect_young();
   void collect_all();
 
   Napi::Env env_;
-  Engine& engine_;
+  Session& session_;
   std::vector<Slot> slots_ = std::vector<Slot>(1); // handle 0 is nobody's
   std::vector<uint32_t> free_;
   std::vector<std::pair<uint32_t, uint32_t>> created_; // handle and generation, inside scopes

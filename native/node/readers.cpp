@@ -47,14 +47,20 @@ std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node) {
 Readers::~Readers() {
   if (!channel_) return;
   // Whoever is still going to call does so now; nobody waits for what they say.
-  addon_.engine.wait();
+  for (const std::unique_ptr<Engine>& engine : addon_.session.engines()) {
+    try {
+      engine->wait();
+    } catch (const Error&) {
+      // Of a device that has failed.
+    }
+  }
   napi_release_threadsafe_function(channel_, napi_tsfn_abort);
 }
 
 Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
-  const Device& device = *addon_.engine.device;
   if (!channel_) open_channel(env);
-  Reader reader{.node = node};
+  Reader reader;
+  reader.node = node;
   napi_value array = nullptr, promise = nullptr;
   void* filled = nullptr;
   if (!is_item) std::tie(array, filled) = array_for(env, *node);
@@ -62,21 +68,23 @@ Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
   if (array) napi_create_reference(env, array, 1, &reader.array);
   // The process stays alive while a value is awaited.
   if (waiting_.empty()) napi_ref_threadsafe_function(env, channel_);
-  waiting_.push_back(std::move(reader));
-  void* to = is_item ? waiting_.back().element : filled;
+  const auto place = waiting_.insert(waiting_.end(), std::move(reader));
+  place->place = place;
+  Reader* waiting = &*place;
   // Copied where the value comes from, so that JavaScript need not wait for that either.
-  addon_.engine.device->notify([this, &device, buffer = node->buffer.get(), to, bytes = node->bytes()] {
-    device.download(to, *buffer, bytes);
-    napi_call_threadsafe_function(channel_, nullptr, napi_tsfn_nonblocking);
-  });
+  node->engine.device->read(is_item ? waiting->element : filled, *node->buffer, node->bytes(),
+                            [this, waiting](const Error* problem) {
+                              if (problem) waiting->problem = std::make_unique<Error>(*problem);
+                              napi_call_threadsafe_function(channel_, waiting, napi_tsfn_nonblocking);
+                            });
   return {env, promise};
 }
 
 void Readers::open_channel(Napi::Env env) {
-  const auto call = [](napi_env called, napi_value, void* context, void*) {
+  const auto call = [](napi_env called, napi_value, void* context, void* reader) {
     // Without an environment the thread is ending, and nobody is waiting.
     try {
-      if (called) static_cast<Readers*>(context)->finish_first(called);
+      if (called) static_cast<Readers*>(context)->finish(called, *static_cast<Reader*>(reader));
     } catch (const Napi::Error&) {
       // The thread is being terminated, and takes no values any more.
     }
@@ -87,21 +95,24 @@ void Readers::open_channel(Napi::Env env) {
   napi_unref_threadsafe_function(env, channel_);
 }
 
-void Readers::finish_first(Napi::Env env) {
-  if (waiting_.empty()) return;
+void Readers::finish(Napi::Env env, Reader& reader) {
   const Napi::HandleScope scope(env);
-  const Reader& reader = waiting_.front();
   napi_value array = nullptr;
   if (reader.array) {
     napi_get_reference_value(env, reader.array, &array);
     napi_delete_reference(env, reader.array);
   }
   const napi_deferred promise = reader.promise;
-  const napi_value result = reader.array ? array : item_at(env, reader.node->dtype, reader.element);
-  waiting_.pop_front();
+  const std::unique_ptr<Error> problem = std::move(reader.problem);
+  napi_value result = nullptr;
+  if (problem)
+    result = javascript_error(env, *problem);
+  else
+    result = reader.array ? array : item_at(env, reader.node->dtype, reader.element);
+  waiting_.erase(reader.place);
   if (waiting_.empty()) napi_unref_threadsafe_function(env, channel_);
   // A thread that is being terminated refuses; then nobody is waiting.
-  napi_resolve_deferred(env, promise, result);
+  problem ? napi_reject_deferred(env, promise, result) : napi_resolve_deferred(env, promise, result);
 }
 
 } // namespace adjoint::node

@@ -1,8 +1,10 @@
 // Reading values: at once, or as a Promise that is kept when the device has come so far.
 #pragma once
 #include <list>
+#include <memory>
 #include <napi.h>
 
+#include "device/error.h"
 #include "graph/node.h"
 
 namespace adjoint::node {
@@ -27,13 +29,15 @@ class Readers {
     Ref<Node> node;
     napi_ref array = nullptr;          // the typed array that is being filled; of an item
     alignas(8) std::byte element[8]{}; // there is none
+    std::unique_ptr<Error> problem;
+    std::list<Reader>::iterator place;
   };
   void open_channel(Napi::Env env);
-  // On JavaScript's thread, when the device has come to the oldest reader's value.
-  void finish_first(Napi::Env env);
+  // On JavaScript's thread, when the device has come to the reader's value.
+  void finish(Napi::Env env, Reader& reader);
 
   Addon& addon_;
-  std::list<Reader> waiting_; // in the order in which values come
+  std::list<Reader> waiting_;
   napi_threadsafe_function channel_ = nullptr;
 };
 

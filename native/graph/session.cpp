@@ -1,0 +1,38 @@
+#include "graph/session.h"
+
+#include <algorithm>
+
+#include "graph/engine.h"
+
+namespace adjoint {
+
+Session::Session(std::unique_ptr<Device> device) : default_engine_(&add(std::move(device))) {}
+
+Session::~Session() = default;
+
+Engine& Session::add(std::unique_ptr<Device> device) {
+  return *engines_.emplace_back(std::make_unique<Engine>(*this, std::move(device)));
+}
+
+int64_t Session::runs() const {
+  int64_t runs = 0;
+  for (const std::unique_ptr<Engine>& engine : engines_) runs += engine->counts.runs;
+  return runs;
+}
+
+void Session::run(const std::vector<Ref<Node>>& wanted, const RunRequest& request) {
+  const auto is_elsewhere = [&](const Ref<Node>& node) { return &node->engine != &wanted[0]->engine; };
+  if (wanted.empty()) return;
+  if (std::none_of(wanted.begin(), wanted.end(), is_elsewhere)) return wanted[0]->engine.run(wanted, request);
+  for (const std::unique_ptr<Engine>& engine : engines_) {
+    std::vector<Ref<Node>> own;
+    RunRequest own_request{.replaced = {}, .caller_waits = request.caller_waits};
+    for (const Ref<Node>& node : wanted)
+      if (&node->engine == engine.get()) own.push_back(node);
+    for (Node* node : request.replaced)
+      if (&node->engine == engine.get()) own_request.replaced.push_back(node);
+    if (!own.empty()) engine->run(own, own_request);
+  }
+}
+
+} // namespace adjoint

@@ -1,0 +1,51 @@
+// What holds for all devices of one JavaScript environment: modes, defaults, counters, and an engine for each
+// device that it uses.
+#pragma once
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "graph/node.h"
+
+namespace adjoint {
+
+class Engine;
+struct RunRequest;
+
+class Session {
+ public:
+  // The first device is the one that everything starts on.
+  explicit Session(std::unique_ptr<Device> device);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  bool grad_enabled = true;
+  DType default_dtype = DType::float32;
+  uint64_t seed = 0;
+  uint64_t random_offset = 0; // counters drawn so far
+  uint64_t next_sequence = 1;
+  // Called before memory is asked for, to let go of what JavaScript no longer holds.
+  std::function<void(Engine& engine, int64_t wanted_bytes)> before_allocation = [](Engine&, int64_t) {};
+
+  Engine& add(std::unique_ptr<Device> device);
+  const std::vector<std::unique_ptr<Engine>>& engines() const { return engines_; }
+  Engine& engine(size_t index) const { return *engines_[index]; }
+  // Where what is made lives, unless its maker says otherwise.
+  Engine& default_engine() const { return *default_engine_; }
+  void set_default_engine(Engine& engine) { default_engine_ = &engine; }
+
+  // Computes these nodes, one plan for each device. Of several devices, the first that fails ends it.
+  void run(const std::vector<Ref<Node>>& wanted, const RunRequest& request);
+  // How many plans have run.
+  int64_t runs() const;
+  // Marks of graph walks; every walk takes a fresh one.
+  uint32_t next_epoch() { return ++epoch_; }
+
+ private:
+  std::vector<std::unique_ptr<Engine>> engines_;
+  Engine* default_engine_;
+  uint32_t epoch_ = 0;
+};
+
+} // namespace adjoint
