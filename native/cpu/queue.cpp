@@ -1,10 +1,7 @@
 #include "cpu/queue.h"
 
-#include <csignal>
-#include <pthread.h>
-#include <system_error>
-
 #include "cpu/cpu_device.h"
+#include "device/thread.h"
 
 namespace adjoint::cpu {
 
@@ -57,15 +54,7 @@ void Queue::push(Item item) {
 
 bool Queue::has_thread() {
   if (thread_.joinable()) return true;
-  // Signals are the business of Node's own threads.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([this] { serve(); });
-  } catch (const std::system_error&) {
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_thread([this] { serve(); });
   return thread_.joinable();
 }
 

@@ -117,12 +117,12 @@ Napi::Array to_array(Napi::Env env, const Dims& dims) {
   return array;
 }
 
-Napi::Object javascript_error(Napi::Env env, const Error& error) {
-  const Napi::Error made = error.kind == ErrorClass::range_error ? Napi::RangeError::New(env, error.what())
-                           : error.kind == ErrorClass::type_error
-                               ? Napi::Error(Napi::TypeError::New(env, error.what()))
-                               : Napi::Error::New(env, error.what());
-  Napi::Object object = made.Value();
+Napi::Error to_javascript(Napi::Env env, const Error& error) {
+  Napi::Error thrown = error.kind == ErrorClass::range_error ? Napi::RangeError::New(env, error.what())
+                       : error.kind == ErrorClass::type_error
+                           ? Napi::Error(Napi::TypeError::New(env, error.what()))
+                           : Napi::Error::New(env, error.what());
+  Napi::Object object = thrown.Value();
   object.Set("code", error.code);
   if (!error.op.empty()) object.Set("op", error.op);
   if (!error.shapes.empty()) {
@@ -131,11 +131,9 @@ Napi::Object javascript_error(Napi::Env env, const Error& error) {
       shapes.Set(static_cast<uint32_t>(i), to_array(env, error.shapes[i]));
     object.Set("shapes", shapes);
   }
-  return object;
+  return thrown;
 }
 
-void throw_in_javascript(Napi::Env env, const Error& error) {
-  throw Napi::Error(env, javascript_error(env, error));
-}
+void throw_in_javascript(Napi::Env env, const Error& error) { throw to_javascript(env, error); }
 
 } // namespace adjoint::node

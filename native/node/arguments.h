@@ -34,7 +34,7 @@ Number read_number(const Napi::Value& value, const char* op);
 DType read_dtype(const Napi::Value& value);
 
 Napi::Array to_array(Napi::Env env, const Dims& dims);
-Napi::Object javascript_error(Napi::Env env, const Error& error);
+Napi::Error to_javascript(Napi::Env env, const Error& error);
 [[noreturn]] void throw_in_javascript(Napi::Env env, const Error& error);
 
 } // namespace adjoint::node

@@ -72,11 +72,17 @@ Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
   place->place = place;
   Reader* waiting = &*place;
   // Copied where the value comes from, so that JavaScript need not wait for that either.
-  node->engine.device->read(is_item ? waiting->element : filled, *node->buffer, node->bytes(),
-                            [this, waiting](const Error* problem) {
-                              if (problem) waiting->problem = std::make_unique<Error>(*problem);
-                              napi_call_threadsafe_function(channel_, waiting, napi_tsfn_nonblocking);
-                            });
+  try {
+    node->engine.device->read(is_item ? waiting->element : filled, *node->buffer, node->bytes(),
+                              [this, waiting](const Error* problem) {
+                                if (problem) waiting->problem = *problem;
+                                napi_call_threadsafe_function(channel_, waiting, napi_tsfn_nonblocking);
+                              });
+  } catch (const Error& problem) {
+    // Nobody will call.
+    waiting->problem = problem;
+    finish(env, *waiting);
+  }
   return {env, promise};
 }
 
@@ -103,10 +109,10 @@ void Readers::finish(Napi::Env env, Reader& reader) {
     napi_delete_reference(env, reader.array);
   }
   const napi_deferred promise = reader.promise;
-  const std::unique_ptr<Error> problem = std::move(reader.problem);
+  const std::optional<Error> problem = std::move(reader.problem);
   napi_value result = nullptr;
   if (problem)
-    result = javascript_error(env, *problem);
+    result = to_javascript(env, *problem).Value();
   else
     result = reader.array ? array : item_at(env, reader.node->dtype, reader.element);
   waiting_.erase(reader.place);

@@ -1,8 +1,8 @@
 // Reading values: at once, or as a Promise that is kept when the device has come so far.
 #pragma once
 #include <list>
-#include <memory>
 #include <napi.h>
+#include <optional>
 
 #include "device/error.h"
 #include "graph/node.h"
@@ -29,7 +29,7 @@ class Readers {
     Ref<Node> node;
     napi_ref array = nullptr;          // the typed array that is being filled; of an item
     alignas(8) std::byte element[8]{}; // there is none
-    std::unique_ptr<Error> problem;
+    std::optional<Error> problem;
     std::list<Reader>::iterator place;
   };
   void open_channel(Napi::Env env);
