@@ -71,7 +71,7 @@ class CudaDevice final : public Device {
     gpu_.context.enter();
     const auto size = static_cast<size_t>(bytes);
     Staging::Lease chunk;
-    if (size <= chunk_bytes) chunk = gpu_.staging.lease_if_few();
+    if (size <= chunk_bytes) chunk = gpu_.staging.lease_at_once();
     if (!chunk) {
       return notices_.add(stream_.handle, [this, to, address = address_of(from), size,
                                            done = std::move(done)](const Error* problem) {

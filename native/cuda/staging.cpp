@@ -1,10 +1,12 @@
 #include "cuda/staging.h"
 
+#include "device/error.h"
+
 namespace adjoint::cuda {
 
 namespace {
 
-constexpr size_t many_chunks = 16; // 8 MiB keep a device busy
+constexpr size_t many_chunks = 32; // 16 MiB keep devices busy
 constexpr unsigned portable = 1;   // CU_MEMHOSTALLOC_PORTABLE
 
 } // namespace
@@ -20,32 +22,27 @@ void Staging::Lease::wait() {
 }
 
 Staging::Chunk Staging::make() {
+  ready_.reserve(made_ + 1); // so that taking one back needs no memory
   Chunk chunk;
   void* data = nullptr;
+  const Result result = driver().cuMemHostAlloc(&data, chunk_bytes, portable);
+  if (result == result::out_of_memory)
+    throw Error(ErrorClass::error, "ERR_HOST_OOM",
+                "out of memory: copies to and from " + context_.info.label() +
+                    " need page-locked host memory, and the system gives no more of it");
+  context_.check(result, "allocating page-locked memory");
   context_.check(driver().cuEventCreate(&chunk.passed, event_flags::no_timing), "making an event");
-  context_.check(driver().cuMemHostAlloc(&data, chunk_bytes, portable), "allocating page-locked memory");
   chunk.data = static_cast<std::byte*>(data);
+  ++made_;
   return chunk;
 }
 
 Staging::Lease Staging::lease() {
+  if (Lease lease = lease_at_once()) return lease;
   Chunk chunk;
   {
     const std::lock_guard lock(mutex_);
-    if (!ready_.empty()) {
-      chunk = ready_.back();
-      ready_.pop_back();
-      return {*this, chunk};
-    }
-    const bool may_wait = made_ >= many_chunks;
-    if (passing_.empty() ||
-        (!may_wait && driver().cuEventQuery(passing_.front().passed) == result::not_ready)) {
-      // Room for all of them, so that taking one back needs no memory.
-      ready_.reserve(made_ + 1);
-      chunk = make();
-      ++made_;
-      return {*this, chunk};
-    }
+    if (passing_.empty()) return {*this, make()};
     chunk = passing_.front();
     passing_.pop_front();
   }
@@ -54,12 +51,21 @@ Staging::Lease Staging::lease() {
   return lease;
 }
 
-Staging::Lease Staging::lease_if_few() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (made_ - ready_.size() - passing_.size() >= many_chunks) return {};
+Staging::Lease Staging::lease_at_once() {
+  const std::lock_guard lock(mutex_);
+  Chunk chunk;
+  if (!ready_.empty()) {
+    chunk = ready_.back();
+    ready_.pop_back();
+  } else if (!passing_.empty() && driver().cuEventQuery(passing_.front().passed) == result::success) {
+    chunk = passing_.front();
+    passing_.pop_front();
+  } else if (made_ < many_chunks) {
+    chunk = make();
+  } else {
+    return {};
   }
-  return lease();
+  return {*this, chunk};
 }
 
 void Staging::take_back(Chunk chunk, bool is_marked) noexcept {

@@ -49,8 +49,8 @@ class Staging {
   // The context must be entered. Waits for a chunk that the device still works with rather than make too
   // many.
   Lease lease();
-  // The same, or none if many are on loan.
-  Lease lease_if_few();
+  // The same, or none where it would have to wait.
+  Lease lease_at_once();
 
  private:
   void take_back(Chunk chunk, bool is_marked) noexcept;

@@ -200,12 +200,13 @@ void Engine::wait() {
   land();
 }
 
-// What is under way holds memory that it will let go.
+// What is under way holds memory that it will let go, and so may Tensors that JavaScript is through with: the
+// device may have less than it says, if others use it as well.
 Ref<Buffer> Engine::allocate(int64_t bytes) {
   try {
     return device->allocate(bytes);
   } catch (const Error&) {
-    if (in_flight_.empty()) throw;
+    before_allocation(device->capacity_bytes());
     wait();
     return device->allocate(bytes);
   }
