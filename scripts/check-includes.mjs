@@ -6,6 +6,7 @@ const allowed = {
   device: [],
   ops: [],
   cpu: ["device", "ops"],
+  cuda: ["device", "ops"],
   graph: ["device", "ops"],
   cuda: ["device", "ops"],
   node: ["device", "graph", "cpu", "cuda"],

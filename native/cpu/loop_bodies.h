@@ -17,20 +17,6 @@ inline constexpr size_t vector_bytes = 32;
 inline constexpr size_t vector_bytes = 16;
 #endif
 
-template <class T> constexpr bool computes(Dtypes dtypes) {
-  switch (dtypes) {
-  case Dtypes::floating:
-  case Dtypes::mean:
-    return std::floating_point<T>;
-  case Dtypes::numeric:
-    return !std::same_as<T, bool>;
-  case Dtypes::total:
-    return std::floating_point<T> || std::same_as<T, int64_t>;
-  default:
-    return true;
-  }
-}
-
 // A row as a type. `Out` and `First` are the types of the result and of the first input.
 template <Dtypes dtypes_, class T> struct RowTypes {
   using Out = std::conditional_t<dtypes_ == Dtypes::truth, bool, T>;

@@ -65,7 +65,7 @@ template <class Body> decltype(auto) with_type(DType dtype, Body&& body) {
 
 // Truncates towards zero like C. What int32 and int64 cannot hold (NaN among it) becomes their lowest value,
 // instead of whatever the processor leaves; uint8 wraps.
-template <class To, class From> To convert(From value) {
+template <class To, class From> constexpr To convert(From value) {
   if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && !std::is_same_v<To, bool>) {
     using Wide = std::conditional_t<sizeof(To) == 4, To, int64_t>;
     constexpr auto limit = static_cast<From>(uint64_t{1} << (8 * sizeof(Wide) - 1));

@@ -4,14 +4,36 @@
 #include <limits>
 
 #include "ops/math.h"
+#include "ops/op.h"
+
+namespace adjoint {
+inline namespace ADJOINT_ISA {
+
+// Whether rows for these dtypes compute in T.
+template <class T> constexpr bool computes(Dtypes dtypes) {
+  switch (dtypes) {
+  case Dtypes::floating:
+  case Dtypes::mean:
+    return std::floating_point<T>;
+  case Dtypes::numeric:
+    return !std::same_as<T, bool>;
+  case Dtypes::total:
+    return std::floating_point<T> || std::same_as<T, int64_t>;
+  default:
+    return true;
+  }
+}
+
+} // namespace ADJOINT_ISA
+} // namespace adjoint
 
 namespace adjoint::math {
 inline namespace ADJOINT_ISA {
 
-template <class T> constexpr T lowest() {
+template <class T> ADJOINT_FUNCTION constexpr T lowest() {
   return std::floating_point<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
 }
-template <class T> constexpr T highest() {
+template <class T> ADJOINT_FUNCTION constexpr T highest() {
   return std::floating_point<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
 }
 

@@ -8,11 +8,12 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 
 // Inlining is forced because a loop around a call does not vectorise.
 #if defined(__CUDACC__)
-#define ADJOINT_FUNCTION __host__ __device__ inline
+#define ADJOINT_FUNCTION __host__ __device__ __forceinline__
 #elif defined(__GNUC__)
 #define ADJOINT_FUNCTION [[gnu::always_inline]] inline
 #else
@@ -31,6 +32,10 @@
 #define ADJOINT_ISA isa_v2
 #else
 #define ADJOINT_ISA isa_base
+#endif
+
+#if defined(__FMA__) || defined(__CUDACC__)
+#define ADJOINT_HAS_FMA
 #endif
 
 namespace adjoint::math {
@@ -68,19 +73,20 @@ template <class T> ADJOINT_FUNCTION T from_bits(Bits<T> b) { return std::bit_cas
 
 // a * b + c, with one rounding where the processor can. Every error bound holds for either.
 template <class T> ADJOINT_FUNCTION T multiply_add(T a, T b, T c) {
-#ifdef __FMA__
+#ifdef ADJOINT_HAS_FMA
   return std::fma(a, b, c);
 #else
   return a * b + c;
 #endif
 }
 
-// c[0] + c[1] x + c[2] x^2 + ...
-template <size_t I = 0, class T, size_t N> ADJOINT_FUNCTION T polynomial(T x, const T (&c)[N]) {
-  if constexpr (I + 1 == N)
-    return c[I];
+// c[0] + c[1] x + c[2] x^2 + ... Code for a GPU can use the constants of an array, but not the array.
+template <const auto& c, size_t I = 0, class T> ADJOINT_FUNCTION T polynomial(T x) {
+  constexpr T coefficient = c[I];
+  if constexpr (I + 1 == std::size(c))
+    return coefficient;
   else
-    return multiply_add(polynomial<I + 1>(x, c), x, c[I]);
+    return multiply_add(polynomial<c, I + 1>(x), x, coefficient);
 }
 
 // The nearest whole number, ties to even, for |x| < 2^22 (float) or 2^51 (double).
@@ -134,7 +140,7 @@ template <class T> ADJOINT_FUNCTION Pair<T> fast_two_sum(T a, T b) {
 // a * b exactly, while nothing under- or overflows; |a|, |b| < 2^996 (Dekker's product without fma).
 ADJOINT_FUNCTION Pair<double> two_product(double a, double b) {
   const double product = a * b;
-#ifdef __FMA__
+#ifdef ADJOINT_HAS_FMA
   return {product, std::fma(a, b, -product)};
 #else
   constexpr double splitter = 0x1.0p27 + 1;

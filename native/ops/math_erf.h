@@ -27,7 +27,7 @@ inline constexpr double erfc_tail[] = {
 
 ADJOINT_FUNCTION double erf_near(double x) {
   const double square = x * x;
-  return multiply_add(x, polynomial(square, erf_tail), x);
+  return multiply_add(x, polynomial<erf_tail>(square), x);
 }
 
 // erfc a for a >= 1/2; from highest_erfc on it is 0.
@@ -37,7 +37,7 @@ ADJOINT_FUNCTION double erfc_far(double a) {
   const double q = (a - 4) / (a + 4);
   const auto [square, square_lo] = two_product(a, a);
   const auto [n, t] = exponential(-square, -square_lo);
-  const auto [g, g_lo] = fast_two_sum(erfc_first.hi, q * polynomial(q, erfc_tail));
+  const auto [g, g_lo] = fast_two_sum(erfc_first.hi, q * polynomial<erfc_tail>(q));
   const auto [divisor, divisor_lo] = two_sum(1.0, 2 * a);
   const double inverse = 1 / divisor, factor = g * inverse;
   const auto [product, product_lo] = two_product(factor, divisor);

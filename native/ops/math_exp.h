@@ -73,7 +73,7 @@ template <class T> ADJOINT_FUNCTION Exponential<T> exponential(T x) {
   using C = ExpConstants<T>;
   const auto [n, low] = nearest_exponent(x, C::log2_e);
   const T r = multiply_add(n, -C::ln2_lo, multiply_add(n, -C::ln2_hi, x));
-  return {low, multiply_add(r * r, polynomial(r, C::exp_tail), r)};
+  return {low, multiply_add(r * r, polynomial<C::exp_tail>(r), r)};
 }
 
 template <class T> ADJOINT_FUNCTION Exponential<T> exponential(T x, T x_lo) {
@@ -81,7 +81,7 @@ template <class T> ADJOINT_FUNCTION Exponential<T> exponential(T x, T x_lo) {
   const auto [n, low] = nearest_exponent(x, C::log2_e);
   const T hi = multiply_add(n, -C::ln2_hi, x), lo = multiply_add(n, C::ln2_lo, -x_lo);
   const T r = hi - lo, r_lo = (hi - r) - lo;
-  return {low, r + multiply_add(r * r, polynomial(r, C::exp_tail), r_lo)};
+  return {low, r + multiply_add(r * r, polynomial<C::exp_tail>(r), r_lo)};
 }
 
 template <std::floating_point T> ADJOINT_FUNCTION T exp(T x) {
@@ -96,7 +96,7 @@ template <std::floating_point T> ADJOINT_FUNCTION T exp2(T x) {
   using C = ExpConstants<T>;
   const auto [n, low] = nearest_exponent(x, T(1));
   const T r = x - n;
-  const T result = scale(multiply_add(r, polynomial(r, C::exp2_tail), T(1)), low);
+  const T result = scale(multiply_add(r, polynomial<C::exp2_tail>(r), T(1)), low);
   const T bounded = x < C::lowest_exp2 ? T(0) : result;
   return x > C::highest_exp2 ? infinity<T> : bounded;
 }
@@ -121,7 +121,7 @@ template <class T> ADJOINT_FUNCTION T half_exp(T a) {
 
 template <std::floating_point T> ADJOINT_FUNCTION T sinh(T x) {
   const T a = std::fabs(x), square = a * a;
-  const T near = multiply_add(a * square, polynomial(square, ExpConstants<T>::sinh_tail), a);
+  const T near = multiply_add(a * square, polynomial<ExpConstants<T>::sinh_tail>(square), a);
   const T half = half_exp(a);
   const T far = half - T(0.25) / half;
   return std::copysign(a < 1 ? near : far, x);
@@ -135,7 +135,7 @@ template <std::floating_point T> ADJOINT_FUNCTION T cosh(T x) {
 template <std::floating_point T> ADJOINT_FUNCTION T tanh(T x) {
   using C = ExpConstants<T>;
   const T a = std::fabs(x), square = a * a;
-  const T near = multiply_add(a * square, polynomial(square, C::tanh_tail), a);
+  const T near = multiply_add(a * square, polynomial<C::tanh_tail>(square), a);
   const auto [n, t] = exponential(2 * a);
   const T power = power_of_two<T>(n);
   const T far = 1 - 2 / (multiply_add(power, t, power) + 1);

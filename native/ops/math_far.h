@@ -11,17 +11,23 @@
 namespace adjoint::math {
 inline namespace ADJOINT_ISA {
 
+#ifdef __CUDACC__
+#define ADJOINT_FAR_FUNCTION __host__ __device__ inline
+#else
+#define ADJOINT_FAR_FUNCTION inline
+#endif
+
 // Angles up to here are reduced with a few parts of pi/2.
 inline constexpr int near_limit = 100000;
 
-template <class T, T (*far)(T)> inline T one_far(T x, T near) {
+template <class T, T (*far)(T)> ADJOINT_FAR_FUNCTION T one_far(T x, T near) {
   return std::fabs(x) <= T(near_limit) ? near : far(x);
 }
 
 } // namespace ADJOINT_ISA
 } // namespace adjoint::math
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__)
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__CUDACC__)
 #include <immintrin.h>
 
 namespace adjoint::math {
@@ -108,7 +114,7 @@ template <class T, T (*far)(T), class Vector> ADJOINT_FUNCTION Vector vector_far
 #else
 // Elsewhere it is a branch like any other, and loops that contain it do not vectorise.
 #define ADJOINT_FAR_FLOAT(name, far)                                                                         \
-  inline float name(float x, float near) { return one_far<float, far>(x, near); }
+  ADJOINT_FUNCTION float name(float x, float near) { return one_far<float, far>(x, near); }
 #define ADJOINT_FAR_DOUBLE(name, far)                                                                        \
-  inline double name(double x, double near) { return one_far<double, far>(x, near); }
+  ADJOINT_FUNCTION double name(double x, double near) { return one_far<double, far>(x, near); }
 #endif

@@ -49,7 +49,7 @@ ADJOINT_FUNCTION Pair<double> folded_asin(double a) {
   const double square = near ? a * a : 0.5 * (1 - a);
   const auto [root, root_lo] = root_of({square, 0});
   const double hi = near ? a : root;
-  return {hi, multiply_add(hi * square, polynomial(square, asin_tail), near ? 0 : root_lo)};
+  return {hi, multiply_add(hi * square, polynomial<asin_tail>(square), near ? 0 : root_lo)};
 }
 
 ADJOINT_FUNCTION double asin(double x) {
@@ -78,7 +78,7 @@ ADJOINT_FUNCTION double atan_of_quotient(double a, double b) {
   const double t = numerator / denominator, square = t * t;
   const double base = is_steep ? half_pi : is_middle ? half_pi / 2 : 0;
   const double base_lo = is_steep ? half_pi_lo : is_middle ? half_pi_lo / 2 : 0;
-  return base + (multiply_add(t * square, polynomial(square, atan_tail), base_lo) + t);
+  return base + (multiply_add(t * square, polynomial<atan_tail>(square), base_lo) + t);
 }
 
 ADJOINT_FUNCTION double atan(double x) { return std::copysign(atan_of_quotient(std::fabs(x), 1), x); }
@@ -99,7 +99,7 @@ inline constexpr double large_hyperbolic = 0x1.0p28;
 
 ADJOINT_FUNCTION double asinh(double x) {
   const double a = std::fabs(x), z = a * a;
-  const double near = multiply_add(a * z, polynomial(z, asinh_tail), a);
+  const double near = multiply_add(a * z, polynomial<asinh_tail>(z), a);
   const bool is_large = a > large_hyperbolic;
   const auto [square, square_lo] = two_product(a, a);
   const auto [sum, sum_lo] = two_sum(1.0, square);
@@ -132,7 +132,7 @@ ADJOINT_FUNCTION double acosh(double x) {
 // Elsewhere than near 0, log((1 + a) / (1 - a)) / 2, with the quotient as a pair.
 ADJOINT_FUNCTION double atanh(double x) {
   const double a = std::fabs(x), z = a * a;
-  const double near = multiply_add(a * z, polynomial(z, atanh_tail_near), a);
+  const double near = multiply_add(a * z, polynomial<atanh_tail_near>(z), a);
   const auto [numerator, numerator_lo] = fast_two_sum(1.0, a);
   const double denominator = 1 - a, quotient = numerator / denominator;
   const auto [product, product_lo] = two_product(quotient, denominator);

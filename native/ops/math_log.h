@@ -54,7 +54,7 @@ template <class T> ADJOINT_FUNCTION Logarithm<T> logarithm(T x) {
 // s (f^2 / 2 + R(s^2)), which log(1 + f) exceeds f - f^2 / 2 by.
 template <class T> ADJOINT_FUNCTION T log_rest(T f, T half_square) {
   const T s = f / (2 + f), square = s * s;
-  return s * multiply_add(square, polynomial(square, LogConstants<T>::log_tail), half_square);
+  return s * multiply_add(square, polynomial<LogConstants<T>::log_tail>(square), half_square);
 }
 
 // k log(2) + log(1 + f) + low

@@ -24,13 +24,13 @@ ADJOINT_FUNCTION Pair<double> log_argument(double f) {
 // log(x) for a finite x > 0, as 2 s (1 + T) with T = s^2 (1/3 + s^2 (1/5 + ...)).
 ADJOINT_FUNCTION Pair<double> log_pair(double x) {
   using C = ExpConstants<double>;
-  constexpr double third = 0x1.5555555555555p-2, third_lo = 0x1.5555555555555p-56;
+  constexpr double third = 0x1.5555555555555p-2, third_lo = 0x1.5555555555555p-56, fifth = atanh_tail[0];
   const auto [k, f] = logarithm(x);
   const auto [s, s_lo] = log_argument(f);
   auto [square, square_lo] = two_product(s, s);
   square_lo += 2 * s * s_lo;
-  auto [factor, factor_lo] = fast_two_sum(third, square * polynomial(square, atanh_tail));
-  factor_lo += third_lo + square_lo * atanh_tail[0];
+  auto [factor, factor_lo] = fast_two_sum(third, square * polynomial<atanh_tail>(square));
+  factor_lo += third_lo + square_lo * fifth;
   auto [tail, tail_lo] = two_product(square, factor);
   tail_lo += square * factor_lo + square_lo * factor;
   auto [rest, rest_lo] = two_product(s, tail);

@@ -52,7 +52,7 @@ ADJOINT_FUNCTION Angle reduce(double x) {
 }
 
 // Angles beyond near_limit: x * 2/pi modulo 4 in 192 bits (Payne and Hanek 1983), one element at a time.
-inline Angle reduce_far(double x) {
+ADJOINT_FAR_FUNCTION Angle reduce_far(double x) {
   // 1280 bits of 2/pi after the point.
   static constexpr uint32_t two_over_pi[] = {
       0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab, 0xdebbc561,
@@ -130,13 +130,13 @@ template <> struct TrigConstants<double> {
 // The results as hi + lo, in which lo holds more than the rounding of hi.
 template <class T> ADJOINT_FUNCTION Pair<double> sine_parts(Angle angle) {
   const double r = angle.hi, square = r * r;
-  const double tail = r * square * polynomial(square, TrigConstants<T>::sine);
+  const double tail = r * square * polynomial<TrigConstants<T>::sine>(square);
   return {r, std::same_as<T, float> ? tail : tail + angle.lo * (1 - 0.5 * square)};
 }
 
 template <class T> ADJOINT_FUNCTION Pair<double> cosine_parts(Angle angle) {
   const double r = angle.hi, square = r * r, half = 0.5 * square;
-  const double tail = square * square * polynomial(square, TrigConstants<T>::cosine);
+  const double tail = square * square * polynomial<TrigConstants<T>::cosine>(square);
   const double hi = 1 - half;
   return {hi, ((1 - hi) - half) + (std::same_as<T, float> ? tail : tail - r * angle.lo)};
 }
@@ -166,9 +166,9 @@ template <class T> ADJOINT_FUNCTION T tangent_of(Angle angle) {
 
 ADJOINT_FUNCTION Angle next_quadrant(Angle angle) { return {angle.quadrant + 1, angle.hi, angle.lo}; }
 
-inline double far_sin(double x) { return sine_of<double>(reduce_far(x)); }
-inline double far_cos(double x) { return sine_of<double>(next_quadrant(reduce_far(x))); }
-inline double far_tan(double x) { return tangent_of<double>(reduce_far(x)); }
+ADJOINT_FAR_FUNCTION double far_sin(double x) { return sine_of<double>(reduce_far(x)); }
+ADJOINT_FAR_FUNCTION double far_cos(double x) { return sine_of<double>(next_quadrant(reduce_far(x))); }
+ADJOINT_FAR_FUNCTION double far_tan(double x) { return tangent_of<double>(reduce_far(x)); }
 ADJOINT_FAR_DOUBLE(sin_or_far, far_sin)
 ADJOINT_FAR_DOUBLE(cos_or_far, far_cos)
 ADJOINT_FAR_DOUBLE(tan_or_far, far_tan)
@@ -184,7 +184,7 @@ ADJOINT_FUNCTION double tan(double x) {
   return tan_or_far(x, std::fabs(x) < tiny_angle<double> ? x : tangent_of<double>(reduce(x)));
 }
 
-#ifdef __FMA__
+#ifdef ADJOINT_HAS_FMA
 
 // quadrant quarter turns and then r radians.
 struct FloatAngle {
@@ -202,18 +202,18 @@ ADJOINT_FUNCTION FloatAngle reduce_near(float x) {
 
 // The coefficients of TrigConstants<float>, rounded.
 ADJOINT_FUNCTION float sine_of(FloatAngle angle) {
-  constexpr float sine_tail[] = {-0x1.555556p-3f, 0x1.11111p-7f, -0x1.a00f9ep-13f, 0x1.6cd878p-19f};
-  constexpr float cosine_tail[] = {0x1.55553ep-5f, -0x1.6c087ep-10f, 0x1.99342ep-16f};
+  static constexpr float sine_tail[] = {-0x1.555556p-3f, 0x1.11111p-7f, -0x1.a00f9ep-13f, 0x1.6cd878p-19f};
+  static constexpr float cosine_tail[] = {0x1.55553ep-5f, -0x1.6c087ep-10f, 0x1.99342ep-16f};
   const float r = angle.r, square = r * r;
-  const float sine = std::fma(r * square, polynomial(square, sine_tail), r);
+  const float sine = std::fma(r * square, polynomial<sine_tail>(square), r);
   const float cosine =
-      std::fma(square * square, polynomial(square, cosine_tail), std::fma(-0.5f, square, 1.0f));
+      std::fma(square * square, polynomial<cosine_tail>(square), std::fma(-0.5f, square, 1.0f));
   const float value = angle.quadrant & 1 ? cosine : sine;
   return from_bits<float>(bits_of(value) ^ (angle.quadrant & 2) << 30);
 }
 
-inline float far_sin(float x) { return sine_of<float>(reduce(x)); }
-inline float far_cos(float x) { return sine_of<float>(next_quadrant(reduce(x))); }
+ADJOINT_FAR_FUNCTION float far_sin(float x) { return sine_of<float>(reduce(x)); }
+ADJOINT_FAR_FUNCTION float far_cos(float x) { return sine_of<float>(next_quadrant(reduce(x))); }
 ADJOINT_FAR_FLOAT(sin_or_far_float, far_sin)
 ADJOINT_FAR_FLOAT(cos_or_far_float, far_cos)
 

@@ -11,7 +11,7 @@ namespace adjoint::random {
 
 using Words = std::array<uint32_t, 4>;
 
-inline Words philox(uint64_t seed, uint64_t counter) {
+ADJOINT_FUNCTION Words philox(uint64_t seed, uint64_t counter) {
   constexpr uint64_t multiplier0 = 0xD2511F53, multiplier1 = 0xCD9E8D57;
   constexpr uint32_t weyl0 = 0x9E3779B9, weyl1 = 0xBB67AE85;
   Words x = {static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), 0, 0};
@@ -30,11 +30,11 @@ inline Words philox(uint64_t seed, uint64_t counter) {
 template <class T> inline constexpr int64_t block_elements = sizeof(T) == 4 ? 4 : 2;
 
 // [0, 1), with 24 or 53 bits.
-inline void uniform_block(uint64_t seed, uint64_t counter, float* out) {
+ADJOINT_FUNCTION void uniform_block(uint64_t seed, uint64_t counter, float* out) {
   const Words words = philox(seed, counter);
   for (size_t i = 0; i < 4; ++i) out[i] = static_cast<float>(words[i] >> 8) * 0x1p-24f;
 }
-inline void uniform_block(uint64_t seed, uint64_t counter, double* out) {
+ADJOINT_FUNCTION void uniform_block(uint64_t seed, uint64_t counter, double* out) {
   const Words words = philox(seed, counter);
   for (size_t i = 0; i < 2; ++i) {
     const uint64_t bits = (static_cast<uint64_t>(words[2 * i]) << 32 | words[2 * i + 1]) >> 11;
@@ -43,7 +43,7 @@ inline void uniform_block(uint64_t seed, uint64_t counter, double* out) {
 }
 
 // Standard normal, by the Box-Muller transform of two uniform numbers into two.
-template <class T> inline void normal_block(uint64_t seed, uint64_t counter, T* out) {
+template <class T> ADJOINT_FUNCTION void normal_block(uint64_t seed, uint64_t counter, T* out) {
   uniform_block(seed, counter, out);
   for (int64_t i = 0; i < block_elements<T>; i += 2) {
     const T radius = math::sqrt(T(-2) * math::log(T(1) - out[i]));

@@ -1,0 +1,545 @@
+// The kernels for CUDA.
+//
+//   cuda_code --write folder [random kernels]   writes their modules, for ptxas to look at
+//   cuda_code --run [random kernels] [seed]     runs them on the driver that ADJOINT_CUDA_DRIVER names, and
+//                                               compares with the CPU
+//
+// The rows are the same C++ on both sides, with fused multiply-adds, so results are compared bit for bit;
+// what sums of floats are made of is rounded to whole numbers, so that their order does not matter. How exact
+// real sums are is looked at apart.
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <set>
+
+#include "cpu/cpu_device.h"
+#include "cuda/module_text.h"
+#include "cuda_driver.h"
+#include "device/device.h"
+#include "random_kernels.h"
+#include "written_kernels.h"
+
+using namespace adjoint;
+
+namespace {
+
+// --- kernels
+
+struct Named {
+  std::string name;
+  Case one;
+};
+
+uint16_t push(FusedKernel& kernel, Step step) {
+  kernel.steps.push_back(step);
+  return static_cast<uint16_t>(kernel.steps.size() - 1);
+}
+
+// Sums of floats become sums of whole numbers below 1000, which are exact.
+void make_sums_exact(Case& one) {
+  std::vector<Step> steps;
+  std::vector<uint16_t> moved;
+  FusedKernel& kernel = one.kernel;
+  const std::vector<Step> old = std::exchange(kernel.steps, {});
+  for (Step step : old) {
+    for (size_t i = 0; i < step.input_count; ++i) step.inputs[i] = moved[step.inputs[i]];
+    const bool adds = info(step.op).kind == Kind::reduction && is_floating(step.arithmetic) &&
+                      info(step.op).dtypes != Dtypes::truth && info(step.op).dtypes != Dtypes::any;
+    if (adds) {
+      const auto number = [&](double value) {
+        one.numbers.emplace_back(value);
+        return push(kernel, {.op = Op::number,
+                             .arithmetic = step.arithmetic,
+                             .dtype = step.arithmetic,
+                             .level = Level::number,
+                             .index = static_cast<uint16_t>(one.numbers.size() - 1)});
+      };
+      const uint16_t low = number(-1000), high = number(1000);
+      Step next{.op = Op::clamp,
+                .arithmetic = step.arithmetic,
+                .dtype = step.arithmetic,
+                .level = Level::element,
+                .input_count = 3,
+                .inputs = {step.inputs[0], low, high}};
+      const uint16_t held = push(kernel, next);
+      next.op = Op::round;
+      next.input_count = 1;
+      next.inputs[0] = held;
+      step.inputs[0] = push(kernel, next);
+    }
+    moved.push_back(push(kernel, step));
+  }
+  for (Store& store : kernel.stores) store.step = moved[store.step];
+}
+
+Case case_of(Writer writer) {
+  Case one;
+  one.kernel = std::move(writer.kernel);
+  one.arrays = std::move(writer.arrays);
+  one.dtypes.assign(one.arrays.size(), DType::float32);
+  one.numbers = std::move(writer.numbers);
+  return one;
+}
+
+// Every row and every cast, over every dtype that they serve.
+std::vector<Named> row_kernels(int64_t rows) {
+  std::vector<Named> list;
+  const auto add = [&](const std::string& name, Step step, DType first, bool is_reduction) {
+    Random random{list.size() + 1};
+    Case one;
+    FusedKernel& kernel = one.kernel;
+    kernel.rows = is_reduction ? 3 : rows;
+    kernel.columns = is_reduction ? rows : 1;
+    const auto array = [&](int64_t elements, DType dtype) {
+      Bytes bytes(static_cast<size_t>(elements * bytes_of(dtype)));
+      with_type(dtype, [&]<class T>() {
+        for (int64_t i = 0; i < elements; ++i) {
+          const T value = random_element<T>(random);
+          std::memcpy(bytes.data() + i * static_cast<int64_t>(sizeof value), &value, sizeof value);
+        }
+      });
+      one.arrays.push_back(std::move(bytes));
+      one.dtypes.push_back(dtype);
+      return static_cast<uint16_t>(one.arrays.size() - 1);
+    };
+    const int64_t all = kernel.rows * kernel.columns;
+    for (size_t i = 0; i < step.input_count; ++i) {
+      const DType dtype = i == 0 ? first : step.arithmetic;
+      kernel.accesses.push_back({array(all, dtype), 0, {all}, {1}, {}, {}});
+      step.inputs[i] = push(kernel, {.op = Op::stored,
+                                     .arithmetic = dtype,
+                                     .dtype = dtype,
+                                     .level = is_reduction ? Level::element : Level::row,
+                                     .index = static_cast<uint16_t>(i)});
+    }
+    step.level = Level::row;
+    const uint16_t value = push(kernel, step);
+    kernel.stores.push_back(
+        {value, Store::nothing, {array(kernel.rows, step.dtype), 0, {kernel.rows}, {1}, {}, {}}});
+    make_sums_exact(one);
+    list.push_back({name, std::move(one)});
+  };
+  for (size_t d = 0; d < dtype_count; ++d) {
+    const DType dtype = static_cast<DType>(d);
+    const std::string suffix = "_" + std::string(info(dtype).label);
+    for (size_t i = 0; i < op_count; ++i) {
+      const Op op = static_cast<Op>(i);
+      const OpInfo& row = info(op);
+      Step step{.op = op, .arithmetic = dtype, .dtype = dtype, .input_count = row.arity};
+      if (row.dtypes == Dtypes::truth) step.dtype = DType::boolean;
+      const cpu::LoopTable& loops = cpu::loops_for(cpu::Isa::portable);
+      if (row.kind == Kind::elementwise && loops.elementwise(op, dtype, 0))
+        add(std::string(row.name) + suffix, step, row.dtypes == Dtypes::select ? DType::boolean : dtype,
+            false);
+      if (row.kind == Kind::reduction && loops.reduction(op, dtype).rows)
+        add(std::string(row.name) + suffix, step, dtype, true);
+    }
+    for (size_t to = 0; to < dtype_count; ++to)
+      add("to_" + std::string(dtype_table[to].label) + suffix,
+          {.op = Op::to, .arithmetic = dtype, .dtype = static_cast<DType>(to), .input_count = 1}, dtype,
+          false);
+  }
+  return list;
+}
+
+// As the planner makes them, in sizes that take every way through.
+std::vector<Named> written_kernels() {
+  std::vector<Named> list;
+  const auto add = [&](const std::string& name, Writer writer) {
+    Case one = case_of(std::move(writer));
+    make_sums_exact(one);
+    list.push_back({name, std::move(one)});
+  };
+  for (const int64_t n : {1, 1000, 4096, 70001}) {
+    const std::string size = "_" + std::to_string(n);
+    add("value_and_gradient" + size, value_and_gradient(n));
+    add("adam" + size, adam(n));
+    add("rosenbrock" + size, rosenbrock(n));
+    add("tiny" + size, tiny(n));
+  }
+  add("transposed_100", transposed(100));
+  const std::pair<int64_t, int64_t> shapes[] = {{1, 1},    {5, 3},     {1000, 8},  {300, 33}, {64, 1000},
+                                                {7, 4096}, {2, 50000}, {40, 2500}, {33, 129}, {3, 16384}};
+  for (const auto& [rows, columns] : shapes) {
+    const std::string size = "_" + std::to_string(rows) + "x" + std::to_string(columns);
+    add("softmax" + size, softmax(rows, columns, columns, 1));
+    add("softmax_of_columns" + size, softmax(rows, columns, 1, rows));
+    add("sum" + size, sum(rows, columns, columns, 1));
+    add("sum_of_columns" + size, sum(rows, columns, 1, rows));
+  }
+  return list;
+}
+
+std::vector<Named> random_kernels(uint64_t count, uint64_t first_seed) {
+  std::vector<Named> list;
+  for (uint64_t seed = first_seed; seed < first_seed + count; ++seed) {
+    list.push_back({"random_" + std::to_string(seed), Generator(seed).make()});
+    if (seed % 5 == 0) list.push_back({"chain_" + std::to_string(seed), make_chain(seed)});
+  }
+  for (Named& named : list) make_sums_exact(named.one);
+  return list;
+}
+
+MatmulKernel product(DType dtype, Dims batch, int64_t rows, int64_t columns, int64_t inner, unsigned layout) {
+  MatmulKernel kernel;
+  kernel.dtype = dtype;
+  kernel.batch = batch;
+  kernel.rows = rows;
+  kernel.columns = columns;
+  kernel.inner = inner;
+  const auto operand = [&](uint16_t array, int64_t height, int64_t width, bool is_transposed, bool is_one) {
+    MatmulKernel::Operand result;
+    result.array = array;
+    result.row_stride = is_transposed ? 1 : width;
+    result.column_stride = is_transposed ? height : 1;
+    result.batch_strides = row_major_strides(batch);
+    for (int64_t& stride : result.batch_strides) stride *= is_one ? 0 : height * width;
+    return result;
+  };
+  kernel.left = operand(0, rows, inner, layout & 1, false);
+  kernel.right = operand(1, inner, columns, layout & 2, layout & 4);
+  kernel.out = operand(2, rows, columns, false, false);
+  return kernel;
+}
+
+std::vector<MatmulKernel> products() {
+  std::vector<MatmulKernel> list;
+  for (size_t d = 0; d < dtype_count; ++d)
+    for (unsigned layout = 0; layout < 4; ++layout) {
+      const DType dtype = static_cast<DType>(d);
+      list.push_back(product(dtype, {}, 37, 29, 45, layout));
+      list.push_back(product(dtype, {2, 3}, 8, 12, 20, layout | 4));
+      list.push_back(product(dtype, {2}, 33, 1, 70, layout));
+      list.push_back(product(dtype, {}, 1, 50, 300, layout));
+    }
+  for (const DType dtype : {DType::float32, DType::float64})
+    for (unsigned layout = 0; layout < 4; ++layout) {
+      list.push_back(product(dtype, {}, 200, 136, 48, layout));
+      list.push_back(product(dtype, {}, 131, 129, 4100, layout)); // shares the inner axis
+    }
+  list.push_back(product(DType::float32, {}, 3, 4, 0, 0));
+  return list;
+}
+
+std::vector<GeneratorKernel> generators() {
+  std::vector<GeneratorKernel> list;
+  for (size_t i = 0; i < op_count; ++i)
+    for (size_t d = 0; d < dtype_count; ++d) {
+      const Op op = static_cast<Op>(i);
+      const DType dtype = static_cast<DType>(d);
+      if (info(op).kind == Kind::generator || (info(op).kind == Kind::random && is_floating(dtype)))
+        for (const int64_t n : {1, 1003, 40000}) list.push_back({op, dtype, n, 0});
+    }
+  return list;
+}
+
+// --- modules
+
+int write_modules(const std::string& folder, uint64_t random) {
+  std::filesystem::create_directories(folder);
+  std::set<std::string> seen;
+  const auto write = [&](const std::string& name, const Kernel& kernel, const cuda::Chip& chip) {
+    const std::unique_ptr<cuda::KernelCode> code = cuda::make_code(kernel, chip);
+    if (*code->ptx != *cuda::make_code(kernel, chip)->ptx) {
+      std::printf("%s: another text the second time\n", name.c_str());
+      return false;
+    }
+    if (seen.insert(*code->ptx).second) std::ofstream(folder + "/" + name + ".ptx") << *code->ptx;
+    return true;
+  };
+  bool ok = true;
+  const cuda::Chip large{90, 132}, small{75, 1};
+  for (const auto& list : {row_kernels(100), written_kernels(), random_kernels(random, 1)})
+    for (const Named& named : list) {
+      ok &= write(named.name, named.one.kernel, large);
+      if (named.name.find('x') != std::string::npos)
+        ok &= write(named.name + "_small", named.one.kernel, small);
+    }
+  FlatCase flat = make_flat(8);
+  ok &= write("flat", flat.kernel, large);
+  const size_t texts = seen.size();
+  flat.kernel.rows += 5;
+  for (auto* list : {&flat.kernel.accesses})
+    for (Access& access : *list) access.extents[0] = flat.kernel.rows;
+  for (Store& store : flat.kernel.stores) store.access.extents[0] = flat.kernel.rows;
+  ok &= write("flat_of_other_rows", flat.kernel, large);
+  if (seen.size() != texts) {
+    std::printf("a flat kernel's text depends on its rows\n");
+    ok = false;
+  }
+  size_t i = 0;
+  for (const MatmulKernel& kernel : products()) ok &= write("product_" + std::to_string(i++), kernel, large);
+  for (const GeneratorKernel& kernel : generators())
+    ok &=
+        write(std::string(info(kernel.op).name) + "_" + std::string(info(kernel.dtype).label), kernel, large);
+  std::printf("%zu modules\n", seen.size());
+  return ok ? 0 : 1;
+}
+
+// --- runs
+
+class Runner {
+ public:
+  explicit Runner(const char* library) : driver_(library) {}
+
+  // The arrays of each instance, before and after.
+  void run(const Kernel& kernel, const cuda::Chip& chip, std::vector<std::vector<Bytes>*> arrays,
+           const std::vector<int64_t>& rows, const std::vector<const Number*>& numbers) {
+    const std::unique_ptr<cuda::KernelCode> code = cuda::make_code(kernel, chip);
+    std::vector<std::vector<void*>> addresses;
+    std::vector<Instance> instances;
+    std::vector<uint64_t> owned;
+    const auto allocate = [&](size_t bytes) { return owned.emplace_back(driver_.allocate(bytes)); };
+    for (std::vector<Bytes>* list : arrays) {
+      std::vector<void*>& of_one = addresses.emplace_back();
+      for (Bytes& bytes : *list) {
+        const uint64_t address = allocate(bytes.size());
+        driver_.upload(address, bytes.data(), bytes.size());
+        of_one.push_back(reinterpret_cast<void*>(address));
+      }
+    }
+    for (size_t i = 0; i < arrays.size(); ++i)
+      instances.push_back({rows[i], addresses[i].data(), numbers[i]});
+    const auto tickets = static_cast<size_t>(code->ticket_count(instances));
+    const auto partials = static_cast<size_t>(code->partials_bytes(instances));
+    cuda::Scratch scratch{allocate(partials), allocate(4 * tickets)};
+    const std::vector<unsigned char> nothing(4 * tickets), noise(partials, 0xa5);
+    driver_.upload(scratch.tickets, nothing.data(), nothing.size());
+    driver_.upload(scratch.partials, noise.data(), noise.size());
+    std::vector<uint64_t> table(code->table_words(instances));
+    code->fill_table(instances, scratch, table.data());
+    const uint64_t table_address = allocate(8 * table.size());
+    driver_.upload(table_address, table.data(), 8 * table.size());
+    for (const cuda::FunctionLaunch& launch : code->launches(instances))
+      driver_.launch(driver_.function(*code->ptx, code->functions[launch.function]), launch, table_address);
+    driver_.wait();
+    for (size_t i = 0; i < arrays.size(); ++i)
+      for (size_t k = 0; k < arrays[i]->size(); ++k)
+        driver_.download((*arrays[i])[k].data(), reinterpret_cast<uint64_t>(addresses[i][k]),
+                         (*arrays[i])[k].size());
+    std::vector<unsigned char> left(4 * tickets);
+    driver_.download(left.data(), scratch.tickets, left.size());
+    if (left != nothing) std::printf("tickets are left\n");
+    has_left_tickets |= left != nothing;
+    for (const uint64_t address : owned) driver_.free(address);
+  }
+  cuda::Chip chip() { return driver_.chip(); }
+  bool has_left_tickets = false;
+
+ private:
+  CudaDriver driver_;
+};
+
+void run_on_cpu(const Kernel& kernel, std::vector<Bytes>& arrays, int64_t rows, const Number* numbers) {
+  static const std::unique_ptr<Device> device = cpu::make_device();
+  const std::vector<void*> data = pointers(arrays);
+  const Instance instance{rows, data.data(), numbers};
+  cpu::launch_kernel(*device->compile(kernel), {&instance, 1});
+}
+
+// Prints where two arrays differ first.
+void show_difference(const Bytes& got, const Bytes& expected, DType dtype) {
+  with_type(dtype, [&]<class T>() {
+    for (size_t i = 0; i < got.size(); i += sizeof(T)) {
+      if (std::memcmp(&got[i], &expected[i], sizeof(T)) == 0) continue;
+      T a, b;
+      std::memcpy(&a, &got[i], sizeof(T));
+      std::memcpy(&b, &expected[i], sizeof(T));
+      if (a != a && b != b) continue;
+      std::printf("  element %zu of %zu is %.17g and should be %.17g\n", i / sizeof(T),
+                  got.size() / sizeof(T), static_cast<double>(a), static_cast<double>(b));
+      return;
+    }
+  });
+}
+
+bool check_case(Runner& runner, Named& named, const cuda::Chip& chip) {
+  Case& one = named.one;
+  if (std::getenv("SHOW")) describe(one);
+  std::vector<Bytes> expected = one.arrays, got = one.arrays;
+  run_on_cpu(one.kernel, expected, one.kernel.rows, one.numbers.data());
+  runner.run(one.kernel, chip, {&got}, {one.kernel.rows}, {one.numbers.data()});
+  for (size_t i = 0; i < got.size(); ++i) {
+    if (is_same(got[i], expected[i], one.dtypes[i])) continue;
+    std::printf("%s, %d multiprocessors: array %zu differs\n", named.name.c_str(), chip.multiprocessors, i);
+    show_difference(got[i], expected[i], one.dtypes[i]);
+    describe(one);
+    return false;
+  }
+  return true;
+}
+
+bool check_flat(Runner& runner, uint64_t seed, const cuda::Chip& chip) {
+  FlatCase one = make_flat(seed);
+  std::vector<std::vector<Bytes>> expected = one.arrays, got = one.arrays;
+  std::vector<std::vector<Bytes>*> arrays;
+  std::vector<const Number*> numbers;
+  for (size_t i = 0; i < one.rows.size(); ++i) {
+    run_on_cpu(one.kernel, expected[i], one.rows[i], &one.numbers[i]);
+    arrays.push_back(&got[i]);
+    numbers.push_back(&one.numbers[i]);
+  }
+  runner.run(one.kernel, chip, arrays, one.rows, numbers);
+  for (size_t i = 0; i < got.size(); ++i)
+    for (size_t k = 0; k < got[i].size(); ++k)
+      if (!is_same(got[i][k], expected[i][k], one.dtype)) {
+        std::printf("flat seed %lu, instance %zu of %zu: array %zu differs\n",
+                    static_cast<unsigned long>(seed), i, got.size(), k);
+        show_difference(got[i][k], expected[i][k], one.dtype);
+        return false;
+      }
+  return true;
+}
+
+// Whole numbers, so that products are exact in any order; integers of all sizes wrap.
+bool check_product(Runner& runner, const MatmulKernel& kernel, const cuda::Chip& chip) {
+  Random random{static_cast<uint64_t>(kernel.rows * kernel.inner) + 1};
+  const int64_t batch = element_count(kernel.batch);
+  std::vector<Bytes> arrays;
+  for (const int64_t elements : {batch * kernel.rows * kernel.inner, batch * kernel.inner * kernel.columns,
+                                 batch * kernel.rows * kernel.columns}) {
+    Bytes bytes(static_cast<size_t>(elements * bytes_of(kernel.dtype)));
+    with_type(kernel.dtype, [&]<class T>() {
+      for (size_t i = 0; i < bytes.size(); i += sizeof(T)) {
+        const T value =
+            is_floating(kernel.dtype) ? static_cast<T>(random.below(17) - 8) : static_cast<T>(random.bits());
+        std::memcpy(&bytes[i], &value, sizeof value);
+      }
+    });
+    arrays.push_back(std::move(bytes));
+  }
+  std::vector<Bytes> expected = arrays, got = arrays;
+  run_on_cpu(kernel, expected, 0, nullptr);
+  runner.run(kernel, chip, {&got}, {0}, {nullptr});
+  if (is_same(got[2], expected[2], kernel.dtype)) return true;
+  std::printf("product of %s, %ld x %ld x %ld, batch %s, left %ld %ld, right %ld %ld differs\n",
+              std::string(info(kernel.dtype).label).c_str(), static_cast<long>(kernel.rows),
+              static_cast<long>(kernel.inner), static_cast<long>(kernel.columns),
+              to_string(kernel.batch).c_str(), static_cast<long>(kernel.left.row_stride),
+              static_cast<long>(kernel.left.column_stride), static_cast<long>(kernel.right.row_stride),
+              static_cast<long>(kernel.right.column_stride));
+  show_difference(got[2], expected[2], kernel.dtype);
+  return false;
+}
+
+// Normal numbers go through logarithms and cosines without fused multiply-adds on the CPU.
+bool check_generator(Runner& runner, const GeneratorKernel& kernel, const cuda::Chip& chip) {
+  const bool is_random = info(kernel.op).kind == Kind::random;
+  std::vector<Bytes> expected = {Bytes(static_cast<size_t>(kernel.elements * bytes_of(kernel.dtype)))};
+  std::vector<Bytes> got = expected;
+  const Number numbers[] = {is_random ? Number::of_integer(0x123456789abcdef) : Number(3),
+                            is_random ? Number::of_integer(77) : Number(0.5), Number(0.25)};
+  run_on_cpu(kernel, expected[0].empty() ? got : expected, 0, numbers);
+  runner.run(kernel, chip, {&got}, {0}, {numbers});
+  double worst = 0;
+  with_type(kernel.dtype, [&]<class T>() {
+    for (size_t i = 0; i < got[0].size(); i += sizeof(T)) {
+      T a, b;
+      std::memcpy(&a, &got[0][i], sizeof(T));
+      std::memcpy(&b, &expected[0][i], sizeof(T));
+      if (std::memcmp(&a, &b, sizeof(T)) == 0) continue;
+      if constexpr (std::is_floating_point_v<T>) {
+        const T size = std::max(std::fabs(a), std::fabs(b));
+        worst = std::max(
+            worst, static_cast<double>(std::fabs(a - b) /
+                                       (std::nextafter(size, std::numeric_limits<T>::infinity()) - size)));
+      } else {
+        worst = 1e30;
+      }
+    }
+  });
+  if (worst <= (kernel.op == Op::randn ? 4 : 0)) return true;
+  std::printf("%s %s of %ld elements: off by %g ulp\n", std::string(info(kernel.op).name).c_str(),
+              std::string(info(kernel.dtype).label).c_str(), static_cast<long>(kernel.elements), worst);
+  show_difference(got[0], expected[0], kernel.dtype);
+  return false;
+}
+
+// Sums of floats, whose rounding errors are those of a tree.
+bool check_accuracy(Runner& runner, const cuda::Chip& chip) {
+  bool ok = true;
+  for (const auto& [rows, columns, is_across] : {std::tuple{1, 300000, false},
+                                                 {1, 1000001, false},
+                                                 {20, 9973, false},
+                                                 {64, 5000, true},
+                                                 {1000, 77, true}}) {
+    Writer writer = is_across ? sum(rows, columns, 1, rows) : sum(rows, columns, columns, 1);
+    for (size_t i = 0; i < writer.arrays[0].size(); i += 4)
+      writer.arrays[0][i + 3] &= 0x7f; // no cancellation
+    std::vector<Bytes> got = writer.arrays;
+    runner.run(writer.kernel, chip, {&got}, {rows}, {nullptr});
+    double worst = 0;
+    for (int64_t row = 0; row < rows; ++row) {
+      double exact = 0;
+      for (int64_t column = 0; column < columns; ++column) {
+        float value;
+        std::memcpy(
+            &value,
+            &writer.arrays[0]
+                          [static_cast<size_t>(is_across ? column * rows + row : row * columns + column) * 4],
+            4);
+        exact += static_cast<double>(value);
+      }
+      float value;
+      std::memcpy(&value, &got[1][static_cast<size_t>(row) * 4], 4);
+      worst = std::max(worst, std::fabs(static_cast<double>(value) - exact) / exact);
+    }
+    if (worst < 8 * 0x1p-24) continue;
+    std::printf("sum of %d x %d%s is off by %g\n", static_cast<int>(rows), static_cast<int>(columns),
+                is_across ? ", across" : "", worst);
+    ok = false;
+  }
+  return ok;
+}
+
+int run_all(uint64_t random, uint64_t first_seed) {
+  const char* library = std::getenv("ADJOINT_CUDA_DRIVER");
+  if (!library) {
+    std::printf("ADJOINT_CUDA_DRIVER names no driver\n");
+    return 2;
+  }
+  Runner runner(library);
+  size_t failures = 0, checks = 0;
+  const auto note = [&](bool ok) {
+    ++checks;
+    failures += !ok;
+  };
+  // Kernels are fitted to the size of the chip; any size gives the same.
+  const cuda::Chip own = runner.chip();
+  const cuda::Chip chips[] = {{own.capability, 1}, {own.capability, 12}};
+  std::vector<Named> cases = row_kernels(100);
+  for (std::vector<Named> more : {written_kernels(), random_kernels(random, first_seed)})
+    std::move(more.begin(), more.end(), std::back_inserter(cases));
+  for (size_t i = 0; i < cases.size() && failures < 5; ++i) note(check_case(runner, cases[i], chips[i % 2]));
+  for (uint64_t seed = first_seed; seed < first_seed + random / 10 + 1 && failures < 5; ++seed)
+    note(check_flat(runner, seed, chips[seed % 2]));
+  for (const cuda::Chip& chip : chips) {
+    for (const MatmulKernel& kernel : products())
+      if (failures < 5) note(check_product(runner, kernel, chip));
+    for (const GeneratorKernel& kernel : generators())
+      if (failures < 5) note(check_generator(runner, kernel, chip));
+    note(check_accuracy(runner, chip));
+  }
+  note(!runner.has_left_tickets);
+  std::printf("%zu checks, %zu failures\n", checks, failures);
+  return failures == 0 ? 0 : 1;
+}
+
+} // namespace
+
+int main(int count, char** arguments) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  const std::string what = count > 1 ? arguments[1] : "";
+  const auto number = [&](int i, uint64_t otherwise) {
+    return count > i ? std::strtoull(arguments[i], nullptr, 10) : otherwise;
+  };
+  if (!cuda::has_code()) {
+    std::printf("built without nvcc\n");
+    return 3;
+  }
+  if (what == "--write" && count > 2) return write_modules(arguments[2], number(3, 100));
+  if (what == "--run") return run_all(number(2, 300), number(3, 1));
+  std::printf("usage: cuda_code --write folder [random kernels] | --run [random kernels] [seed]\n");
+  return 2;
+}
