@@ -29,12 +29,13 @@ const lessons: (() => Lesson)[] = [
   valley,
 ];
 
-const usage = `Usage: npm run demo -- [--out DIR]
+const usage = `Usage: npm run demo -- [--out DIR] [--device NAME]
 
 Runs the notebook 'Optimization with PyTorch' section by section, prints what each optimizer
 reached, and draws plots (.svg, .png) and animations (.html, .svg).
 
   --out DIR   where to put the drawings (default: ./${defaultFolder})
+  --device    where to compute: cpu, cuda, cuda:1 ... (default: cpu)
   --help      print this`;
 
 async function runAll(folder: string): Promise<void> {

@@ -2,17 +2,25 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { setDefaultDevice, type Device } from "adjoint";
 import { Figure } from "adjoint/plot";
 import { isMain, type Lesson, type Run } from "./lesson.js";
 
 /** The folder for pictures where none is named. */
 export const defaultFolder = "demo-output";
 
-/** The folder that the arguments name, made where it is missing; undefined where they ask for help. */
+/**
+ * The folder that the arguments name, made where it is missing; undefined where they ask for help. What is computed from
+ * then on is computed on the device that they name.
+ */
 export async function readArguments(args: string[]): Promise<string | undefined> {
-  const { values } = parseArgs({ args, options: { out: { type: "string" }, help: { type: "boolean" } } });
+  const { values } = parseArgs({
+    args,
+    options: { out: { type: "string" }, device: { type: "string" }, help: { type: "boolean" } },
+  });
   if (values.help === true) return undefined;
   if (values.out === "") throw new Error("Option '--out <value>' needs the name of a folder");
+  if (values.device !== undefined) setDefaultDevice(values.device as Device);
   const folder = resolve(values.out ?? defaultFolder);
   const found = await stat(folder).catch(() => undefined);
   if (found !== undefined && !found.isDirectory()) throw new Error(`${folder} is not a folder`);
@@ -23,7 +31,7 @@ export async function readArguments(args: string[]): Promise<string | undefined>
 /** Shows a lesson whose file was started by itself, with its pictures in the folder that `--out` names. */
 export async function showAlone(moduleUrl: string, lesson: () => Lesson): Promise<void> {
   if (!isMain(moduleUrl)) return;
-  const usage = `Usage: node ${process.argv[1]} [--out DIR]   (default: ./${defaultFolder})`;
+  const usage = `Usage: node ${process.argv[1]} [--out DIR] [--device NAME]   (default: ./${defaultFolder}, cpu)`;
   let folder: string | undefined;
   try {
     folder = await readArguments(process.argv.slice(2));

@@ -11,6 +11,7 @@ export type {
 export type { OpaqueScalar } from "./opaque.js";
 export type { Index } from "./indexing.js";
 export type { EngineStats, Scalar, TypedArray } from "./native.js";
+export * as cuda from "./cuda.js";
 export { device, getDefaultDevice, setDefaultDevice } from "./device.js";
 export type { Device } from "./device.js";
 export { getDefaultDtype, setDefaultDtype } from "./dtype.js";

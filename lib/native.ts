@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { existsSync } from "node:fs";
+import type { CudaDevice } from "./cuda.js";
 import { makeError } from "./errors.js";
 
 /** A fresh object that native code ties to a value; it is watched weakly. */
@@ -47,6 +48,26 @@ export interface EngineStats {
   bytesMoved: number;
   /** Times that dead tensors were looked for. */
   sweeps: number;
+}
+
+/** What is known of GPUs here. */
+export interface CudaState {
+  /** Whether the addon was built with kernels for GPUs. */
+  hasCode: boolean;
+  isAvailable: boolean;
+  reason: string;
+  driverVersion: string;
+  devices: CudaDevice[];
+}
+
+/** Bytes of a GPU's memory. */
+export interface GpuMemory {
+  allocatedBytes: number;
+  peakAllocatedBytes: number;
+  reservedBytes: number;
+  peakReservedBytes: number;
+  /** Of what is reserved. */
+  limitBytes: number;
 }
 
 /** Records one element by element: the fresh object, a handle per input, then numbers for the inputs without one. */
@@ -109,6 +130,12 @@ export interface Native {
   transfer(out: Fresh, input: Handle, device: number): Handle;
   openDevice(ordinal: number): number;
   deviceOf(handle: Handle): number;
+  synchronize(device: number): void;
+  cudaState(): CudaState;
+  gpuMemory(ordinal: number): GpuMemory;
+  resetGpuPeaks(ordinal: number): void;
+  emptyGpuCache(ordinal: number): void;
+  setGpuLimit(ordinal: number, bytes: number): void;
   detach(out: Fresh, input: Handle): Handle;
   nameGradient(handle: Handle, label: string, suffix: string): void;
 

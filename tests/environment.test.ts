@@ -137,12 +137,17 @@ describe.runIf(process.platform === "linux" && existsSync("/usr/bin/readelf"))("
   });
 });
 
-test("an instruction set that there is not", () => {
+test.each([
+  ["ADJOINT_ISA", "v9", "ADJOINT_ISA is v9; this machine runs: portable"],
+  ["ADJOINT_FUSION", "off", 'ADJOINT_FUSION is "off"; expected 0 or 1'],
+  ["ADJOINT_NUM_THREADS", "two", 'ADJOINT_NUM_THREADS is "two"; expected a whole number from 1 to 1024'],
+  ["ADJOINT_MAX_BYTES", "4T", 'ADJOINT_MAX_BYTES is "4T"; expected a whole number from 1 to'],
+])("%s=%s is refused", (name, value, message) => {
   const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", 'import "adjoint"'], {
     encoding: "utf8",
-    env: { ...process.env, ADJOINT_ISA: "v9" },
+    env: { ...process.env, [name]: value },
   });
-  expect(stderr).toContain("ADJOINT_ISA is v9; this machine runs: portable");
+  expect(stderr).toContain(message);
   expect(stderr).toContain("ERR_OPTION");
   expect(status).toBe(1);
 });

@@ -76,18 +76,35 @@ describe("math", () => {
 
 describe("threads, memory and matrices", () => {
   test("the pool runs every task once", { timeout: 2 * minutes }, () => {
-    run(compile(["-O2"], ["tests/native/pool.cpp", "native/cpu/pool.cpp"], "pool"));
+    run(
+      compile(
+        ["-O2"],
+        ["tests/native/pool.cpp", "native/cpu/pool.cpp", "native/device/environment.cpp"],
+        "pool",
+      ),
+    );
   });
 
   test("the allocator gives blocks that are nobody else's", { timeout: 2 * minutes }, () => {
-    run(compile(["-O2"], ["tests/native/allocator.cpp", "native/cpu/allocator.cpp"], "allocator"));
+    run(
+      compile(
+        ["-O2"],
+        ["tests/native/allocator.cpp", "native/cpu/allocator.cpp", "native/device/environment.cpp"],
+        "allocator",
+      ),
+    );
   });
 
   test("matrix products have the bits that they are defined to have", { timeout: 5 * minutes }, () => {
     const built = (isX86 ? allLevels : (["base"] as Level[])).map((level) =>
       compile(["-O3", "-c", ...levels[level].march], ["native/cpu/matmul_simd.cpp"], `matmul_${level}.o`),
     );
-    const sources = ["tests/native/matmul.cpp", "native/cpu/matmul.cpp", "native/cpu/pool.cpp"];
+    const sources = [
+      "tests/native/matmul.cpp",
+      "native/cpu/matmul.cpp",
+      "native/cpu/pool.cpp",
+      "native/device/environment.cpp",
+    ];
     run(compile(["-O2"], [...sources, "native/cpu/allocator.cpp", ...built], "matmul"));
   });
 });

@@ -5,9 +5,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
-#include <string_view>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "device/environment.h"
 
 namespace adjoint::cpu {
 
@@ -28,8 +29,7 @@ int64_t number_in_file(const char* path) {
 
 bool huge_pages_wanted() {
 #ifdef MADV_HUGEPAGE
-  const char* variable = std::getenv("ADJOINT_HUGE_PAGES");
-  return !variable || std::string_view(variable) != "0";
+  return environment::is_on("ADJOINT_HUGE_PAGES");
 #else
   return false;
 #endif
@@ -55,8 +55,7 @@ void* map_huge([[maybe_unused]] int64_t bytes) {
 } // namespace
 
 int64_t usable_memory_bytes() {
-  if (const char* limit = std::getenv("ADJOINT_MAX_BYTES"))
-    if (const int64_t bytes = std::atoll(limit); bytes > 0) return bytes;
+  if (const int64_t bytes = environment::count("ADJOINT_MAX_BYTES", INT64_MAX, true); bytes > 0) return bytes;
   const int64_t physical = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
   // A fifth is left to JavaScript and to everybody else.
   return std::min({physical, number_in_file("/sys/fs/cgroup/memory.max"),

@@ -8,6 +8,7 @@
 #include "cpu/allocator.h"
 #include "cpu/generate.h"
 #include "cpu/matmul.h"
+#include "cpu/pool.h"
 #include "cpu/program.h"
 #include "cpu/queue.h"
 #include "cpu/segment.h"
@@ -112,6 +113,11 @@ void launch_kernel(const CompiledKernel& kernel, std::span<const Instance> insta
   }
 }
 
-std::unique_ptr<Device> make_device() { return std::make_unique<CpuDevice>(); }
+std::unique_ptr<Device> make_device() {
+  // What the environment asks for in vain is said now.
+  thread_count();
+  Allocator::shared();
+  return std::make_unique<CpuDevice>();
+}
 
 } // namespace adjoint::cpu

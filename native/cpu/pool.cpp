@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <climits>
-#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <string>
@@ -20,6 +19,8 @@
 #include <pthread.h>
 #include <signal.h>
 #endif
+
+#include "device/environment.h"
 
 namespace adjoint::cpu {
 
@@ -92,10 +93,8 @@ int processor_count() {
 }
 
 int default_thread_count() {
-  if (const char* wanted = std::getenv("ADJOINT_NUM_THREADS"))
-    if (const long count = std::strtol(wanted, nullptr, 10); count > 0)
-      return static_cast<int>(std::min<long>(count, most_threads));
-  return processor_count();
+  const int64_t wanted = environment::count("ADJOINT_NUM_THREADS", most_threads);
+  return wanted > 0 ? static_cast<int>(wanted) : processor_count();
 }
 
 // Workers take no signals: handlers are the business of the threads that were there before.

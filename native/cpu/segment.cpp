@@ -1,8 +1,8 @@
 #include "cpu/segment.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
+
+#include "device/environment.h"
 
 namespace adjoint::cpu {
 
@@ -192,8 +192,7 @@ class Former {
 
 Encoding encoding_for([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__) && defined(__linux__)
-  const char* wanted = std::getenv("ADJOINT_JIT");
-  if (wanted && std::strcmp(wanted, "0") == 0) return Encoding::none;
+  if (!environment::is_on("ADJOINT_JIT")) return Encoding::none;
   if (isa == Isa::v4) return Encoding::evex;
   if (isa == Isa::v3) return Encoding::vex;
 #endif

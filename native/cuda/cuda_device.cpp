@@ -49,6 +49,9 @@ class CudaDevice final : public Device {
     if (gpu_.context.enter_quietly()) driver().cuStreamSynchronize(stream_.handle);
   }
 
+  std::string name() const override { return gpu_.context.info.label(); }
+  bool is_host() const override { return false; }
+
   Ref<Buffer> allocate(int64_t bytes) override {
     const DevicePointer address = gpu_.pool.allocate(*stream_.arena, bytes);
     live_bytes_ += bytes;

@@ -1,9 +1,8 @@
 #include "graph/engine.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <string_view>
 
+#include "device/environment.h"
 #include "device/error.h"
 
 namespace adjoint {
@@ -16,16 +15,10 @@ constexpr size_t max_announced = 256;
 constexpr int64_t max_uploaded_bytes = int64_t{256} << 20;
 constexpr size_t max_programs = 512;
 
-// ADJOINT_FUSION=0 turns it off.
-bool is_fusion_wanted() {
-  const char* value = std::getenv("ADJOINT_FUSION");
-  return !value || std::string_view(value) != "0";
-}
-
 } // namespace
 
 Engine::Engine(Session& session, std::unique_ptr<Device> device)
-    : session(session), device(std::move(device)), is_fused_(is_fusion_wanted()) {}
+    : session(session), device(std::move(device)), is_fused_(environment::is_on("ADJOINT_FUSION")) {}
 
 Engine::~Engine() {
   try {
@@ -206,7 +199,7 @@ Ref<Buffer> Engine::allocate(int64_t bytes) {
   try {
     return device->allocate(bytes);
   } catch (const Error&) {
-    before_allocation(device->capacity_bytes());
+    session.before_allocation(*this, device->capacity_bytes());
     wait();
     return device->allocate(bytes);
   }

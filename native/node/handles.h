@@ -38,6 +38,8 @@ class Handles {
   // Looks for memory when tensors hold much more than before, or when the device could not give what is
   // wanted.
   void before_allocation(Engine& engine, int64_t wanted_bytes);
+  // Lets go of all that JavaScript has let go of, at the cost of a full collection.
+  void collect() { collect_all(); }
   size_t live() const { return live_; }
   int64_t sweeps() const { return sweeps_; }
 

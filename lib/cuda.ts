@@ -1,0 +1,110 @@
+import { deviceNumber, type Device } from "./device.js";
+import { makeError } from "./errors.js";
+import { native, type CudaState, type GpuMemory } from "./native.js";
+import { describe } from "./options.js";
+
+// GPUs: which there are, and their memory. Nothing here, nor anything else, loads the driver before it is asked for.
+
+/** A GPU, as {@link devices} tells of it. */
+export interface CudaDevice {
+  /** Its name in this library: `"cuda:0"`. */
+  device: Device;
+  /** Its name in the world. */
+  name: string;
+  /** The memory that it has. */
+  totalBytes: number;
+  /** Its compute capability, as in `"9.0"`. */
+  capability: string;
+  multiprocessors: number;
+  pciBusId: string;
+  uuid: string;
+  /** Why it cannot be used; empty if it can. */
+  problem: string;
+}
+
+/** What the memory of a GPU is used for; see {@link memoryStats}. */
+export type { GpuMemory } from "./native.js";
+
+/** All that is known: of the addon's build, the driver and the devices. */
+export function state(): CudaState {
+  return native.cudaState();
+}
+
+/** Whether tensors can live on the GPU; if not, {@link unavailableReason} says why. */
+export function isAvailable(): boolean {
+  return state().isAvailable;
+}
+
+/** Why no GPU can be used, and what to do about it; an empty text if one can. */
+export function unavailableReason(): string {
+  return state().reason;
+}
+
+/** The GPUs that the driver shows this process, which `CUDA_VISIBLE_DEVICES` limits; none where there is no driver. */
+export function devices(): CudaDevice[] {
+  return state().devices;
+}
+
+/** The version of CUDA that the driver is for, as in `"12.4"`; an empty text without a driver. */
+export function driverVersion(): string {
+  return state().driverVersion;
+}
+
+/** The ordinal of a GPU that can be used. */
+function ordinalOf(op: string, device: Device): number {
+  if (device === "cpu")
+    throw makeError(RangeError, `${op}: the device must be a GPU, as in "cuda:0", got "cpu"`, {
+      code: "ERR_DEVICE",
+      op,
+    });
+  deviceNumber(op, device);
+  return Number(device.split(":")[1] ?? 0);
+}
+
+/**
+ * The memory of a GPU as this process uses it: allocated bytes are those of tensors and of what computing needs, reserved
+ * ones those that the driver has given, and that are kept for reuse.
+ */
+export function memoryStats(device: Device = "cuda"): GpuMemory {
+  return native.gpuMemory(ordinalOf("memoryStats", device));
+}
+
+/** Lets the peaks of {@link memoryStats} begin again from what is used now. */
+export function resetPeakMemoryStats(device: Device = "cuda"): void {
+  native.resetGpuPeaks(ordinalOf("resetPeakMemoryStats", device));
+}
+
+/** Gives memory that nothing uses back to the driver, for other processes; it waits for what is under way. */
+export function emptyCache(device: Device = "cuda"): void {
+  native.emptyGpuCache(ordinalOf("emptyCache", device));
+}
+
+/**
+ * Bounds the memory that is reserved on a GPU, in bytes. What is reserved beyond it already goes when it is free.
+ * @throws RangeError (`ERR_VALUE`) unless it is a whole number above zero.
+ */
+export function setMemoryLimit(bytes: number, device: Device = "cuda"): void {
+  if (!Number.isSafeInteger(bytes) || bytes <= 0)
+    throw makeError(
+      RangeError,
+      `setMemoryLimit: expected a number of bytes above 0, got ${describe(bytes)}`,
+      {
+        code: "ERR_VALUE",
+        op: "setMemoryLimit",
+      },
+    );
+  native.setGpuLimit(ordinalOf("setMemoryLimit", device), bytes);
+}
+
+/**
+ * Returns when everything is done that this thread has given the device to do.
+ * @throws Error (`ERR_GPU_FATAL`) when some of it went wrong.
+ */
+export function synchronize(device: Device = "cuda"): void {
+  native.synchronize(deviceNumber("synchronize", device));
+}
+
+/** How many GPUs the driver shows this process. */
+export function deviceCount(): number {
+  return state().devices.length;
+}

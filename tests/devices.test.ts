@@ -1,0 +1,193 @@
+// Where tensors live: names of devices, moving between them, what must not be mixed. What needs a GPU runs where there
+// is one, or the stand-in for one: npm run test:modes -- stand-in.
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  autograd,
+  cat,
+  cuda,
+  device,
+  engineStats,
+  getDefaultDevice,
+  noGrad,
+  onesLike,
+  optim,
+  rand,
+  manualSeed,
+  realize,
+  setDefaultDevice,
+  tensor,
+  where,
+  zeros,
+  type Tensor,
+} from "adjoint";
+import { errorOf } from "./reference.js";
+
+const first = getDefaultDevice();
+afterEach(() => setDefaultDevice(first));
+
+describe("names of devices", () => {
+  test("the CPU is there, whatever else is", () => {
+    expect(device("cpu")).toBe("cpu");
+    expect(zeros([2], { device: "cpu" }).device).toBe("cpu");
+  });
+
+  test.each([
+    [
+      "gpu",
+      'device: a device is "cpu", "cuda" or "cuda:1" and so on, got the string "gpu"; did you mean "cpu"?',
+    ],
+    [
+      "cuda:x",
+      'device: a device is "cpu", "cuda" or "cuda:1" and so on, got the string "cuda:x"; did you mean "cuda"?',
+    ],
+    ["mps", 'device: a device is "cpu", "cuda" or "cuda:1" and so on, got the string "mps"'],
+    [3, 'device: a device is "cpu", "cuda" or "cuda:1" and so on, got 3'],
+    [null, 'device: a device is "cpu", "cuda" or "cuda:1" and so on, got null'],
+  ])("%j is none", (name, message) => {
+    const error = errorOf(() => device(name as never));
+    expect(error).toMatchObject({ name: "RangeError", code: "ERR_DEVICE", message });
+  });
+
+  test("a dtype is no device, and the other way round", () => {
+    const x = tensor([1.5]);
+    expect(x.to("int32").dtype).toBe("int32");
+    expect(x.to("cpu").dtype).toBe("float32");
+    expect(x.to({ dtype: "float64", device: "cpu" })).toMatchObject({ dtype: "float64", device: "cpu" });
+    expect(errorOf(() => x.to({ devise: "cpu" } as never)).message).toBe(
+      "to: unknown option 'devise', did you mean 'device'?",
+    );
+    expect(errorOf(() => x.cuda(-1))).toMatchObject({ name: "RangeError", code: "ERR_DEVICE" });
+  });
+
+  test("a GPU that cannot be had is an error that says why", () => {
+    if (cuda.isAvailable()) {
+      expect(cuda.unavailableReason()).toBe("");
+      const count = cuda.devices().length;
+      const error = errorOf(() => zeros([1], { device: `cuda:${count}` }));
+      expect(error).toMatchObject({ name: "RangeError", code: "ERR_DEVICE" });
+      expect(error.message).toContain(`there is no device cuda:${count}; there is cuda:0`);
+      return;
+    }
+    const error = errorOf(() => zeros([1], { device: "cuda" }));
+    expect(error.code).toBe("ERR_NO_CUDA");
+    expect(cuda.unavailableReason()).not.toBe("");
+    expect(error.message).toBe(`CUDA is not available: ${cuda.unavailableReason()}`);
+  });
+});
+
+describe.skipIf(!cuda.isAvailable())("a GPU (skipped where there is none, and no stand-in for one)", () => {
+  const host = (values: number[]): Tensor => tensor(values, { device: "cpu" });
+  const gpu = (values: number[]): Tensor => tensor(values, { device: "cuda" });
+
+  test("is the default when it is said to be", () => {
+    setDefaultDevice("cuda");
+    expect(getDefaultDevice()).toBe("cuda:0");
+    expect(zeros([2]).device).toBe("cuda:0");
+    expect(onesLike(host([1])).device).toBe("cpu");
+    setDefaultDevice("cpu");
+    expect(zeros([2]).device).toBe("cpu");
+    expect(onesLike(gpu([1])).device).toBe("cuda:0");
+  });
+
+  test("takes tensors and gives them back", async () => {
+    const x = host([1, 2, 3]);
+    const there = x.to("cuda");
+    expect(there.device).toBe("cuda:0");
+    expect(there.mul(2).cpu().toArray()).toEqual([2, 4, 6]);
+    expect(Array.from(await there.add(1).data())).toEqual([2, 3, 4]);
+    expect(await there.sum().itemAsync()).toBe(6);
+    expect(zeros([0, 3], { device: "cuda" }).to("cpu").toArray()).toEqual([]);
+  });
+
+  test("prints its name where it is not the default", () => {
+    setDefaultDevice("cpu");
+    expect(String(gpu([1, 2]))).toBe("tensor([1., 2.], device='cuda:0')");
+    setDefaultDevice("cuda");
+    expect(String(gpu([1, 2]))).toBe("tensor([1., 2.])");
+    expect(String(host([1, 2]))).toBe("tensor([1., 2.], device='cpu')");
+  });
+
+  test("is not mixed with the CPU, but for scalars", () => {
+    const a = gpu([1, 2, 3]);
+    const b = host([4, 5, 6]);
+    const message =
+      "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!; " +
+      'add: move one of them, as in x.to("cuda:0")';
+    expect(errorOf(() => a.add(b))).toMatchObject({
+      name: "TypeError",
+      code: "ERR_DEVICE",
+      op: "add",
+      message,
+    });
+    for (const mix of [
+      () => b.mul(a),
+      () => where(a.gt(1), b, a),
+      () => a.matmul(b),
+      () => cat([a, b]),
+      () => a.set(["0:2"], b.narrow(0, 0, 2)),
+    ])
+      expect(errorOf(mix).code).toBe("ERR_DEVICE");
+    const scalar = tensor(2, { device: "cpu" });
+    for (const product of [a.mul(scalar), scalar.mul(a)]) {
+      expect(product.device).toBe("cuda:0");
+      expect(product.toArray()).toEqual([2, 4, 6]);
+    }
+    expect(scalar.add(tensor(3, { device: "cuda" })).device).toBe("cuda:0");
+  });
+
+  test("gradients go back to where values came from", () => {
+    const x = tensor([1, 2, 3], { device: "cpu", requiresGrad: true });
+    const scale = tensor(3, { device: "cpu", requiresGrad: true });
+    x.to("cuda").pow(2).mul(scale).sum().backward();
+    expect(x.grad!.device).toBe("cpu");
+    expect(x.grad!.toArray()).toEqual([6, 12, 18]);
+    expect(scale.grad!.device).toBe("cpu");
+    expect(scale.grad!.item()).toBe(14);
+    const [second] = autograd.grad(x.to("cuda").pow(3).sum(), [x]);
+    expect(second!.toArray()).toEqual([3, 12, 27]);
+  });
+
+  test("an optimizer steps parameters on both in one go", () => {
+    const params = [host([1, 2]).requiresGrad_(), gpu([1, 2]).requiresGrad_()];
+    const optimizer = new optim.Adam(params, { lr: 0.1 });
+    for (let i = 0; i < 3; ++i) {
+      optimizer.zeroGrad();
+      for (const x of params) x.pow(2).sum().backward();
+      optimizer.step();
+    }
+    expect(params.map((x) => x.device)).toEqual(["cpu", "cuda:0"]);
+    expect(params[1]!.toArray()).toEqual(params[0]!.toArray());
+  });
+
+  test("assignments bring their value along", () => {
+    const x = gpu([1, 2]);
+    noGrad(() => x.copy_(host([5, 6])));
+    expect(x.device).toBe("cuda:0");
+    expect(x.toArray()).toEqual([5, 6]);
+  });
+
+  test("draws the same random numbers", () => {
+    const draw = (where: "cpu" | "cuda") => {
+      manualSeed(7);
+      return rand([1001], { device: where }).toArray();
+    };
+    expect(draw("cuda")).toEqual(draw("cpu"));
+  });
+
+  test("its memory can be watched and given back", () => {
+    const before = cuda.memoryStats();
+    const x = zeros([1 << 16], { device: "cuda" }).add(1);
+    realize(x);
+    expect(cuda.memoryStats().allocatedBytes).toBeGreaterThanOrEqual(before.allocatedBytes + (1 << 18));
+    expect(engineStats("cuda").bytes).toBeGreaterThanOrEqual(1 << 18);
+    x.dispose();
+    cuda.synchronize();
+    cuda.emptyCache();
+    const after = cuda.memoryStats();
+    expect(after.reservedBytes).toBeLessThanOrEqual(cuda.memoryStats().peakReservedBytes);
+    cuda.resetPeakMemoryStats();
+    expect(cuda.memoryStats().peakAllocatedBytes).toBe(cuda.memoryStats().allocatedBytes);
+    expect(errorOf(() => cuda.setMemoryLimit(0))).toMatchObject({ name: "RangeError", code: "ERR_VALUE" });
+    expect(errorOf(() => cuda.memoryStats("cpu"))).toMatchObject({ name: "RangeError", code: "ERR_DEVICE" });
+  });
+});
