@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 
 const build = fileURLToPath(new URL("../build/cmake", import.meta.url));
 const standIn = join(build, "stand-in", "libcuda.so.1");
-const program = join(build, "cuda_device_test");
+const program = join(build, "cuda_device");
 const minutes = 60_000;
 
 const targets = existsSync(build)
@@ -54,7 +54,7 @@ const run = (args: string[], environment: Record<string, string | undefined> = {
 
 describe.skipIf(reasonToSkip)(`the CUDA device${reasonToSkip ? ` (skipped: ${reasonToSkip})` : ""}`, () => {
   beforeAll(() => {
-    execFileSync("cmake", ["--build", build, "--target", "cuda_stand_in", "cuda_device_test"], {
+    execFileSync("cmake", ["--build", build, "--target", "cuda_stand_in", "cuda_device"], {
       stdio: "pipe",
     });
   }, 10 * minutes);

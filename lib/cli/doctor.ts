@@ -93,12 +93,12 @@ async function firstProblem(library: typeof Library, device: Device): Promise<st
   let expected = 0;
   for (let i = 0; i < count; ++i) expected += Math.sin(i / count) * Math.exp(i / count);
   const last = (count - 1) / count;
-  const gradient = (x.grad as Tensor).at(-1).item<number>();
+  const gradient = (x.grad as Tensor).at(-1).item();
 
   const a = arange(64 * 48, { device })
     .div(1000)
     .reshape([64, 48]);
-  const product = a.matmul(a.transpose(0, 1)).at(1, 2).item<number>();
+  const product = a.matmul(a.transpose(0, 1)).at(1, 2).item();
   let inner = 0;
   for (let i = 0; i < 48; ++i) inner += ((48 + i) / 1000) * ((96 + i) / 1000);
 
@@ -115,11 +115,11 @@ async function firstProblem(library: typeof Library, device: Device): Promise<st
     optimizer.step();
   }
   return (
-    differ("a sum", value.item<number>(), expected, 1e-12) ||
+    differ("a sum", value.item(), expected, 1e-12) ||
     differ("a gradient", gradient, (Math.sin(last) + Math.cos(last)) * Math.exp(last), 1e-12) ||
     differ("a product of matrices", product, inner) ||
     (drawn.every((element, i) => element === drawnHere[i]) ? "" : "random numbers differ from the CPU's") ||
-    differ("fifteen steps of Adam", parameter.at(0).item<number>(), adamAfter15Steps, 1e-9)
+    differ("fifteen steps of Adam", parameter.at(0).item(), adamAfter15Steps, 1e-9)
   );
 }
 
