@@ -308,6 +308,18 @@ CUDA_API cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice device) {
   });
 }
 
+CUDA_API cuDeviceGetUuid(CUuuid* uuid, CUdevice device) { return cuDeviceGetUuid_v2(uuid, device); }
+
+CUDA_API cuDeviceGetPCIBusId(char* id, int length, CUdevice device) {
+  return enter("cuDeviceGetPCIBusId", Needs::initialized, [&](Context*) {
+    require(id);
+    require_device(device);
+    if (length < 13) return CUDA_ERROR_INVALID_VALUE;
+    std::snprintf(id, static_cast<size_t>(length), "0000:%02x:00.0", options().visible[device]);
+    return CUDA_SUCCESS;
+  });
+}
+
 namespace {
 // The numbers of a mid-sized chip; capability apart.
 struct AttributeRow {
