@@ -108,6 +108,11 @@ describe.skipIf(reasonToSkip)(`the CUDA device${reasonToSkip ? ` (skipped: ${rea
       { ADJOINT_STAND_IN: "init=999" },
       /could not be initialized: cuInit gave CUDA_ERROR_UNKNOWN \(999\)/,
     ],
+    [
+      "an old GPU",
+      { ADJOINT_STAND_IN: "capability=61" },
+      /cuda:0 \(.+\) has compute capability 6\.1, and adjoint needs 7\.5 or later/,
+    ],
     ["a build without kernels", { TEST_WITHOUT_CODE: "1" }, /this build of adjoint has no kernels for GPUs/],
   ])("says what is wrong: %s", (_, environment, message) => {
     const { status, stdout } = run(["reason"], environment);

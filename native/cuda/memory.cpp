@@ -237,22 +237,23 @@ void Pool::free_block(BlockAt block) {
 // A new segment that can hold a block of so many bytes; false if the driver or the limit refuses.
 bool Pool::reserve(Arena& arena, Kind kind, int64_t bytes) {
   const int64_t least = round_up(bytes, segment_step_bytes);
+  const int64_t usual = std::max(least, kind == common ? common_segment_bytes : large_segment_bytes);
+  return add_segment(arena, kind, usual) || (least < usual && add_segment(arena, kind, least));
+}
+
+bool Pool::add_segment(Arena& arena, Kind kind, int64_t bytes) {
+  if (statistics_.reserved_bytes + bytes > statistics_.limit_bytes) return false;
   context_.enter();
-  for (const int64_t size :
-       {std::max(least, kind == common ? common_segment_bytes : large_segment_bytes), least}) {
-    if (statistics_.reserved_bytes + size > statistics_.limit_bytes) continue;
-    DevicePointer base = 0;
-    const Result result = driver().cuMemAlloc_v2(&base, static_cast<size_t>(size));
-    if (result == result::out_of_memory) continue;
-    context_.check(result, "allocating memory");
-    Segment& segment = arena.segments.emplace_back(Segment{&arena, kind, size, {}});
-    segment.blocks.push_back({&segment, base, size, 0});
-    arena.free_blocks[kind].emplace(std::pair(size, base), segment.blocks.begin());
-    statistics_.reserved_bytes += size;
-    statistics_.peak_reserved_bytes = std::max(statistics_.peak_reserved_bytes, statistics_.reserved_bytes);
-    return true;
-  }
-  return false;
+  DevicePointer base = 0;
+  const Result result = driver().cuMemAlloc_v2(&base, static_cast<size_t>(bytes));
+  if (result == result::out_of_memory) return false;
+  context_.check(result, "allocating memory");
+  Segment& segment = arena.segments.emplace_back(Segment{&arena, kind, bytes, {}});
+  segment.blocks.push_back({&segment, base, bytes, 0});
+  arena.free_blocks[kind].emplace(std::pair(bytes, base), segment.blocks.begin());
+  statistics_.reserved_bytes += bytes;
+  statistics_.peak_reserved_bytes = std::max(statistics_.peak_reserved_bytes, statistics_.reserved_bytes);
+  return true;
 }
 
 // Takes over the smallest segment that would do and is wholly free: of streams that have ended, or of others.

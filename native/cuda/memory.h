@@ -76,6 +76,7 @@ class Pool {
   std::optional<BlockAt> take_free(Arena& arena, Kind kind, int64_t bytes);
   void free_block(BlockAt block);
   bool reserve(Arena& arena, Kind kind, int64_t bytes);
+  bool add_segment(Arena& arena, Kind kind, int64_t bytes);
   bool adopt(Arena& arena, Kind kind, int64_t bytes, bool from_open);
   void wait_for(const Arena& other, const Arena& arena);
   void release_idle_slabs(Arena& arena);
