@@ -64,11 +64,16 @@ class CpuDevice final : public Device {
     else
       Allocator::shared().free(buffer.data, small_bytes);
   }
-  void upload(Buffer& to, const void* from, int64_t bytes) override {
-    if (bytes > 0) std::memcpy(to.data, from, static_cast<size_t>(bytes));
-  }
+  void upload(Buffer& to, const void* from, int64_t bytes) override { copy(to.data, from, bytes); }
   void download(void* to, const Buffer& from, int64_t bytes) const override {
-    if (bytes > 0) std::memcpy(to, from.data, static_cast<size_t>(bytes));
+    queue_.wait();
+    copy(to, from.data, bytes);
+  }
+  void read(void* to, const Buffer& from, int64_t bytes, ReadCall done) override {
+    queue_.notify([to, data = from.data, bytes, done = std::move(done)] {
+      copy(to, data, bytes);
+      done(nullptr);
+    });
   }
   std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) override {
     try {
@@ -91,6 +96,10 @@ class CpuDevice final : public Device {
   int64_t live_bytes() const override { return live_bytes_; }
 
  private:
+  static void copy(void* to, const void* from, int64_t bytes) {
+    if (bytes > 0) std::memcpy(to, from, static_cast<size_t>(bytes));
+  }
+
   const Isa isa_ = chosen_isa();
   const LoopTable& loops_ = loops_for(isa_);
   const Encoding encoding_ = encoding_for(isa_);

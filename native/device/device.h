@@ -54,18 +54,13 @@ class Device {
   virtual Ref<Buffer> allocate(int64_t bytes) = 0;
   virtual void free(Buffer& buffer) noexcept = 0;
   virtual void upload(Buffer& to, const void* from, int64_t bytes) = 0;
-  // Of what is done; from any thread.
+  // Waits for all that has been submitted.
   virtual void download(void* to, const Buffer& from, int64_t bytes) const = 0;
-  // The same as soon as all is done that has been submitted; then calls, from some thread or at once, with
-  // what went wrong or null. Until then both ends must stay, and nothing may be submitted that writes to
-  // `from`. It counts as submitted, and calls come in order.
+  // The same without waiting: calls, from some thread or at once, when it is done, with what went wrong or
+  // null. Until then both ends must stay, and nothing may be submitted that writes to `from`. It counts as
+  // submitted, and calls come in order.
   using ReadCall = std::function<void(const Error* problem)>;
-  virtual void read(void* to, const Buffer& from, int64_t bytes, ReadCall done) {
-    notify([this, to, &from, bytes, done = std::move(done)] {
-      download(to, from, bytes);
-      done(nullptr);
-    });
-  }
+  virtual void read(void* to, const Buffer& from, int64_t bytes, ReadCall done) = 0;
   // Throws ERR_HOST_OOM when there is no memory for it.
   virtual std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) = 0;
   // Runs the launches, after what has been submitted before. May return before they are done, unless the

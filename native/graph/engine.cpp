@@ -193,6 +193,11 @@ void Engine::wait() {
   land();
 }
 
+void Engine::download(void* to, const Buffer& from, int64_t bytes) {
+  device->download(to, from, bytes);
+  land();
+}
+
 // What is under way holds memory that it will let go, and so may Tensors that JavaScript is through with: the
 // device may have less than it says, if others use it as well.
 Ref<Buffer> Engine::allocate(int64_t bytes) {

@@ -36,6 +36,7 @@ class Engine {
   void run(const Ref<Node>& wanted) { run(std::vector<Ref<Node>>{wanted}); }
   // Until nothing is under way.
   void wait();
+  void download(void* to, const Buffer& from, int64_t bytes); // when it is done
   // The plan of such a run, as text.
   std::string explain(const std::vector<Ref<Node>>& wanted);
 

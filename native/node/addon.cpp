@@ -40,7 +40,6 @@ const Buffer& Addon::computed(Cell& cell) {
   if (cell.node->is_number()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a tensor");
   Engine& engine = cell.node->engine;
   if (cell.node->is_pending()) engine.run({cell.node}, {.replaced = {}, .caller_waits = true});
-  engine.wait();
   return *cell.node->buffer;
 }
 

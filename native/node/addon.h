@@ -52,7 +52,7 @@ class Addon {
   Ref<Cell> cell_of(const Value& value);
   // Ties a recorded value to the fresh Tensor object that JavaScript passed first.
   Napi::Value bind(const Napi::CallbackInfo& info, const Value& value, const char* view_of = nullptr);
-  // Computes a value if need be.
+  // Computes a value if need be; downloading it waits for it.
   const Buffer& computed(Cell& cell);
 };
 

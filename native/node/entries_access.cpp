@@ -43,7 +43,7 @@ Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   check_is_single(*held->node);
   const Buffer& buffer = binding.addon.computed(*held);
   alignas(8) std::byte element[8];
-  buffer.device.download(element, buffer, held->node->bytes());
+  binding.addon.engine.download(element, buffer, held->node->bytes());
   return item_at(info.Env(), held->node->dtype, element);
 }
 
@@ -51,7 +51,7 @@ Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Ref<Cell> held = &binding.addon.cell(info, 0, "data");
   const Buffer& buffer = binding.addon.computed(*held);
   const auto [array, to] = array_for(info.Env(), *held->node);
-  buffer.device.download(to, buffer, held->node->bytes());
+  binding.addon.engine.download(to, buffer, held->node->bytes());
   return array;
 }
 
