@@ -34,6 +34,7 @@ const cases = [
   "threads",
   "two-devices",
   "fatal-errors",
+  "refused-launches",
   "fatal-read",
   "end-of-driver",
   "exit",

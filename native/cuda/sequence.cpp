@@ -115,10 +115,13 @@ void Sequence::launch(DevicePointer table) const {
   for (const Launch& launch : launches_) {
     DevicePointer part = table + launch.first_word * sizeof(uint64_t);
     void* parameters[] = {&part};
-    gpu_.context.check(driver().cuLaunchKernel(launch.function, launch.shape.blocks, 1, 1,
-                                               launch.shape.threads, 1, 1, launch.shape.shared_bytes, stream_,
-                                               parameters, nullptr),
-                       "launching kernels");
+    const Result result =
+        driver().cuLaunchKernel(launch.function, launch.shape.blocks, 1, 1, launch.shape.threads, 1, 1,
+                                launch.shape.shared_bytes, stream_, parameters, nullptr);
+    // A work is all or nothing, and something has been written by now.
+    if (result != result::success && &launch != &launches_.front())
+      gpu_.context.lose(name_of(result), "launching kernels, of which others were running already");
+    gpu_.context.check(result, "launching kernels");
   }
 }
 

@@ -692,6 +692,35 @@ void check_fatal_errors() {
   other.reset();
 }
 
+// A launch that the driver refuses changes nothing, unless others of the same work came before it.
+void check_refused_launches() {
+  const auto device = make_device(0);
+  const Ref<Buffer> value = uploaded(*device, Floats(100, 1.0f));
+  const auto program =
+      std::make_shared<TestProgram>(*device, std::vector{TestKernel::scale, TestKernel::scale}, 100);
+  const auto work = work_of(program, {{value.get(), value.get(), 2.0}, {value.get(), value.get(), 2.0}});
+  static int launches = 0, refused = 1;
+  static decltype(Driver::cuLaunchKernel) real = entries().cuLaunchKernel;
+  entries().cuLaunchKernel = [](auto... arguments) {
+    return ++launches == refused ? 701 : real(arguments...);
+  };
+  expect_error(error_of([&] { device->submit(work, false); }), "ERR_GPU", {"launching kernels", "701"});
+  expect(downloaded(*device, *value) == Floats(100, 1.0f), "nothing has changed");
+  device->submit(work, false);
+  expect(downloaded(*device, *value) == Floats(100, 4.0f), "and it can be tried again");
+  launches = 0;
+  refused = 2;
+  const auto other =
+      std::make_shared<TestProgram>(*device, std::vector{TestKernel::scale, TestKernel::scale}, 100);
+  expect_error(error_of([&] {
+                 device->submit(
+                     work_of(other, {{value.get(), value.get(), 2.0}, {value.get(), value.get(), 2.0}}),
+                     false);
+               }),
+               "ERR_GPU_FATAL", {"701", "launching kernels"});
+  expect_error(error_of([&] { downloaded(*device, *value); }), "ERR_GPU_FATAL", {"701"});
+}
+
 // A read that is under way when the device is lost says so, and its call is made before wait() throws.
 void check_fatal_read() {
   const auto device = make_device(0);
@@ -799,6 +828,7 @@ constexpr Case cases[] = {
     {"threads", check_threads},
     {"two-devices", check_two_devices},
     {"fatal-errors", check_fatal_errors},
+    {"refused-launches", check_refused_launches},
     {"fatal-read", check_fatal_read},
     {"end-of-driver", check_end_of_driver},
     {"exit", check_exit},
