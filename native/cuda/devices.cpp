@@ -76,8 +76,11 @@ DeviceInfo ask_about(int ordinal) {
   info.name = text;
   info.total_bytes = static_cast<int64_t>(total_bytes);
   info.chip.capability = 10 * major + minor;
-  if (cu.cuDeviceGetPCIBusId(text, sizeof text - 1, device) == result::success) info.pci_bus_id = text;
-  if (cu.cuDeviceGetUuid(&uuid, device) == result::success) info.uuid = uuid_text(uuid);
+  if (cu.cuDeviceGetPCIBusId && cu.cuDeviceGetPCIBusId(text, sizeof text - 1, device) == result::success)
+    info.pci_bus_id = text;
+  // The second version tells parts of a GPU (MIG) apart.
+  const auto ask_uuid = cu.cuDeviceGetUuid_v2 ? cu.cuDeviceGetUuid_v2 : cu.cuDeviceGetUuid;
+  if (ask_uuid && ask_uuid(&uuid, device) == result::success) info.uuid = uuid_text(uuid);
   if (problem != result::success)
     info.problem = "the NVIDIA driver does not answer for " + info.label() + ": " + name_of(problem);
   else if (info.chip.capability < oldest_capability)

@@ -15,8 +15,8 @@ struct DeviceInfo {
   std::string name;
   int64_t total_bytes = 0;
   Chip chip;
-  std::string pci_bus_id; // "0000:3b:00.0"
-  std::string uuid;       // "GPU-6e4f1b2a-..."
+  std::string pci_bus_id; // "0000:3b:00.0", or empty where the driver does not tell
+  std::string uuid;       // "GPU-6e4f1b2a-...", likewise
   std::string problem;    // why it cannot be used; empty if it can
   std::string label() const { return "cuda:" + std::to_string(ordinal); }
 };

@@ -629,9 +629,8 @@ void check_threads() {
 void check_two_devices() {
   setenv("ADJOINT_STAND_IN", "devices=2", 1);
   expect(devices().size() == 2 && devices()[1].ordinal == 1, "two devices");
-  expect(!devices()[0].name.empty() && devices()[0].total_bytes > 0 && !devices()[0].pci_bus_id.empty() &&
-             devices()[0].uuid.size() == 40 && devices()[0].chip.capability >= 75 &&
-             devices()[0].chip.multiprocessors > 0,
+  expect(!devices()[0].name.empty() && devices()[0].total_bytes > 0 && devices()[0].uuid.size() == 40 &&
+             devices()[0].chip.capability >= 75 && devices()[0].chip.multiprocessors > 0,
          "what is known of a device");
   const auto first = make_device(0), second = make_device(1);
   const Floats a = random_floats(100, 1), b = random_floats(100, 2);
