@@ -94,14 +94,10 @@ describe.skipIf(reasonToSkip)(`the CUDA device${reasonToSkip ? ` (skipped: ${rea
       /the NVIDIA driver is too old: it is one for CUDA 10\.2, and adjoint needs one for CUDA 11\.0 or later/,
     ],
     ["no GPU", { ADJOINT_STAND_IN: "no-device" }, /the NVIDIA driver finds no GPU/],
-    [
-      "hidden GPUs",
-      { CUDA_VISIBLE_DEVICES: "-1", ADJOINT_STAND_IN: "no-device" },
-      /CUDA_VISIBLE_DEVICES="-1" shows this process no GPU/,
-    ],
+    ["hidden GPUs", { CUDA_VISIBLE_DEVICES: "-1" }, /CUDA_VISIBLE_DEVICES="-1" shows this process no GPU/],
     [
       "hidden GPUs, by an empty list",
-      { CUDA_VISIBLE_DEVICES: "", ADJOINT_STAND_IN: "no-device" },
+      { CUDA_VISIBLE_DEVICES: "" },
       /CUDA_VISIBLE_DEVICES="" shows this process no GPU/,
     ],
     [

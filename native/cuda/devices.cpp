@@ -108,8 +108,8 @@ Found look() {
     reason = no_devices();
   else if (!has_code())
     reason =
-        "this build of adjoint has no kernels for GPUs, since nvcc was not there when it was built; install "
-        "the CUDA toolkit (or set CUDACXX to its nvcc) and build again";
+        "this build of adjoint has no kernels for GPUs, since nvcc was not found when it was built; install "
+        "the CUDA toolkit (or set CUDA_HOME to where it is) and build again";
   else
     reason = found.devices.front().problem;
   found.availability.is_available = reason.empty();
