@@ -41,19 +41,15 @@ describe.skipIf(!program)(`kernels for CUDA${reason}`, () => {
         expect(status, stdout + stderr).toBe(0);
         const modules = readdirSync(folder);
         expect(modules.length).toBeGreaterThan(300);
-        // The oldest generation takes all of them, the others a share each, and all of them together every one.
-        const work = modules.flatMap((module, i) => [
-          { module, generation: generations[0]! },
-          { module, generation: generations[1 + (i % (generations.length - 1))]! },
-        ]);
+        const work = modules.flatMap((module) => generations.map((generation) => ({ module, generation })));
         const refused: string[] = [];
         const assemble = promisify(execFile);
         const worker = async () => {
           for (let next = work.pop(); next; next = work.pop()) {
             const { module, generation } = next;
             const options = [`-arch=${generation}`, join(folder, module), "-o", "/dev/null"];
-            await assemble(ptxas!, options).catch((error: Error) =>
-              refused.push(`${module}: ${error.message}`),
+            await assemble(ptxas!, options).catch((error: unknown) =>
+              refused.push(`${module}: ${String(error)}`),
             );
           }
         };

@@ -40,16 +40,25 @@ class CudaDriver {
   }
   void free(uint64_t address) { check(call<int(uint64_t)>("cuMemFree_v2")(address), "cuMemFree"); }
   void upload(uint64_t to, const void* from, size_t bytes) {
-    if (bytes)
-      check(call<int(uint64_t, const void*, size_t)>("cuMemcpyHtoD_v2")(to, from, bytes), "cuMemcpyHtoD");
+    using Copy = int(uint64_t, const void*, size_t, void*);
+    if (bytes) check(call<Copy>("cuMemcpyHtoDAsync_v2")(to, from, bytes, nullptr), "cuMemcpyHtoDAsync");
+    wait();
   }
   void download(void* to, uint64_t from, size_t bytes) {
-    if (bytes) check(call<int(void*, uint64_t, size_t)>("cuMemcpyDtoH_v2")(to, from, bytes), "cuMemcpyDtoH");
+    using Copy = int(void*, uint64_t, size_t, void*);
+    if (bytes) check(call<Copy>("cuMemcpyDtoHAsync_v2")(to, from, bytes, nullptr), "cuMemcpyDtoHAsync");
+    wait();
   }
   void* function(const std::string& ptx, const std::string& name) {
     void*& module = modules_[ptx];
-    if (!module)
-      check(call<int(void**, const void*)>("cuModuleLoadData")(&module, ptx.c_str()), "cuModuleLoadData");
+    if (!module) {
+      // Options 5 and 6 are the buffer that the compiler's errors are written to, and its length.
+      static char log[4096];
+      int options[] = {5, 6};
+      void* values[] = {log, reinterpret_cast<void*>(sizeof log)};
+      using Load = int(void**, const void*, unsigned, int*, void**);
+      if (call<Load>("cuModuleLoadDataEx")(&module, ptx.c_str(), 2, options, values) != 0) fail(log);
+    }
     void* function = nullptr;
     check(call<int(void**, void*, const char*)>("cuModuleGetFunction")(&function, module, name.c_str()),
           "cuModuleGetFunction");
