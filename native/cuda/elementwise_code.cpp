@@ -12,7 +12,7 @@ constexpr int64_t block_threads = 256;
 // More blocks than fit at once, so that an early end of one is filled by another.
 constexpr int64_t blocks_per_multiprocessor = 16;
 // ptxas takes more than twice the time for twice the text.
-constexpr size_t most_statements = 800;
+constexpr size_t most_statements = 800, most_steps = 100;
 constexpr size_t most_statements_unrolled = 200;
 constexpr int64_t lanes_in_flight = 16; // loaded by one thread
 
@@ -61,7 +61,7 @@ Shape choose_shape(const FusedKernel& kernel, size_t statements) {
   const auto fits = [&](int64_t lanes, size_t most) {
     return static_cast<size_t>(lanes) * statements <= most;
   };
-  if (has_vector && (kernel.is_flat || kernel.rows % natural == 0) && fits(natural + 1, most_statements))
+  if (has_vector && kernel.steps.size() <= most_steps && (kernel.is_flat || kernel.rows % natural == 0) && fits(natural + 1, most_statements))
     shape.width = natural;
   while (shape.groups < 4 &&
          2 * shape.groups * shape.width * std::max<int64_t>(loads, 1) <= lanes_in_flight &&

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cuda/embedded.h"
 #include "cuda/fused_code.h"
 #include "device/error.h"
 
@@ -22,6 +23,8 @@ class NoCode final : public FixedCode {
 };
 
 } // namespace
+
+bool has_code() { return embedded_count > 0; }
 
 std::unique_ptr<KernelCode> make_code(const Kernel& kernel, const Chip& chip) {
   if (!has_code())

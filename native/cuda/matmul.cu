@@ -21,6 +21,8 @@ template <class T> __device__ __forceinline__ T multiply_add(T a, T b, T sum) {
     return static_cast<T>(sum + a * b);
 }
 
+__device__ __forceinline__ int least(int64_t a, int b) { return a < b ? static_cast<int>(a) : b; }
+
 // As many elements as one instruction moves.
 template <class T>
 inline constexpr int vector_elements = sizeof(T) >= 4 ? 16 / static_cast<int>(sizeof(T)) : 4;
@@ -34,9 +36,9 @@ template <class T, int outer, int depth, int threads> struct Loader {
   static constexpr int vectors = outer * depth / width;
   static constexpr int count = (vectors + threads - 1) / threads;
 
-  const T* data; // the tile's first outer index, at the start of the split
+  const T* data; // the tile's first outer index, where the next tile begins
   int64_t outer_stride, inner_stride;
-  int64_t extent; // outer indices from there on
+  int extent; // outer indices from there on, if fewer than the tile has
   bool is_aligned;
   Vector<T> held[count];
 
@@ -52,17 +54,16 @@ template <class T, int outer, int depth, int threads> struct Loader {
       k = vector / (outer / width);
     }
   }
-  // From inner index `from` on, of which all before `end` exist.
-  __device__ __forceinline__ void fetch(int64_t from, int64_t end) {
+  // The next tile, of which `left` inner indices exist if they are fewer than its depth.
+  __device__ __forceinline__ void fetch(int left) {
     const bool along = is_along_inner();
 #pragma unroll
     for (int i = 0; i < count; ++i) {
       if (vectors % threads != 0 && static_cast<int>(threadIdx.x) + i * threads >= vectors) continue;
       int o, k;
       position(i, o, k);
-      const T* at = data + o * outer_stride + (from + k) * inner_stride;
-      const bool is_whole =
-          along ? o < extent && from + k + width <= end : from + k < end && o + width <= extent;
+      const T* at = data + o * outer_stride + k * inner_stride;
+      const bool is_whole = along ? o < extent && k + width <= left : k < left && o + width <= extent;
       if (is_whole && is_aligned) {
         held[i] = *reinterpret_cast<const Vector<T>*>(at);
         continue;
@@ -70,10 +71,11 @@ template <class T, int outer, int depth, int threads> struct Loader {
       const int64_t step = along ? inner_stride : outer_stride;
 #pragma unroll
       for (int v = 0; v < width; ++v) {
-        const bool exists = along ? o < extent && from + k + v < end : from + k < end && o + v < extent;
+        const bool exists = along ? o < extent && k + v < left : k < left && o + v < extent;
         held[i].values[v] = exists ? at[v * step] : T(0);
       }
     }
+    data += depth * inner_stride;
   }
   template <int pitch> __device__ __forceinline__ void put(T (*shared)[pitch]) const {
     const bool along = is_along_inner();
@@ -105,7 +107,7 @@ template <class T, int tile, int own> struct Share {
 } // namespace
 
 template <int tiling, int dtype, class T>
-__global__ void __launch_bounds__(tile_of(static_cast<Tiling>(tiling), std::is_same_v<T, float>).threads())
+__global__ void __launch_bounds__(tile_of(static_cast<Tiling>(tiling), std::is_same_v<T, float>).threads(), 2)
     multiply(const MatmulTable* table_words) {
   constexpr Tile tile = tile_of(static_cast<Tiling>(tiling), std::is_same_v<T, float>);
   constexpr int threads = tile.threads();
@@ -133,14 +135,15 @@ __global__ void __launch_bounds__(tile_of(static_cast<Tiling>(tiling), std::is_s
     out_at += i * batch[axis].out;
   }
   const int64_t begin = split * table.chunk;
-  const int64_t end = begin + table.chunk < table.inner ? begin + table.chunk : table.inner;
 
-  Loader<T, tile.rows, tile.depth, threads> left{reinterpret_cast<const T*>(table.left) + left_at,
-                                                 table.left_row, table.left_inner, table.rows - row,
-                                                 table.left_is_aligned != 0};
-  Loader<T, tile.columns, tile.depth, threads> right{reinterpret_cast<const T*>(table.right) + right_at,
-                                                     table.right_column, table.right_inner,
-                                                     table.columns - column, table.right_is_aligned != 0};
+  left_at += begin * table.left_inner;
+  right_at += begin * table.right_inner;
+  Loader<T, tile.rows, tile.depth, threads> left{
+      reinterpret_cast<const T*>(table.left) + left_at, table.left_row, table.left_inner,
+      least(table.rows - row, tile.rows), table.left_is_aligned != 0};
+  Loader<T, tile.columns, tile.depth, threads> right{
+      reinterpret_cast<const T*>(table.right) + right_at, table.right_column, table.right_inner,
+      least(table.columns - column, tile.columns), table.right_is_aligned != 0};
 
   constexpr int thread_columns = tile.columns / tile.thread_columns;
   const int thread_row = static_cast<int>(threadIdx.x) / thread_columns;
@@ -149,17 +152,17 @@ __global__ void __launch_bounds__(tile_of(static_cast<Tiling>(tiling), std::is_s
   using Columns = Share<T, tile.columns, tile.thread_columns>;
   T sums[tile.thread_rows][tile.thread_columns] = {};
 
-  left.fetch(begin, end);
-  right.fetch(begin, end);
+  int64_t left_over = (begin + table.chunk < table.inner ? begin + table.chunk : table.inner) - begin;
+  left.fetch(least(left_over, tile.depth));
+  right.fetch(least(left_over, tile.depth));
   left.put(left_tile[0]);
   right.put(right_tile[0]);
   __syncthreads();
-  int current = 0;
-  for (int64_t k = begin; k < end; k += tile.depth) {
-    const bool has_next = k + tile.depth < end;
-    if (has_next) {
-      left.fetch(k + tile.depth, end);
-      right.fetch(k + tile.depth, end);
+  for (int current = 0; left_over > 0; current ^= 1) {
+    left_over -= tile.depth;
+    if (left_over > 0) {
+      left.fetch(least(left_over, tile.depth));
+      right.fetch(least(left_over, tile.depth));
     }
 #pragma unroll
     for (int d = 0; d < tile.depth; ++d) {
@@ -174,10 +177,9 @@ __global__ void __launch_bounds__(tile_of(static_cast<Tiling>(tiling), std::is_s
 #pragma unroll
         for (int j = 0; j < tile.thread_columns; ++j) sums[i][j] = multiply_add(a[i], b[j], sums[i][j]);
     }
-    current ^= 1;
-    if (has_next) {
-      left.put(left_tile[current]);
-      right.put(right_tile[current]);
+    if (left_over > 0) {
+      left.put(left_tile[current ^ 1]);
+      right.put(right_tile[current ^ 1]);
     }
     __syncthreads();
   }

@@ -185,8 +185,6 @@ Body parse_body(const Module& module, const Function& function) {
 
 } // namespace
 
-bool has_code() { return embedded_count > 0; }
-
 std::string module_header() { return ".version 7.0\n.target sm_75\n.address_size 64\n\n"; }
 
 const Body& body(BodyRole role, int op, DType dtype) {

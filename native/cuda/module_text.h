@@ -22,9 +22,6 @@ struct Body {
   static constexpr char paste = '\3'; // the paste's number, to tell labels apart
 };
 
-// Whether the addon was built with nvcc; bodies and kernels are there only then.
-bool has_code();
-
 const Body& body(BodyRole role, int op, DType dtype);
 inline const Body& body(BodyRole role, Op op, DType dtype) { return body(role, static_cast<int>(op), dtype); }
 inline const Body& cast_body(DType from, DType to) {

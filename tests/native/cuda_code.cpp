@@ -14,7 +14,6 @@
 #include <set>
 
 #include "cpu/cpu_device.h"
-#include "cuda/module_text.h"
 #include "cuda_driver.h"
 #include "device/device.h"
 #include "random_kernels.h"
@@ -143,6 +142,26 @@ std::vector<Named> row_kernels(int64_t rows) {
   return list;
 }
 
+// Whose offsets need 64 bits, though nothing lies there.
+Writer far_elements(int64_t n) {
+  Writer w(2 * n, 1);
+  const uint16_t x =
+      w.load(Level::row, Writer::access(w.array(n), {2, n}, {int64_t{1} << 33, 1}, 0, {0, 0}, {1, n}));
+  const uint16_t y = w.load(Level::row, Writer::access(w.array(2 * n), {n, 2}, {1, n}));
+  w.store(w.step(Op::add, {x, y}), Writer::access(w.array(2 * n), {2 * n}, {1}));
+  return w;
+}
+Writer far_rows(int64_t n) {
+  Writer w(6, n);
+  const uint16_t x =
+      w.load(Level::element,
+             Writer::access(w.array(3 * n), {2, 3, n}, {int64_t{1} << 33, n, 1}, 0, {0, 0, 0}, {1, 3, n}));
+  const uint16_t y = w.load(Level::element, Writer::access(w.array(6 * n), {6 * n}, {-1}, 6 * n - 1));
+  const uint16_t z = w.step(Op::sub, {x, y});
+  w.store(w.step(Op::mul, {z, w.step(Op::amax, {z})}), Writer::access(w.array(6 * n), {6, n}, {n, 1}));
+  return w;
+}
+
 // As the planner makes them, in sizes that take every way through.
 std::vector<Named> written_kernels() {
   std::vector<Named> list;
@@ -159,6 +178,9 @@ std::vector<Named> written_kernels() {
     add("tiny" + size, tiny(n));
   }
   add("transposed_100", transposed(100));
+  add("far_elements", far_elements(1000));
+  add("far_rows", far_rows(1001));
+  add("far_rows_of_four", far_rows(4000));
   const std::pair<int64_t, int64_t> shapes[] = {{1, 1},    {5, 3},     {1000, 8},  {300, 33}, {64, 1000},
                                                 {7, 4096}, {2, 50000}, {40, 2500}, {33, 129}, {3, 16384}};
   for (const auto& [rows, columns] : shapes) {
