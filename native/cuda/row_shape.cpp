@@ -21,6 +21,9 @@ constexpr int64_t least_vectors_of_split = 8;
 constexpr int64_t most_splits = 1024;
 constexpr int64_t values_in_flight = 16; // loaded by one thread
 constexpr size_t most_statements = 600, most_statements_unrolled = 200;
+// Values that a thread keeps for the next pass, and what computing them may come to.
+constexpr int64_t kept_values = 16;
+constexpr size_t most_statements_kept = 1000;
 
 int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t power_of_two_from(int64_t n) {
@@ -86,10 +89,15 @@ RowShape choose_row_shape(const FusedKernel& kernel, const Chip& chip, size_t pa
     if (vectors > warp * most_vectors_of_warp) shape.lanes = block_threads;
     while (shape.lanes < block_threads && shape.lanes < vectors && kernel.rows * shape.lanes < busy)
       shape.lanes *= 2;
-    // One block is all that a row with several passes gets.
-    while (passes > 1 && shape.lanes >= block_threads && shape.lanes < 1024 && 16 * shape.lanes < vectors &&
-           kernel.rows < 2 * chip.multiprocessors)
-      shape.lanes *= 2;
+    if (passes > 1) {
+      // So many that every thread can keep its values, if that can be.
+      while (shape.lanes < block_threads && shape.lanes * kept_values < vectors * shape.width)
+        shape.lanes *= 2;
+      // One block is all that a row with several passes gets.
+      while (shape.lanes >= block_threads && shape.lanes < 1024 && 16 * shape.lanes < vectors &&
+             kernel.rows < 2 * chip.multiprocessors)
+        shape.lanes *= 2;
+    }
     shape.rows = std::max<int64_t>(block_threads / shape.lanes, 1);
   }
   const int64_t vectors_of_thread = quotient_up(vectors, shape.lanes);
@@ -97,6 +105,9 @@ RowShape choose_row_shape(const FusedKernel& kernel, const Chip& chip, size_t pa
          2 * shape.groups * shape.width * std::max<int64_t>(layout.loads, 1) <= values_in_flight &&
          fits(2 * shape.groups * shape.width, most_statements_unrolled))
     shape.groups *= 2;
+  if (passes > 1 && vectors_of_thread * shape.width <= kept_values &&
+      fits(vectors_of_thread * shape.width, most_statements_kept))
+    shape.groups = vectors_of_thread;
 
   const bool has_reduction = std::any_of(kernel.steps.begin(), kernel.steps.end(), [](const Step& step) {
     return info(step.op).kind == Kind::reduction;
