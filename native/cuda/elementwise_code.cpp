@@ -1,6 +1,7 @@
 // Kernels that compute every element by itself. A block goes over tiles of its instance's rows; a thread
 // takes a few vectors of each tile, whose loads are all under way before the first result is needed.
 #include <algorithm>
+#include <cstdlib>
 
 #include "cuda/fused_code.h"
 
@@ -29,7 +30,12 @@ struct Shape {
   int64_t width = 1;  // lanes of a vector
   int64_t groups = 1; // vectors of a thread in a tile
   int64_t tile() const { return block_threads * width * groups; }
+  // Where an array is read across the order of the rows: threads go over squares, so that they use all of the
+  // 32 bytes that come with an element. Rows are so many lines of `line` elements; a square is 8 lines of
+  // `square` vectors.
+  int64_t line = 0, square = 1;
 };
+constexpr int64_t square_lines = 8;
 
 // The accesses at the inner level, with the bytes of their elements.
 template <class Body> void each_access(const FusedKernel& kernel, const Body& body) {
@@ -61,13 +67,30 @@ Shape choose_shape(const FusedKernel& kernel, size_t statements) {
   const auto fits = [&](int64_t lanes, size_t most) {
     return static_cast<size_t>(lanes) * statements <= most;
   };
-  if (has_vector && kernel.steps.size() <= most_steps && (kernel.is_flat || kernel.rows % natural == 0) && fits(natural + 1, most_statements))
+  if (has_vector && kernel.steps.size() <= most_steps && (kernel.is_flat || kernel.rows % natural == 0) &&
+      fits(natural + 1, most_statements))
     shape.width = natural;
   while (shape.groups < 4 &&
          2 * shape.groups * shape.width * std::max<int64_t>(loads, 1) <= lanes_in_flight &&
          fits(2 * shape.groups * shape.width, most_statements_unrolled))
     shape.groups *= 2;
   return shape;
+}
+
+// Looks for a load whose neighbours are lines.
+void choose_square(const FusedKernel& kernel, Shape& shape) {
+  if (kernel.is_flat) return;
+  each_access(kernel, [&](const Access& access, int64_t, bool is_load) {
+    const Walk walk(access);
+    const size_t rank = walk.axes.size();
+    if (!is_load || rank < 2 || shape.line != 0) return;
+    const WalkAxis &lines = walk.axes[rank - 2], &along = walk.axes[rank - 1];
+    if (std::abs(lines.stride) != 1 || std::abs(along.stride) < square_lines) return;
+    if (lines.extent % square_lines != 0 || along.extent % shape.width != 0) return;
+    shape.line = along.extent;
+    shape.square = 16 / shape.width;
+    while (along.extent % (shape.square * shape.width) != 0) shape.square /= 2;
+  });
 }
 
 // --- the text
@@ -175,11 +198,25 @@ class ElementwiseText {
         group.inside = index().is_less(group.index, end);
       groups.push_back(group);
     }
+    if (shape_.line > 0)
+      for (Group& group : groups) group.index = in_squares(group.index);
     for (const Group& group : groups) text_.load(needed_, group);
     for (const Group& group : groups) {
       text_.compute(needed_, group);
       for (size_t i = 0; i < kernel_.stores.size(); ++i) text_.store(i, group);
     }
+  }
+
+  // The index of a vector, if vectors are counted square by square.
+  Register in_squares(const Register& linear) {
+    Register vector, rest, square, within, line, along, square_line, square_along;
+    index().divide(linear, shape_.width, vector, rest);
+    index().divide(vector, square_lines * shape_.square, square, within);
+    index().divide(square, shape_.line / (shape_.square * shape_.width), square_line, square_along);
+    index().divide(within, shape_.square, line, along);
+    const Register whole_line = index().plus(index().times(square_line, square_lines), line);
+    const Register whole_along = index().plus(index().times(square_along, shape_.square), along);
+    return index().plus(index().times(whole_line, shape_.line), index().times(whole_along, shape_.width));
   }
 
   // What is left of the last vector, in the first block.
@@ -287,7 +324,8 @@ class FlatCode final : public KernelCode {
 
 std::unique_ptr<KernelCode> make_elementwise_code(const FusedKernel& kernel, const Chip& chip) {
   const FusedText measure(kernel, Level::row, 1, true, 0);
-  const Shape shape = choose_shape(kernel, statements(kernel, steps_for_stores(kernel, measure)));
+  Shape shape = choose_shape(kernel, statements(kernel, steps_for_stores(kernel, measure)));
+  choose_square(kernel, shape);
   const int64_t most_blocks = blocks_per_multiprocessor * chip.multiprocessors;
   const int64_t blocks = std::min(quotient_up(kernel.rows, shape.tile()), most_blocks);
   ElementwiseText text(kernel, shape, blocks);

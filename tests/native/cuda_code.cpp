@@ -177,7 +177,7 @@ std::vector<Named> written_kernels() {
     add("rosenbrock" + size, rosenbrock(n));
     add("tiny" + size, tiny(n));
   }
-  add("transposed_100", transposed(100));
+  for (const int64_t n : {96, 100, 104, 260}) add("transposed_" + std::to_string(n), transposed(n));
   add("far_elements", far_elements(1000));
   add("far_rows", far_rows(1001));
   add("far_rows_of_four", far_rows(4000));
