@@ -339,7 +339,8 @@ void RowText::write_iteration(size_t pass, const Register& first, const std::vec
     for (const Group& group : groups) parts.push_back(lanes_combined(reductions[i], group));
     const Register value = tree(reductions[i], parts);
     if (is_only) {
-      sums[i] = value;
+      // Like in a longer row, so that a sum of nothing but -0 is 0.
+      sums[i] = combined(reductions[i], identity(reductions[i]), value);
       continue;
     }
     const Register sum = combined(reductions[i], sums[i], value);
