@@ -26,7 +26,7 @@ const program = (() => {
 })();
 
 const driver = process.env.ADJOINT_CUDA_DRIVER;
-const reason = program ? "" : " (skipped: the addon was built without nvcc)";
+const reason = program ? "" : " (skipped: the addon has not been built here, or without nvcc)";
 
 describe.skipIf(!program)(`kernels for CUDA${reason}`, () => {
   test.skipIf(!ptxas)(

@@ -1,8 +1,8 @@
-// The one home of transcendental functions, on the CPU and on GPUs: scalar functions of floats and doubles, at
-// most 2 ulp off almost everywhere and never more than 4, with the special values of C99's Annex F. A result
-// depends on its argument alone, and is the same bits on all processors with fused multiply-adds, GPUs among
-// them. They are selects rather than branches, so that a plain loop over an array vectorises, from SSE4.1 on,
-// with -fno-math-errno -fno-trapping-math; only fmod calls libm. Start with the exponentials.
+// The one home of transcendental functions, on the CPU and on GPUs: scalar functions of floats and doubles,
+// at most 2 ulp off almost everywhere and never more than 4, with the special values of C99's Annex F. A
+// result depends on its argument alone, and is the same bits on all processors with fused multiply-adds, GPUs
+// among them. They are selects rather than branches, so that a plain loop over an array vectorises, from
+// SSE4.1 on, with -fno-math-errno -fno-trapping-math; only fmod calls libm. Start with the exponentials.
 #pragma once
 #include "ops/math_bits.h"
 #include "ops/math_erf.h"
