@@ -45,14 +45,20 @@ struct GlobalSpace {
                                   std::to_string(size) + " bytes there are"));
 }
 
+[[noreturn]] inline void fail_shared(Machine& m, uint32_t thread, std::string problem, uint64_t address) {
+  if (problem.starts_with("races"))
+    problem += m.shared.other_thread() + ": no barrier lies between the two accesses of shared memory";
+  m.fail(CUDA_ERROR_LAUNCH_FAILED, thread, problem + ", at shared address " + std::to_string(address));
+}
+
 struct SharedSpace {
   template <Access access, uint32_t bytes>
   static std::byte* at(Machine& m, Window&, uint64_t address, uint32_t thread, const void* value) {
     const uint64_t size = m.shared.bytes();
     if (address >= size || size - address < bytes || address % bytes)
       fail_at(m, thread, "shared", address, bytes, size);
-    if (const auto problem = m.shared.check(static_cast<uint32_t>(address), bytes, thread, access, value))
-      m.fail(CUDA_ERROR_LAUNCH_FAILED, thread, *problem + ", at shared address " + std::to_string(address));
+    if (const char* problem = m.shared.check(static_cast<uint32_t>(address), bytes, thread, access, value))
+      fail_shared(m, thread, problem, address);
     return m.shared.data() + address;
   }
 };

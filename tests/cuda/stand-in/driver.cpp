@@ -180,13 +180,11 @@ CUresult guarded_call(Needs needs, const std::function<CUresult(Context*)>& f) {
   if (needs == Needs::initialized) return f(nullptr);
   const std::shared_ptr<Context> context = state.contexts.find(current);
   if (!context) return CUDA_ERROR_INVALID_CONTEXT;
-  if (needs == Needs::healthy_context) {
-    if (context->error) return static_cast<CUresult>(context->error.load());
-    const CUresult result = f(context.get());
-    // What a wait reveals is the result of the call that waits.
-    return result == CUDA_SUCCESS && context->error ? static_cast<CUresult>(context->error.load()) : result;
-  }
-  return f(context.get());
+  if (needs == Needs::context) return f(context.get());
+  if (context->error) return static_cast<CUresult>(context->error.load());
+  const CUresult result = f(context.get());
+  const bool is_revealed = needs == Needs::outcome && context->error && result == CUDA_SUCCESS;
+  return is_revealed ? static_cast<CUresult>(context->error.load()) : result;
 }
 } // namespace
 
@@ -453,7 +451,7 @@ CUDA_API cuCtxGetCurrent(CUcontext* context) {
   });
 }
 CUDA_API cuCtxSynchronize() {
-  return enter("cuCtxSynchronize", Needs::healthy_context, [](Context* context) {
+  return enter("cuCtxSynchronize", Needs::outcome, [](Context* context) {
     wait_for_all(*context);
     return CUDA_SUCCESS;
   });
@@ -478,13 +476,13 @@ CUDA_API cuStreamDestroy_v2(CUstream stream) {
   });
 }
 CUDA_API cuStreamSynchronize(CUstream stream) {
-  return enter("cuStreamSynchronize", Needs::healthy_context, [&](Context* context) {
+  return enter("cuStreamSynchronize", Needs::outcome, [&](Context* context) {
     find_stream(*context, stream)->wait_all();
     return CUDA_SUCCESS;
   });
 }
 CUDA_API cuStreamQuery(CUstream stream) {
-  return enter("cuStreamQuery", Needs::healthy_context, [&](Context* context) {
+  return enter("cuStreamQuery", Needs::outcome, [&](Context* context) {
     const StreamPtr found = find_stream(*context, stream);
     return found->is_done(found->last_ticket()) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
   });
@@ -532,13 +530,13 @@ CUDA_API cuEventRecord(CUevent event, CUstream stream) {
   });
 }
 CUDA_API cuEventQuery(CUevent event) {
-  return enter("cuEventQuery", Needs::healthy_context, [&](Context*) {
+  return enter("cuEventQuery", Needs::outcome, [&](Context*) {
     const auto point = recorded(event);
     return !point || point->stream->is_done(point->ticket) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
   });
 }
 CUDA_API cuEventSynchronize(CUevent event) {
-  return enter("cuEventSynchronize", Needs::healthy_context, [&](Context*) {
+  return enter("cuEventSynchronize", Needs::outcome, [&](Context*) {
     if (const auto point = recorded(event)) point->stream->wait(point->ticket);
     return CUDA_SUCCESS;
   });

@@ -161,7 +161,8 @@ struct ApiError {
   int code;
 };
 
-enum class Needs : uint8_t { nothing, initialized, context, healthy_context };
+// A call that waits gives the error of what it has waited for.
+enum class Needs : uint8_t { nothing, initialized, context, healthy_context, outcome };
 
 // What all entry points have in common. `f` gets the current context, if it needs one.
 CUresult enter(const char* name, Needs needs, const std::function<CUresult(Context*)>& f);

@@ -1,6 +1,7 @@
 #include "shared_memory.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace stand_in {
@@ -9,6 +10,7 @@ void SharedMemory::configure(uint32_t bytes, uint32_t granule, uint32_t threads,
                              bool is_checked) {
   data_.assign(bytes, std::byte{0xCD});
   granule_ = granule;
+  granule_shift_ = static_cast<uint32_t>(std::countr_zero(granule));
   is_checked_ = is_checked;
   if (is_checked) cells_.assign(bytes / granule + 1, {});
   if (has_warp_barriers && is_checked) {
@@ -36,28 +38,12 @@ void SharedMemory::pass_warp_barrier(uint32_t warp, uint32_t mask) {
     }
 }
 
-// Two readers are remembered, of two warps if there are as many, so that a thread that writes meets another.
-void SharedMemory::note_read(Cell& cell, uint32_t thread) {
-  if (cell.read_phase != phase_) {
-    cell.read_phase = phase_;
-    cell.has_other = false;
-  } else if (cell.reader != thread &&
-             (!cell.has_other || cell.reader / 32 != thread / 32 || cell.other / 32 == thread / 32)) {
-    cell.other = cell.reader;
-    cell.other_clock = cell.read_clock;
-    cell.has_other = true;
-  }
-  cell.reader = static_cast<uint16_t>(thread);
-  cell.read_clock = clock(thread);
-}
-
-std::optional<std::string> SharedMemory::check(uint32_t offset, uint32_t bytes, uint32_t thread,
-                                               Access access, const void* value) {
-  if (!is_checked_) return {};
+const char* SharedMemory::check_slowly(uint32_t offset, uint32_t bytes, uint32_t thread, Access access,
+                                       const void* value) {
   const bool is_read = access != Access::write && access != Access::volatile_write;
   const bool is_write = access != Access::read && access != Access::volatile_read;
   const bool is_strong = access != Access::read && access != Access::write;
-  const uint32_t first = offset / granule_, last = (offset + bytes - 1) / granule_;
+  const uint32_t first = offset >> granule_shift_, last = (offset + bytes - 1) >> granule_shift_;
   for (uint32_t place = first; place <= last; ++place) {
     Cell& cell = cells_[place];
     const bool was_written = cell.written_in == block_;
@@ -68,17 +54,19 @@ std::optional<std::string> SharedMemory::check(uint32_t offset, uint32_t bytes, 
       const bool same = is_write && !is_read && value &&
                         std::memcmp(static_cast<const std::byte*>(value) + from, data_.data() + offset + from,
                                     std::min(granule_, bytes - from)) == 0;
-      if (!same)
-        return "races with a write by thread " + std::to_string(cell.writer) +
-               ": no barrier lies between the two accesses of shared memory";
+      if (!same) {
+        other_thread_ = cell.writer;
+        return "races with a write by thread ";
+      }
     }
     if (is_write) {
       if (cell.read_phase == phase_ && !(is_strong && cell.is_strong)) {
         const bool with_reader = !is_ordered(cell.reader, cell.read_clock, thread);
         const bool with_other = cell.has_other && !is_ordered(cell.other, cell.other_clock, thread);
-        if (with_reader || with_other)
-          return "races with a read by thread " + std::to_string(with_reader ? cell.reader : cell.other) +
-                 ": no barrier lies between the two accesses of shared memory";
+        if (with_reader || with_other) {
+          other_thread_ = with_reader ? cell.reader : cell.other;
+          return "races with a read by thread ";
+        }
       }
       cell.written_in = block_;
       cell.write_phase = phase_;
@@ -90,7 +78,7 @@ std::optional<std::string> SharedMemory::check(uint32_t offset, uint32_t bytes, 
       note_read(cell, thread);
     }
   }
-  return {};
+  return nullptr;
 }
 
 } // namespace stand_in

@@ -4,7 +4,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +19,22 @@ class SharedMemory {
   void pass_warp_barrier(uint32_t warp, uint32_t mask);
   uint32_t bytes() const { return static_cast<uint32_t>(data_.size()); }
   std::byte* data() { return data_.data(); }
-  // Nothing to say if the access is in order. `value` is what will be written, as long as the access.
-  std::optional<std::string> check(uint32_t offset, uint32_t bytes, uint32_t thread, Access access,
-                                   const void* value);
+  // Null if the access is in order, else what is wrong. `value` is what will be written.
+  const char* check(uint32_t offset, uint32_t bytes, uint32_t thread, Access access, const void* value) {
+    if (!is_checked_) return nullptr;
+    const uint32_t first = offset >> granule_shift_, last = (offset + bytes - 1) >> granule_shift_;
+    if (access != Access::read) return check_slowly(offset, bytes, thread, access, value);
+    for (uint32_t place = first; place <= last; ++place) {
+      Cell& cell = cells_[place];
+      // What was written before the last barrier can be read by all.
+      if (cell.written_in != block_ || cell.write_phase == phase_)
+        return check_slowly(offset, bytes, thread, access, value);
+      cell.is_strong = false;
+      note_read(cell, thread);
+    }
+    return nullptr;
+  }
+  std::string other_thread() const { return std::to_string(other_thread_); } // that the access races with
 
  private:
   struct Cell {
@@ -38,12 +50,27 @@ class SharedMemory {
     return !clocks_.empty() && earlier / 32 == thread / 32 &&
            clocks_[thread * 32 + earlier % 32] >= its_clock;
   }
-  void note_read(Cell& cell, uint32_t thread);
+  const char* check_slowly(uint32_t offset, uint32_t bytes, uint32_t thread, Access access, const void* value);
+  // Two readers are remembered, of two warps if there are as many, so that a thread that writes meets another.
+  void note_read(Cell& cell, uint32_t thread) {
+    if (cell.read_phase != phase_) {
+      cell.read_phase = phase_;
+      cell.has_other = false;
+    } else if (cell.reader != thread &&
+               (!cell.has_other || cell.reader / 32 != thread / 32 || cell.other / 32 == thread / 32)) {
+      cell.other = cell.reader;
+      cell.other_clock = cell.read_clock;
+      cell.has_other = true;
+    }
+    cell.reader = static_cast<uint16_t>(thread);
+    cell.read_clock = clock(thread);
+  }
 
   std::vector<std::byte> data_;
   std::vector<Cell> cells_;
   std::vector<uint32_t> clocks_; // 32 per thread: what it knows of the threads of its warp
-  uint32_t granule_ = 4, block_ = 0, phase_ = 0;
+  uint32_t granule_ = 4, granule_shift_ = 2, block_ = 0, phase_ = 0;
+  uint32_t other_thread_ = 0;
   bool is_checked_ = true;
 };
 

@@ -27,7 +27,7 @@ CUDA_API cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
 
 // Like the real one it waits for what is under way.
 CUDA_API cuMemFree_v2(CUdeviceptr address) {
-  return enter("cuMemFree_v2", Needs::healthy_context, [&](Context* context) {
+  return enter("cuMemFree_v2", Needs::outcome, [&](Context* context) {
     if (address == 0) return CUDA_SUCCESS;
     wait_for_all(*context);
     require(driver().memory.free(address, context->device));
@@ -109,7 +109,7 @@ CUDA_API cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes, CU
 }
 
 CUDA_API cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t bytes, CUstream stream) {
-  return enter("cuMemcpyDtoHAsync_v2", Needs::healthy_context, [&](Context* context) {
+  return enter("cuMemcpyDtoHAsync_v2", Needs::outcome, [&](Context* context) {
     if (bytes == 0) return CUDA_SUCCESS;
     const StreamPtr on = find_stream(*context, stream);
     const Piece target = host_piece(to, bytes), source = device_piece(from, bytes);
