@@ -98,6 +98,8 @@ TEST(devices) {
   OK(cuDeviceGetAttribute(&number, 10, 0));
   CHECK(number == 32);
   GIVES(CUDA_ERROR_INVALID_VALUE, cuDeviceGetAttribute(&number, 9999, 0));
+  OK(cuDeviceGetPCIBusId(name, sizeof name, 0));
+  CHECK(std::strcmp(name, "0000:00:00.0") == 0);
   CUuuid uuid{};
   OK(cuDeviceGetUuid_v2(&uuid, 0));
   size_t bytes = 0;

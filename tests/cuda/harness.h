@@ -14,7 +14,7 @@
   X(cuInit, (unsigned)) X(cuDriverGetVersion, (int*)) X(cuGetErrorName, (CUresult, const char**))            \
   X(cuGetErrorString, (CUresult, const char**)) X(cuDeviceGetCount, (int*)) X(cuDeviceGet, (CUdevice*, int)) \
   X(cuDeviceGetName, (char*, int, CUdevice)) X(cuDeviceGetAttribute, (int*, int, CUdevice))                  \
-  X(cuDeviceTotalMem_v2, (size_t*, CUdevice)) X(cuDeviceGetUuid_v2, (CUuuid*, CUdevice))                     \
+  X(cuDeviceTotalMem_v2, (size_t*, CUdevice)) X(cuDeviceGetUuid_v2, (CUuuid*, CUdevice)) X(cuDeviceGetPCIBusId, (char*, int, CUdevice))                     \
   X(cuDevicePrimaryCtxRetain, (CUcontext*, CUdevice)) X(cuDevicePrimaryCtxRelease_v2, (CUdevice))            \
   X(cuCtxSetCurrent, (CUcontext)) X(cuCtxGetCurrent, (CUcontext*)) X(cuCtxSynchronize, ())                   \
   X(cuMemGetInfo_v2, (size_t*, size_t*)) X(cuMemAlloc_v2, (CUdeviceptr*, size_t))                            \

@@ -6,8 +6,7 @@ namespace stand_in {
 
 namespace {
 
-// Where one side is NaN, comparisons are false, but for those that end in u and for `ne` of... none: `ne` is
-// ordered too, and `neu` is what C calls !=.
+// Where one side is NaN, a comparison is false, `ne` too; those whose names end in u are true.
 constexpr auto equal = []<class T>(T a, T b) { return static_cast<uint8_t>(a == b); };
 constexpr auto unequal = []<class T>(T a, T b) { return static_cast<uint8_t>(a < b || a > b); };
 constexpr auto less = []<class T>(T a, T b) { return static_cast<uint8_t>(a < b); };

@@ -50,8 +50,10 @@ class SharedMemory {
     return !clocks_.empty() && earlier / 32 == thread / 32 &&
            clocks_[thread * 32 + earlier % 32] >= its_clock;
   }
-  const char* check_slowly(uint32_t offset, uint32_t bytes, uint32_t thread, Access access, const void* value);
-  // Two readers are remembered, of two warps if there are as many, so that a thread that writes meets another.
+  const char* check_slowly(uint32_t offset, uint32_t bytes, uint32_t thread, Access access,
+                           const void* value);
+  // Two readers are remembered, of two warps if there are as many, so that a thread that writes meets
+  // another.
   void note_read(Cell& cell, uint32_t thread) {
     if (cell.read_phase != phase_) {
       cell.read_phase = phase_;
