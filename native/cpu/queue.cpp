@@ -58,7 +58,7 @@ bool Queue::has_thread() {
   return thread_.joinable();
 }
 
-void Queue::wait() const {
+void Queue::wait() {
   if (is_idle()) return;
   std::unique_lock lock(mutex_);
   while (!is_idle()) help(lock);

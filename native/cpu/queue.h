@@ -17,7 +17,7 @@ class Queue {
   ~Queue();
   void submit(std::shared_ptr<Work> work, bool caller_waits);
   bool is_idle() const { return unfinished_.load(std::memory_order_acquire) == 0; }
-  void wait() const;
+  void wait();
   // Calls `done` when everything submitted so far is done; from the queue's thread, or at once. It counts as
   // submitted itself: calls come in order, and none after wait().
   void notify(std::function<void()> done);
@@ -34,8 +34,8 @@ class Queue {
   void help(std::unique_lock<std::mutex>& lock);     // by an item, or by waiting until one is done
   void run_next(std::unique_lock<std::mutex>& lock); // which it lets go meanwhile
 
-  mutable std::mutex mutex_;
-  mutable std::condition_variable has_items_, has_finished_;
+  std::mutex mutex_;
+  std::condition_variable has_items_, has_finished_;
   std::deque<Item> items_;
   std::atomic<size_t> unfinished_ = 0; // items, waiting or running
   size_t unfinished_works_ = 0;

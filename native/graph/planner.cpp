@@ -473,7 +473,8 @@ class Planner {
     key.add(kernel.rows == 1);
     key.add(draft.arrays().size() << 32 | draft.numbers().size());
     for (const Step& step : kernel.steps) {
-      if (step.op == Op::splice) return false;
+      // What is reduced over no axes at all has rows of one column.
+      if (step.op == Op::splice || info(step.op).kind == Kind::reduction) return false;
       key.add(static_cast<uint64_t>(step.op) | static_cast<uint64_t>(step.arithmetic) << 16 |
               static_cast<uint64_t>(step.dtype) << 24 | static_cast<uint64_t>(step.level) << 32 |
               static_cast<uint64_t>(step.index) << 40);

@@ -36,11 +36,10 @@ Napi::Value Addon::bind(const Napi::CallbackInfo& info, const Value& value, cons
   return {info.Env(), handle};
 }
 
-const Buffer& Addon::computed(Cell& cell) {
+void Addon::compute(Cell& cell) {
   if (cell.node->is_number()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a tensor");
   Engine& engine = cell.node->engine;
   if (cell.node->is_pending()) engine.run({cell.node}, {.replaced = {}, .caller_waits = true});
-  return *cell.node->buffer;
 }
 
 void Binding::refuse_in_update() const {

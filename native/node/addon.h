@@ -53,7 +53,7 @@ class Addon {
   // Ties a recorded value to the fresh Tensor object that JavaScript passed first.
   Napi::Value bind(const Napi::CallbackInfo& info, const Value& value, const char* view_of = nullptr);
   // Computes a value if need be; downloading it waits for it.
-  const Buffer& computed(Cell& cell);
+  void compute(Cell& cell);
 };
 
 using Entry = Napi::Value (*)(const Binding& binding, const Napi::CallbackInfo& info);

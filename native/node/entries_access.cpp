@@ -41,17 +41,17 @@ Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   // Held: a run sweeps, and JavaScript may be through with the Tensor already.
   const Ref<Cell> held = &binding.addon.cell(info, 0, "item");
   check_is_single(*held->node);
-  const Buffer& buffer = binding.addon.computed(*held);
+  binding.addon.compute(*held);
   alignas(8) std::byte element[8];
-  binding.addon.engine.download(element, buffer, held->node->bytes());
+  held->node->engine.download(element, *held->node->buffer, held->node->bytes());
   return item_at(info.Env(), held->node->dtype, element);
 }
 
 Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Ref<Cell> held = &binding.addon.cell(info, 0, "data");
-  const Buffer& buffer = binding.addon.computed(*held);
+  binding.addon.compute(*held);
   const auto [array, to] = array_for(info.Env(), *held->node);
-  binding.addon.engine.download(to, buffer, held->node->bytes());
+  held->node->engine.download(to, *held->node->buffer, held->node->bytes());
   return array;
 }
 
