@@ -1,7 +1,6 @@
 import { deviceNumber, type Device } from "./device.js";
 import { makeError } from "./errors.js";
 import { native, type CudaState, type GpuMemory } from "./native.js";
-import { describe } from "./options.js";
 
 // GPUs: which there are, and their memory. Nothing here, nor anything else, loads the driver before it is asked for.
 
@@ -81,18 +80,9 @@ export function emptyCache(device: Device = "cuda"): void {
 
 /**
  * Bounds the memory that is reserved on a GPU, in bytes. What is reserved beyond it already goes when it is free.
- * @throws RangeError (`ERR_VALUE`) unless it is a whole number above zero.
+ * @throws RangeError (`ERR_VALUE`) unless it is above zero.
  */
 export function setMemoryLimit(bytes: number, device: Device = "cuda"): void {
-  if (!Number.isSafeInteger(bytes) || bytes <= 0)
-    throw makeError(
-      RangeError,
-      `setMemoryLimit: expected a number of bytes above 0, got ${describe(bytes)}`,
-      {
-        code: "ERR_VALUE",
-        op: "setMemoryLimit",
-      },
-    );
   native.setGpuLimit(ordinalOf("setMemoryLimit", device), bytes);
 }
 

@@ -5,6 +5,9 @@ import {
   arange,
   autograd,
   cat,
+  cuda,
+  device,
+  getDefaultDevice,
   eye,
   full,
   linspace,
@@ -1228,6 +1231,11 @@ describe("hostile arguments", () => {
     randn,
     manualSeed,
     cat,
+    device,
+    getDefaultDevice,
+    memoryStats: cuda.memoryStats,
+    emptyCache: cuda.emptyCache,
+    synchronize: cuda.synchronize,
     stack,
     where,
     zerosLike,
@@ -1279,6 +1287,8 @@ describe("hostile arguments", () => {
         if (name === "setGradEnabled") native.setGradEnabled(true);
         if (name === "setDefaultDtype") setDefaultDtype("float32");
         if (name === "beginScope") native.endScope([]);
+        if (name === "setGpuLimit")
+          for (const gpu of cuda.devices()) cuda.setMemoryLimit(gpu.totalBytes, gpu.device);
         if (name === "beginRecording") native.abandonRecording();
       }
     // With numbers in all the right places but values out of range.
@@ -1309,7 +1319,7 @@ describe("hostile arguments", () => {
     native.endScope([]);
     errorOf(() => native.bindGrad({}, 1));
     errorOf(() => (native.sin as (...args: unknown[]) => number)({}, 0, 1));
-    const identity = native.eye({}, [3, 3], native.dtypes.indexOf("float32"), 0);
+    const identity = native.eye({}, [3, 3], native.dtypes.indexOf("float32"), 0, 0);
     native.data(identity);
     stillWorks();
   });

@@ -145,11 +145,12 @@ void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType d
   }
   const bool is_empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
   if (overflows || (bytes > engine.device->capacity_bytes() && !is_empty))
-    throw shape_error(text(op),
-                      text(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " +
-                          to_string(shape) + " needs more memory than this machine has (" +
-                          std::to_string(engine.device->capacity_bytes() >> 20) + " MiB)",
-                      {shape});
+    throw shape_error(
+        text(op),
+        text(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " + to_string(shape) +
+            " needs more memory than " + (engine.device->is_host() ? "this machine" : engine.device->name()) +
+            " has (" + std::to_string(std::max<int64_t>(engine.device->capacity_bytes(), 0) >> 20) + " MiB)",
+        {shape});
 }
 
 int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank) {

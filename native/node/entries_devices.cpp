@@ -97,7 +97,12 @@ Napi::Value empty_gpu_cache_entry(const Binding& binding, const Napi::CallbackIn
 
 // the GPU's ordinal, bytes
 Napi::Value set_gpu_limit_entry(const Binding&, const Napi::CallbackInfo& info) {
-  cuda::Gpu::at(read_uint32(info[0])).pool.set_limit(read_integer(info[1], "setMemoryLimit", "the limit"));
+  const int64_t bytes = read_integer(info[1], "setMemoryLimit", "the limit");
+  if (bytes <= 0)
+    throw Error(ErrorClass::range_error, "ERR_VALUE",
+                "setMemoryLimit: expected a number of bytes above 0, got " + std::to_string(bytes),
+                "setMemoryLimit");
+  cuda::Gpu::at(read_uint32(info[0])).pool.set_limit(bytes);
   return info.Env().Undefined();
 }
 
