@@ -1,11 +1,13 @@
 // Runs the tests that compute under every mode of the engine: without fusion, on several numbers of threads, with
-// every instruction set that the machine has. Names of modes as arguments choose among them.
+// every instruction set that the machine has, and on a GPU that the stand-in for its driver simulates. Names of modes as
+// arguments choose among them.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { resolve } from "node:path";
 
-const elsewhere = ["bench", "examples", "modes", "native", "plot", "print", "readme"];
+const elsewhere = /^(bench|cuda-.*|examples|modes|native|plot|readme)$/;
 const files = readdirSync("tests")
-  .filter((name) => name.endsWith(".test.ts") && !elsewhere.includes(name.replace(".test.ts", "")))
+  .filter((name) => name.endsWith(".test.ts") && !elsewhere.test(name.replace(".test.ts", "")))
   .map((name) => `tests/${name}`);
 
 const modes = {
@@ -17,6 +19,11 @@ const modes = {
   v2: { ADJOINT_ISA: "v2" },
   v3: { ADJOINT_ISA: "v3" },
   v4: { ADJOINT_ISA: "v4" },
+  "stand-in": {
+    ADJOINT_DEVICE: "cuda",
+    ADJOINT_CUDA_DRIVER: resolve("build/cmake/stand-in/libcuda.so.1"),
+    ADJOINT_STAND_IN: "devices=2",
+  },
 };
 
 const wanted = process.argv.slice(2);
@@ -35,6 +42,23 @@ const node = (args, env) =>
 let hasFailed = false;
 for (const [name, env] of Object.entries(modes)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (name === "stand-in") {
+    const built = spawnSync("cmake", ["--build", "build/cmake", "--target", "cuda_stand_in", "--parallel"], {
+      encoding: "utf8",
+    });
+    if (built.status !== 0) {
+      hasFailed = true;
+      console.log(`${name}: the stand-in could not be built\n${built.stdout}${built.stderr}`);
+      continue;
+    }
+    const why =
+      'import { cuda } from "adjoint"; console.log(cuda.state().hasCode ? "" : cuda.unavailableReason())';
+    const reason = node(["--input-type=module", "-e", why], env).stdout.trim();
+    if (reason !== "") {
+      console.log(`${name}: skipped, ${reason}`);
+      continue;
+    }
+  }
   const start = node(["--input-type=module", "-e", 'import "adjoint"'], env);
   if (start.status !== 0) {
     const isAbsent = start.stderr.includes("this machine runs");
@@ -44,7 +68,7 @@ for (const [name, env] of Object.entries(modes)) {
   }
   const began = Date.now();
   const { status, stdout, stderr } = node(
-    ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", ...files],
+    ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", "--testTimeout=300000", ...files],
     env,
   );
   const seconds = ((Date.now() - began) / 1000).toFixed(0);

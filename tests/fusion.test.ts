@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from "../lib/index.js";
 import { native } from "../lib/native.js";
+import { atMost } from "./effort.js";
 import { digest, largeResults } from "./large-graphs.js";
 import { results, type Graph } from "./random-graphs.js";
 import { isClose, numbers } from "./reference.js";
@@ -43,7 +44,7 @@ describe("random graphs", () => {
         expect(fused).toEqual(results(graph, "float32"));
         expect(unread).toEqual(fused.slice(fused.length - unread.length));
       }),
-      { numRuns: 400 },
+      { numRuns: atMost(400, 60) },
     );
   });
 
@@ -60,7 +61,7 @@ describe("random graphs", () => {
         const wrong = single.findIndex((value, i) => !isClose(value, double[i]!, 2e-3, 2e-4));
         expect(wrong, `${single[wrong]} instead of ${double[wrong]}`).toBe(-1);
       }),
-      { numRuns: 200 },
+      { numRuns: atMost(200, 40) },
     );
   });
 });
@@ -71,9 +72,9 @@ describe("random graphs over many elements", () => {
     setNumThreads(threads);
     return digest(largeResults(seed));
   };
-  const seeds = Array.from({ length: 45 }, (_, i) => 1000 + i);
+  const seeds = Array.from({ length: atMost(45, 5) }, (_, i) => 1000 + i);
   let usual: string[];
-  beforeAll(() => (usual = seeds.map((seed) => digests(seed, true, 4))));
+  beforeAll(() => (usual = seeds.map((seed) => digests(seed, true, 4))), 300_000);
 
   test("are no two alike", () => expect(new Set(usual).size).toBe(seeds.length));
 

@@ -1,5 +1,8 @@
-// Programs for a process with little memory: ADJOINT_MAX_BYTES is set by the test. Each prints what came of it.
-import { cat, engineStats, full, optim, realize, tensor, zeros } from "adjoint";
+// Programs for a process with little memory, on the default device: ADJOINT_MAX_BYTES is set by the test. Each prints
+// what came of it.
+import { cat, cuda, engineStats, full, getDefaultDevice, optim, realize, tensor, zeros } from "adjoint";
+
+if (getDefaultDevice() !== "cpu") cuda.setMemoryLimit(Number(process.env["ADJOINT_MAX_BYTES"]));
 
 const failure = (body) => {
   try {
@@ -95,7 +98,7 @@ const programs = {
     gradient();
     const held = [];
     failure(() => {
-      for (;;) held.push(tensor(new Float32Array(250_000)));
+      for (;;) held.push(tensor(new Float32Array(300_000)));
     });
     const state = () => {
       const rows = optimizer.stateDict().state[0];
