@@ -5,18 +5,12 @@
 
 #include "device/dtype.h"
 #include "ops/op.h"
+#include "ops/reduction_tree.h"
 
 namespace adjoint::cpu {
 
 // `n` is at least 1. `out` may be the same memory as an input whose elements are as wide as its own.
 using Loop = void (*)(int64_t n, void* out, const void* a, const void* b, const void* c);
-
-// Reductions take 64 lanes for a chunk of columns: element i of a chunk goes to lane i % 64, starting from
-// the identity, then the upper half of the lanes is combined into the lower half until one is left. Chunks
-// are combined in pairs as a binary counter does. The tree depends on the number of columns alone, so neither
-// layout nor threads nor the width of vectors change a bit, and errors grow with the logarithm of the number.
-inline constexpr int64_t lane_count = 64;
-inline constexpr int64_t chunk_columns = 1024;
 
 struct ReductionLoops {
   Loop identity;   // out = identity

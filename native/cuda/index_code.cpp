@@ -49,9 +49,20 @@ void IndexCode::divide(const Register& index, int64_t divisor, Register& quotien
 Register IndexCode::widened(const char* special) {
   const Register word = writer_.fresh(Width::word);
   writer_.line("mov.u32 ", word, ", ", special);
+  return from_word(word);
+}
+
+Register IndexCode::from_word(const Register& word) {
   if (!is_wide_) return word;
   const Register out = writer_.fresh(Width::wide);
   writer_.line("cvt.u64.u32 ", out, ", ", word);
+  return out;
+}
+
+Register IndexCode::word_of(const Register& index) {
+  if (!is_wide_) return index;
+  const Register out = writer_.fresh(Width::word);
+  writer_.line("cvt.u32.u64 ", out, ", ", index);
   return out;
 }
 

@@ -31,6 +31,9 @@ class IndexCode {
   void divide(const Register& index, int64_t divisor, Register& quotient, Register& rest);
   // From the 32 bits of a special register.
   Register widened(const char* special);
+  // From 32 bits, and to them.
+  Register from_word(const Register& word);
+  Register word_of(const Register& index);
 
   // The place of an index (see Walk), of elements of `bytes`, counted from `base`; its offset is not in it if
   // the walk's digits are only some of the element's.

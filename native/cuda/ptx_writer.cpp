@@ -43,12 +43,14 @@ Register PtxWriter::both(const Register& a, const Register& b) {
   return out;
 }
 
-std::string PtxWriter::module(const std::string& name, uint32_t threads, uint32_t shared_bytes) const {
+std::string PtxWriter::module(const std::string& name, uint32_t threads, uint32_t shared_bytes,
+                              uint32_t local_bytes) const {
   std::string out = module_header();
   for (const std::string_view variable : variables_) out.append(variable).append("\n");
   out += ".visible .entry " + name + "(.param .u64 " + name + "_table)\n.maxntid " + std::to_string(threads) +
          ", 1, 1\n{\n";
   if (shared_bytes > 0) out += "\t.shared .align 16 .b8 exchange[" + std::to_string(shared_bytes) + "];\n";
+  if (local_bytes > 0) out += "\t.local .align 16 .b8 levels[" + std::to_string(local_bytes) + "];\n";
   for (size_t i = 0; i < 3; ++i)
     if (registers_[i] > 0)
       out += std::string("\t.reg ") + register_types[i] + " " + register_names[i] + "<" +

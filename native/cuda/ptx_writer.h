@@ -40,8 +40,10 @@ class PtxWriter {
   // Both, or the one that there is.
   Register both(const Register& a, const Register& b);
 
-  // The module of one kernel, with the address of its table in %table.
-  std::string module(const std::string& name, uint32_t threads, uint32_t shared_bytes) const;
+  // The module of one kernel, with the address of its table in %table, and memory that its code calls
+  // `exchange`, of the block, and `levels`, of each thread.
+  std::string module(const std::string& name, uint32_t threads, uint32_t shared_bytes,
+                     uint32_t local_bytes = 0) const;
 
  private:
   void append(std::string_view part) { text_ += part; }

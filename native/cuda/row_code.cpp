@@ -27,11 +27,13 @@ class RowCode final : public FixedCode {
 
 std::unique_ptr<KernelCode> make_row_code(const FusedKernel& kernel, const Chip& chip) {
   const Passes passes(kernel);
-  size_t longest = 0;
+  RowWork work{.passes = passes.count};
   const FusedText measure(kernel, Level::element, 1, true, 0);
-  for (size_t pass = 0; pass < passes.count; ++pass)
-    longest = std::max(longest, statements(kernel, passes.needed(measure, pass)));
-  const RowShape shape = choose_row_shape(kernel, chip, passes.count, longest);
+  for (size_t pass = 0; pass < passes.count; ++pass) {
+    work.statements = std::max(work.statements, statements(kernel, passes.needed(measure, pass)));
+    work.reductions = std::max(work.reductions, static_cast<int64_t>(passes.reductions(kernel, pass).size()));
+  }
+  const RowShape shape = choose_row_shape(kernel, chip, work);
   RowText text(kernel, shape, passes);
   auto code = std::make_unique<RowCode>(text.record(), shape.splits > 1);
   code->ptx = std::make_shared<const std::string>(text.write());

@@ -1,6 +1,5 @@
 #include "cuda/row_shape.h"
 
-#include <algorithm>
 #include <bit>
 #include <cstdlib>
 
@@ -11,15 +10,13 @@ namespace adjoint::cuda {
 namespace {
 
 constexpr int64_t warp = 32;
-constexpr int64_t block_threads = 256;
+constexpr int64_t block_threads = 256, most_block_threads = 1024;
 // Threads that keep a multiprocessor busy, and blocks of them.
 constexpr int64_t busy_threads = 1024, busy_blocks = 4;
-// A warp is quicker with a row than a block, which has to wait for itself, up to so many vectors a thread.
-constexpr int64_t most_vectors_of_warp = 16;
-// Below this a thread of a split row does too little for what putting the parts together costs.
-constexpr int64_t least_vectors_of_split = 8;
 constexpr int64_t most_splits = 1024;
+constexpr int64_t most_partials = 16;    // that a thread of the last block reads
 constexpr int64_t values_in_flight = 16; // loaded by one thread
+constexpr int64_t most_owned_lanes = 32; // of the tree, by one thread, those of all reductions
 constexpr size_t most_statements = 600, most_statements_unrolled = 200;
 // Values that a thread keeps for the next pass, and what computing them may come to.
 constexpr int64_t kept_values = 16;
@@ -61,70 +58,141 @@ Layout layout_of(const FusedKernel& kernel) {
   return layout;
 }
 
+class Chooser {
+ public:
+  Chooser(const FusedKernel& kernel, const Chip& chip, const RowWork& work)
+      : kernel_(kernel), chip_(chip), layout_(layout_of(kernel)), work_(work),
+        chunks_(quotient_up(std::max<int64_t>(kernel.columns, 1), chunk_columns)) {
+    for (const Step& step : kernel.steps)
+      if (info(step.op).kind == Kind::reduction && bytes_of(step.arithmetic) == 8) partial_bytes_ = 8;
+    shape_.columns = kernel.columns;
+    shape_.chunks = chunks_;
+    shape_.is_across = layout_.across > layout_.along && kernel.rows >= warp / 2 && kernel.columns > 1 &&
+                       fits(lane_count / warp, most_statements);
+  }
+
+  RowShape choose() {
+    if (shape_.is_across)
+      choose_across();
+    else
+      choose_along();
+    choose_groups();
+    if (work_.passes == 1 && work_.reductions > 0) choose_splits();
+    return shape_;
+  }
+
+ private:
+  bool fits(int64_t values, size_t most) const {
+    return static_cast<size_t>(values) * work_.statements <= most;
+  }
+  // Whether a thread that owns so many lanes takes too long a text or too many registers.
+  bool is_much(int64_t owned) const {
+    return !fits(owned, most_statements_unrolled) || owned * work_.reductions > most_owned_lanes;
+  }
+  int64_t busy() const { return chip_.multiprocessors * busy_threads; }
+  int64_t row_blocks() const { return quotient_up(kernel_.rows, shape_.rows); }
+
+  void choose_across() {
+    const int64_t tree = shape_.tree_lanes();
+    const auto blocks = [&] { return quotient_up(kernel_.rows, warp) * (work_.passes == 1 ? chunks_ : 1); };
+    int64_t& lanes = shape_.lanes = std::max<int64_t>(1, tree / 8);
+    while (lanes < std::min(tree, block_threads / warp) && kernel_.rows * lanes < busy()) lanes *= 2;
+    while (lanes < std::min(tree, warp) && (is_much(tree / lanes) || blocks() < chip_.multiprocessors))
+      lanes *= 2;
+    shape_.rows = std::min(block_threads / lanes, power_of_two_from(kernel_.rows));
+    shape_.rows = std::max(shape_.rows, warp);
+  }
+
+  void choose_along() {
+    const int64_t columns = shape_.columns_of_chunk(), tree = shape_.tree_lanes();
+    const int64_t natural = layout_.most_bytes == 8 ? 2 : 4;
+    if (layout_.has_vector && kernel_.columns % natural == 0 && fits(natural, most_statements))
+      shape_.width = natural;
+    const int64_t vectors = quotient_up(columns, shape_.width);
+    const int64_t most = std::min(tree / shape_.width, warp);
+    int64_t& lanes = shape_.lanes = std::min(power_of_two_from(quotient_up(vectors, 4)), most);
+    while (lanes < most && (kernel_.rows * chunks_ * lanes < busy() || is_much(tree / lanes))) lanes *= 2;
+
+    // One block is all that a row with several passes gets.
+    const int64_t most_of_row = work_.passes > 1 ? most_block_threads : block_threads;
+    if (!choose_kept()) {
+      int64_t many = lanes;
+      while (many < block_threads && many < vectors && 2 * kernel_.rows * chunks_ * many < busy() &&
+             (work_.passes == 1 || 2 * many * power_of_two_from(chunks_) <= most_of_row))
+        many *= 2;
+      if (many > warp && fits_shared(many, block_threads)) lanes = many;
+      shape_.teams = std::min(power_of_two_from(chunks_), std::max<int64_t>(1, block_threads / lanes));
+    }
+    const auto is_few = [&](int64_t blocks) { return blocks < chip_.multiprocessors; };
+    if (work_.passes > 1)
+      while (shape_.row_threads() >= block_threads && shape_.row_threads() < most_of_row &&
+             shape_.teams < chunks_ && is_few(kernel_.rows / 2) &&
+             (!shape_.is_spread() || fits_shared(lanes, 2 * shape_.row_threads())))
+        shape_.teams *= 2;
+    else
+      while (shape_.teams > 1 && shape_.row_threads() > warp &&
+             is_few(kernel_.rows * quotient_up(chunks_, shape_.teams)))
+        shape_.teams /= 2;
+    shape_.rows = std::max<int64_t>(block_threads / shape_.row_threads(), 1);
+    while (shape_.threads() > warp && shape_.rows > 1 && is_few(row_blocks())) shape_.rows /= 2;
+  }
+
+  // So many threads that each can keep its values, if that can be.
+  bool choose_kept() {
+    const int64_t columns = shape_.columns_of_chunk();
+    if (work_.passes == 1 || !fits(kept_values, most_statements_kept)) return false;
+    const int64_t lanes = std::max(shape_.lanes, power_of_two_from(quotient_up(columns, kept_values)));
+    const int64_t threads = lanes * power_of_two_from(chunks_);
+    if (threads > most_block_threads) return false;
+    if (lanes > warp && !fits_shared(lanes, std::max(threads, block_threads))) return false;
+    shape_.lanes = lanes;
+    shape_.teams = power_of_two_from(chunks_);
+    if (lanes <= warp) shape_.width = std::min(shape_.width, shape_.tree_lanes() / lanes);
+    return true;
+  }
+
+  // Whether the chunks that so many threads share, in teams of `lanes`, lie in shared memory.
+  bool fits_shared(int64_t lanes, int64_t threads) const {
+    return threads / lanes * chunk_columns * partial_bytes_ * work_.reductions <= most_shared_bytes;
+  }
+
+  void choose_groups() {
+    const int64_t most = quotient_up(shape_.columns_of_chunk(), shape_.lanes * shape_.width);
+    int64_t& groups = shape_.groups = shape_.is_spread() ? 1 : shape_.turns();
+    while (groups < most &&
+           2 * groups * shape_.width * std::max<int64_t>(layout_.loads, 1) <= values_in_flight &&
+           fits(2 * groups * shape_.width, most_statements_unrolled))
+      groups *= 2;
+    groups = std::min(groups, most);
+    if (work_.passes > 1 && shape_.rounds() == 1 && most * shape_.width <= kept_values &&
+        fits(most * shape_.width, most_statements_kept))
+      groups = most;
+  }
+
+  void choose_splits() {
+    const int64_t rounds = shape_.rounds();
+    const int64_t wanted = std::min({chip_.multiprocessors * busy_blocks / row_blocks(), most_splits,
+                                     most_partials * shape_.row_threads()});
+    if (rounds == 1 || wanted <= 1) return;
+    shape_.chunks = power_of_two_from(quotient_up(rounds, wanted)) * shape_.teams;
+    shape_.splits = quotient_up(chunks_, shape_.chunks);
+  }
+
+  const FusedKernel& kernel_;
+  const Chip& chip_;
+  const Layout layout_;
+  const RowWork& work_;
+  const int64_t chunks_; // of a row
+  int64_t partial_bytes_ = 4;
+  RowShape shape_;
+};
+
 } // namespace
 
-RowShape choose_row_shape(const FusedKernel& kernel, const Chip& chip, size_t passes, size_t statements) {
-  RowShape shape;
-  const Layout layout = layout_of(kernel);
-  const auto fits = [&](int64_t lanes, size_t most) {
-    return static_cast<size_t>(lanes) * statements <= most;
-  };
-  shape.is_across = layout.across > layout.along && kernel.rows >= warp / 2 && kernel.columns > 1;
-  const int64_t natural = layout.most_bytes == 8 ? 2 : 4;
-  if (!shape.is_across && layout.has_vector && kernel.columns % natural == 0 &&
-      fits(natural, most_statements))
-    shape.width = natural;
+int64_t RowShape::tree_lanes() const { return std::min(lane_count, power_of_two_from(columns)); }
 
-  const int64_t vectors = quotient_up(kernel.columns, shape.width);
-  const int64_t busy = chip.multiprocessors * busy_threads;
-  if (shape.is_across) {
-    shape.rows = warp;
-    shape.lanes = 1;
-    while (shape.lanes < block_threads / warp && shape.lanes < vectors && kernel.rows * shape.lanes < busy)
-      shape.lanes *= 2;
-    shape.rows = std::min(block_threads / shape.lanes, power_of_two_from(kernel.rows));
-    shape.rows = std::max(shape.rows, warp);
-  } else {
-    shape.lanes = std::min(power_of_two_from(quotient_up(vectors, 4)), warp);
-    if (vectors > warp * most_vectors_of_warp) shape.lanes = block_threads;
-    while (shape.lanes < block_threads && shape.lanes < vectors && kernel.rows * shape.lanes < busy)
-      shape.lanes *= 2;
-    if (passes > 1) {
-      // So many that every thread can keep its values, if that can be.
-      while (shape.lanes < block_threads && shape.lanes * kept_values < vectors * shape.width)
-        shape.lanes *= 2;
-      // One block is all that a row with several passes gets.
-      while (shape.lanes >= block_threads && shape.lanes < 1024 && 16 * shape.lanes < vectors &&
-             kernel.rows < 2 * chip.multiprocessors)
-        shape.lanes *= 2;
-    }
-    shape.rows = std::max<int64_t>(block_threads / shape.lanes, 1);
-  }
-  const int64_t vectors_of_thread = quotient_up(vectors, shape.lanes);
-  while (shape.groups < 8 && shape.groups < vectors_of_thread &&
-         2 * shape.groups * shape.width * std::max<int64_t>(layout.loads, 1) <= values_in_flight &&
-         fits(2 * shape.groups * shape.width, most_statements_unrolled))
-    shape.groups *= 2;
-  if (passes > 1 && vectors_of_thread * shape.width <= kept_values &&
-      fits(vectors_of_thread * shape.width, most_statements_kept))
-    shape.groups = vectors_of_thread;
-
-  const bool has_reduction = std::any_of(kernel.steps.begin(), kernel.steps.end(), [](const Step& step) {
-    return info(step.op).kind == Kind::reduction;
-  });
-  if (passes == 1 && has_reduction) {
-    const int64_t row_blocks = quotient_up(kernel.rows, shape.rows);
-    shape.splits =
-        std::clamp<int64_t>(std::min(chip.multiprocessors * busy_blocks / std::max<int64_t>(row_blocks, 1),
-                                     vectors_of_thread / least_vectors_of_split),
-                            1, most_splits);
-  }
-  shape.chunk = quotient_up(kernel.columns, shape.splits);
-  if (shape.splits > 1) {
-    shape.chunk = quotient_up(shape.chunk, shape.columns_at_once()) * shape.columns_at_once();
-    shape.splits = quotient_up(kernel.columns, shape.chunk);
-  }
-  return shape;
+RowShape choose_row_shape(const FusedKernel& kernel, const Chip& chip, const RowWork& work) {
+  return Chooser(kernel, chip, work).choose();
 }
 
 } // namespace adjoint::cuda
