@@ -113,47 +113,57 @@ class Chooser {
     int64_t& lanes = shape_.lanes = std::min(power_of_two_from(quotient_up(vectors, 4)), most);
     while (lanes < most && (kernel_.rows * chunks_ * lanes < busy() || is_much(tree / lanes))) lanes *= 2;
 
-    // One block is all that a row with several passes gets.
-    const int64_t most_of_row = work_.passes > 1 ? most_block_threads : block_threads;
-    if (!choose_kept()) {
-      int64_t many = lanes;
-      while (many < block_threads && many < vectors && 2 * kernel_.rows * chunks_ * many < busy() &&
-             (work_.passes == 1 || 2 * many * power_of_two_from(chunks_) <= most_of_row))
-        many *= 2;
-      if (many > warp && fits_shared(many, block_threads)) lanes = many;
-      shape_.teams = std::min(power_of_two_from(chunks_), std::max<int64_t>(1, block_threads / lanes));
-    }
-    const auto is_few = [&](int64_t blocks) { return blocks < chip_.multiprocessors; };
-    if (work_.passes > 1)
-      while (shape_.row_threads() >= block_threads && shape_.row_threads() < most_of_row &&
-             shape_.teams < chunks_ && is_few(kernel_.rows / 2) &&
-             (!shape_.is_spread() || fits_shared(lanes, 2 * shape_.row_threads())))
-        shape_.teams *= 2;
-    else
-      while (shape_.teams > 1 && shape_.row_threads() > warp &&
-             is_few(kernel_.rows * quotient_up(chunks_, shape_.teams)))
-        shape_.teams /= 2;
+    choose_kept();
+    choose_spread();
+    choose_teams();
     shape_.rows = std::max<int64_t>(block_threads / shape_.row_threads(), 1);
     while (shape_.threads() > warp && shape_.rows > 1 && is_few(row_blocks())) shape_.rows /= 2;
   }
 
-  // So many threads that each can keep its values, if that can be.
-  bool choose_kept() {
-    const int64_t columns = shape_.columns_of_chunk();
-    if (work_.passes == 1 || !fits(kept_values, most_statements_kept)) return false;
-    const int64_t lanes = std::max(shape_.lanes, power_of_two_from(quotient_up(columns, kept_values)));
-    const int64_t threads = lanes * power_of_two_from(chunks_);
-    if (threads > most_block_threads) return false;
-    if (lanes > warp && !fits_shared(lanes, std::max(threads, block_threads))) return false;
+  // So many threads that each can keep its values for the next pass, if that can be.
+  void choose_kept() {
+    if (work_.passes == 1 || !fits(kept_values, most_statements_kept)) return;
+    const int64_t lanes =
+        std::max(shape_.lanes, power_of_two_from(quotient_up(shape_.columns_of_chunk(), kept_values)));
+    const int64_t threads = lanes * teams_for_chunks();
+    if (threads > most_block_threads || !fits_shared(lanes, threads)) return;
     shape_.lanes = lanes;
-    shape_.teams = power_of_two_from(chunks_);
     if (lanes <= warp) shape_.width = std::min(shape_.width, shape_.tree_lanes() / lanes);
-    return true;
   }
 
-  // Whether the chunks that so many threads share, in teams of `lanes`, lie in shared memory.
+  // Where rows are few, more threads than own lanes of the tree.
+  void choose_spread() {
+    const int64_t vectors = quotient_up(shape_.columns_of_chunk(), shape_.width);
+    int64_t lanes = shape_.lanes;
+    while (lanes < block_threads && lanes < vectors && 2 * kernel_.rows * chunks_ * lanes < busy() &&
+           (work_.passes == 1 || 2 * lanes * teams_for_chunks() <= most_block_threads))
+      lanes *= 2;
+    if (lanes > warp && fits_shared(lanes, lanes)) shape_.lanes = lanes;
+  }
+
+  void choose_teams() {
+    const auto may_have = [&](int64_t teams, int64_t threads) {
+      return teams <= teams_for_chunks() && teams * shape_.lanes <= threads &&
+             fits_shared(shape_.lanes, teams * shape_.lanes);
+    };
+    while (may_have(2 * shape_.teams, block_threads)) shape_.teams *= 2;
+    // One block is all that a row with several passes gets.
+    const bool keeps = shape_.lanes * kept_values >= shape_.columns_of_chunk();
+    if (work_.passes > 1 && (keeps || is_few(kernel_.rows / 2)))
+      while (may_have(2 * shape_.teams, most_block_threads)) shape_.teams *= 2;
+    if (work_.passes == 1)
+      while (shape_.teams > 1 && shape_.row_threads() > warp &&
+             is_few(kernel_.rows * quotient_up(chunks_, shape_.teams)))
+        shape_.teams /= 2;
+  }
+
+  int64_t teams_for_chunks() const { return power_of_two_from(chunks_); }
+  bool is_few(int64_t blocks) const { return blocks < chip_.multiprocessors; }
+
+  // Whether the chunks of so many threads, in teams of `lanes`, can lie in shared memory if they must.
   bool fits_shared(int64_t lanes, int64_t threads) const {
-    return threads / lanes * chunk_columns * partial_bytes_ * work_.reductions <= most_shared_bytes;
+    const int64_t chunks = std::max(threads, block_threads) / lanes;
+    return lanes <= warp || chunks * chunk_columns * partial_bytes_ * work_.reductions <= most_shared_bytes;
   }
 
   void choose_groups() {

@@ -38,7 +38,7 @@ Case case_of(Writer writer) {
   Case one;
   one.kernel = std::move(writer.kernel);
   one.arrays = std::move(writer.arrays);
-  one.dtypes.assign(one.arrays.size(), DType::float32);
+  one.dtypes.assign(one.arrays.size(), writer.dtype);
   one.numbers = std::move(writer.numbers);
   return one;
 }
@@ -150,6 +150,29 @@ std::vector<Named> written_kernels() {
     add("sum" + size, sum(rows, columns, columns, 1));
     add("sum_of_columns" + size, sum(rows, columns, 1, rows));
   }
+  return list;
+}
+
+// Reductions of every length that the tree has a shape for, along memory and across it.
+std::vector<Named> trees() {
+  std::vector<Named> list;
+  const auto add = [&](const std::string& name, Writer writer) {
+    list.push_back({name, case_of(std::move(writer))});
+  };
+  for (const DType dtype : {DType::float32, DType::float64})
+    for (const int64_t columns :
+         {0, 1, 2, 3, 7, 16, 33, 63, 64, 65, 100, 1000, 1023, 1024, 1025, 2048, 5000, 17408, 70000})
+      for (const int64_t rows : {1, 3, columns < 5000 ? 40 : 17})
+        for (const bool is_across : {false, true}) {
+          const std::string size = "_" + std::string(info(dtype).label) + "_" + std::to_string(rows) + "x" +
+                                   std::to_string(columns) + (is_across ? "_across" : "");
+          const int64_t row_stride = is_across ? 1 : columns, column_stride = is_across ? rows : 1;
+          add("tree" + size, sum(rows, columns, row_stride, column_stride, dtype));
+          add("tree_of_moments" + size, moments(rows, columns, row_stride, column_stride, dtype));
+          add("tree_of_softmax" + size, softmax(rows, columns, row_stride, column_stride, dtype));
+        }
+  add("tree_of_many_columns", sum(1, 3000001, 3000001, 1));
+  add("tree_of_many_columns_across", sum(20, 200001, 1, 20));
   return list;
 }
 
@@ -456,6 +479,9 @@ int run_all(uint64_t random, uint64_t first_seed) {
   for (std::vector<Named> more : {written_kernels(), random_kernels(random, first_seed)})
     std::move(more.begin(), more.end(), std::back_inserter(cases));
   for (size_t i = 0; i < cases.size() && failures < 5; ++i) note(check_case(runner, cases[i], chips[i % 2]));
+  for (Named& named : trees())
+    for (const int multiprocessors : {1, 12, 132})
+      if (failures < 5) note(check_case(runner, named, {own.capability, multiprocessors}));
   for (uint64_t seed = first_seed; seed < first_seed + random / 10 + 1 && failures < 5; ++seed)
     note(check_flat(runner, seed, chips[seed % 2]));
   for (const cuda::Chip& chip : chips) {

@@ -10,19 +10,22 @@ struct Writer {
   FusedKernel kernel;
   std::vector<Number> numbers;
   std::vector<Bytes> arrays;
-  DType dtype = DType::float32;
+  const DType dtype; // of everything
 
-  Writer(int64_t rows, int64_t columns) {
+  Writer(int64_t rows, int64_t columns, DType dtype = DType::float32) : dtype(dtype) {
     kernel.rows = rows;
     kernel.columns = columns;
   }
   uint16_t array(int64_t elements) {
     Random random{arrays.size() + 1};
-    Bytes& bytes = arrays.emplace_back(static_cast<size_t>(elements) * 4);
-    for (int64_t i = 0; i < elements; ++i) {
-      const auto value = static_cast<float>(random.uniform(-3, 3));
-      std::memcpy(&bytes[static_cast<size_t>(i) * 4], &value, 4);
-    }
+    elements = std::max<int64_t>(elements, 1); // without columns, an access may be taken to stand still
+    Bytes& bytes = arrays.emplace_back(static_cast<size_t>(elements * bytes_of(dtype)));
+    with_type(dtype, [&]<class T>() {
+      for (size_t i = 0; i < bytes.size(); i += sizeof(T)) {
+        const T value = static_cast<T>(random.uniform(-3, 3));
+        std::memcpy(&bytes[i], &value, sizeof value);
+      }
+    });
     return static_cast<uint16_t>(arrays.size() - 1);
   }
   static Access access(uint16_t array, Dims extents, Dims strides, int64_t offset = 0, Dims first = {},
@@ -117,8 +120,9 @@ inline Writer rosenbrock(int64_t n) {
   return w;
 }
 
-inline Writer softmax(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
-  Writer w(rows, columns);
+inline Writer softmax(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride,
+                      DType dtype = DType::float32) {
+  Writer w(rows, columns, dtype);
   const auto whole = [&](uint16_t array) {
     return Writer::access(array, {rows, columns}, {row_stride, column_stride});
   };
@@ -128,11 +132,26 @@ inline Writer softmax(int64_t rows, int64_t columns, int64_t row_stride, int64_t
   return w;
 }
 
-inline Writer sum(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
-  Writer w(rows, columns);
+inline Writer sum(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride,
+                  DType dtype = DType::float32) {
+  Writer w(rows, columns, dtype);
   const uint16_t x = w.load(
       Level::element, Writer::access(w.array(rows * columns), {rows, columns}, {row_stride, column_stride}));
   w.store(w.step(Op::sum, {x}), Writer::access(w.array(rows), {rows}, {1}));
+  return w;
+}
+
+// Several reductions in one pass, of values that are computed on the way, and of another array.
+inline Writer moments(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride, DType dtype) {
+  Writer w(rows, columns, dtype);
+  const auto load = [&] {
+    return w.load(Level::element,
+                  Writer::access(w.array(rows * columns), {rows, columns}, {row_stride, column_stride}));
+  };
+  const uint16_t x = load(), y = load();
+  const uint16_t product = w.step(Op::mul, {w.step(Op::sin, {x}), w.step(Op::sub, {y, w.number(0.3)})});
+  for (const auto& [op, of] : {std::pair{Op::sum, product}, {Op::mean, x}, {Op::amax, y}, {Op::sum, y}})
+    w.store(w.step(op, {of}), Writer::access(w.array(rows), {rows}, {1}));
   return w;
 }
 
