@@ -1,14 +1,16 @@
 // tfjs as a peer: its backends in JavaScript ("cpu") and WebAssembly, and tfjs-node where it is installed. Their ops
 // compute at the call, so nothing needs to be awaited.
 import { createRequire } from "node:module";
-import * as tf from "@tensorflow/tfjs";
-import "@tensorflow/tfjs-backend-wasm";
+import type * as tfjs from "@tensorflow/tfjs";
 import type { Library } from "./harness.js";
 import type { Task } from "./workload.js";
 
-tf.enableProdMode(); // without checks, and without a greeting
+export type { Scalar as TfScalar, Tensor as TfTensor, Tensor2D as TfTensor2D } from "@tensorflow/tfjs";
 
-function backend(name: string, of: string): Library<tf.Tensor> {
+/** tfjs itself, from {@link tfjsBackends} on: hosts with a GPU need not have it. */
+export let tf: typeof tfjs;
+
+function backend(name: string, of: string): Library<tfjs.Tensor> {
   return {
     name,
     begin: async () => {
@@ -22,7 +24,10 @@ function backend(name: string, of: string): Library<tf.Tensor> {
 }
 
 /** The backends that load here. */
-export async function tfjsBackends(): Promise<Library<tf.Tensor>[]> {
+export async function tfjsBackends(): Promise<Library<tfjs.Tensor>[]> {
+  tf = await import("@tensorflow/tfjs");
+  await import("@tensorflow/tfjs-backend-wasm");
+  tf.enableProdMode(); // without checks, and without a greeting
   // The WebAssembly kernel of sum adds float32 one by one: of 1e7 elements three digits are right.
   const libraries = [backend("tfjs cpu", "cpu"), { ...backend("tfjs wasm", "wasm"), slack: 20 }];
   const node: string = "@tensorflow/tfjs-node";
@@ -52,8 +57,8 @@ export function tfjsVersions(): Record<string, string> {
 }
 
 /** A task of tfjs: a step returns its results, which live until the next. `inputs` live as long as the task. */
-export function keeping(inputs: readonly tf.Tensor[], step: () => tf.Tensor[]): Task<tf.Tensor> {
-  let results: tf.Tensor[] = [];
+export function keeping(inputs: readonly tfjs.Tensor[], step: () => tfjs.Tensor[]): Task<tfjs.Tensor> {
+  let results: tfjs.Tensor[] = [];
   return {
     step: () => {
       tf.dispose(results);
@@ -69,17 +74,17 @@ export function keeping(inputs: readonly tf.Tensor[], step: () => tf.Tensor[]): 
 
 interface Moments {
   originalName: string;
-  variable: tf.Variable;
+  variable: tfjs.Variable;
 }
 
 /** A task that trains: a step updates variables, whose values and optimizer state are its results. */
 export function training(
-  variables: readonly tf.Variable[],
-  inputs: readonly tf.Tensor[],
-  optimizer: tf.Optimizer,
-  step: () => tf.Scalar | undefined,
-): Task<tf.Tensor> {
-  let value: tf.Scalar | undefined;
+  variables: readonly tfjs.Variable[],
+  inputs: readonly tfjs.Tensor[],
+  optimizer: tfjs.Optimizer,
+  step: () => tfjs.Scalar | undefined,
+): Task<tfjs.Tensor> {
+  let value: tfjs.Scalar | undefined;
   // tfjs keeps what Adam remembers private.
   const state = (kind: string) =>
     (optimizer as unknown as Record<string, Moments[] | undefined>)[kind]?.map(({ variable }) => variable) ??

@@ -1,7 +1,7 @@
 // What a benchmark is: a workload has cases (sizes), and each library that takes part makes a task of a case, which
 // does one step as often as it is asked. The Python peers know the same workloads by name and parameters.
 import { realize, type Tensor } from "adjoint";
-import type * as tf from "@tensorflow/tfjs";
+import type { TfTensor } from "./tfjs.js";
 
 /** A case as one library does it, with data and state of its own. */
 export interface Task<T> {
@@ -30,7 +30,7 @@ export interface Case {
   parameters: Parameters;
   adjoint: () => Task<Tensor>;
   /** The same in tfjs; left out where it has no such thing. */
-  tfjs?: () => Task<tf.Tensor>;
+  tfjs?: () => Task<TfTensor>;
   /** Other ways of doing it with adjoint. */
   variants?: Readonly<Record<string, () => Task<Tensor>>>;
   targets: readonly Target[];

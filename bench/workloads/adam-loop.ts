@@ -1,6 +1,5 @@
 import { optim, tensor } from "adjoint";
-import * as tf from "@tensorflow/tfjs";
-import { training } from "../tfjs.js";
+import { training, tf } from "../tfjs.js";
 import { tfjsTargets, workload } from "../workload.js";
 import { moments } from "./adam.js";
 import { tfjsWave, wave } from "./wave.js";

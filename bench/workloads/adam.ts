@@ -1,7 +1,6 @@
 import { optim, tensor, type Tensor } from "adjoint";
-import * as tf from "@tensorflow/tfjs";
 import { spread } from "../data.js";
-import { training } from "../tfjs.js";
+import { training, tf } from "../tfjs.js";
 import { power, tfjsTargets, workload, type Task } from "../workload.js";
 
 /** A step of an optimizer whose parameters have their gradients. */

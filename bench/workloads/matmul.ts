@@ -1,7 +1,6 @@
 import { tensor } from "adjoint";
-import * as tf from "@tensorflow/tfjs";
 import { spread, spread64 } from "../data.js";
-import { keeping } from "../tfjs.js";
+import { keeping, tf } from "../tfjs.js";
 import { realizing, workload } from "../workload.js";
 
 interface Size {

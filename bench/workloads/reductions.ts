@@ -1,7 +1,6 @@
 import { autograd, tensor, type Tensor } from "adjoint";
-import * as tf from "@tensorflow/tfjs";
 import { spread } from "../data.js";
-import { keeping } from "../tfjs.js";
+import { keeping, tf, type TfTensor, type TfTensor2D } from "../tfjs.js";
 import { realizing, tfjsTargets, workload } from "../workload.js";
 
 // There are no methods for these yet, so they are written as a user would.
@@ -33,27 +32,27 @@ export const logSoftmax = (x: Tensor, dim: number) => {
 
 interface Reduction {
   adjoint(x: Tensor, dim: number | undefined): Tensor;
-  tfjs(x: tf.Tensor2D, dim: number | undefined): tf.Tensor;
+  tfjs(x: TfTensor2D, dim: number | undefined): TfTensor;
   /** Also over all elements. */
   ofAll?: boolean;
   /** With its gradient. */
   isBackward?: boolean;
 }
 
-const unbiased = (x: tf.Tensor, dim?: number) => {
+const unbiased = (x: TfTensor, dim?: number) => {
   const count = dim === undefined ? x.size : x.shape[dim]!;
   return tf.mul(tf.moments(x, dim).variance, count / (count - 1));
 };
 const along = {
   softmax: {
     adjoint: (x: Tensor, dim: number | undefined) => softmax(x, dim!),
-    tfjs: (x: tf.Tensor2D, dim: number | undefined) =>
+    tfjs: (x: TfTensor2D, dim: number | undefined) =>
       // tfjs has softmax along the last dimension alone.
       dim === 1 ? tf.softmax(x) : tf.transpose(tf.softmax(tf.transpose(x))),
   },
   logSoftmax: {
     adjoint: (x: Tensor, dim: number | undefined) => logSoftmax(x, dim!),
-    tfjs: (x: tf.Tensor2D, dim: number | undefined) =>
+    tfjs: (x: TfTensor2D, dim: number | undefined) =>
       dim === 1 ? tf.logSoftmax(x) : tf.transpose(tf.logSoftmax(tf.transpose(x))),
   },
 };
@@ -110,7 +109,7 @@ export const reductions = workload(
         const x = tf.tensor2d(spread(count, -1, 3), [...shape]);
         if (!isBackward) return keeping([x], () => [tf.tidy(() => row.tfjs(x, dim))]);
         const dy = tf.tensor2d(weights(), [...shape]);
-        const valueAndGrad = tf.valueAndGrad((x: tf.Tensor) => row.tfjs(x as tf.Tensor2D, dim));
+        const valueAndGrad = tf.valueAndGrad((x: TfTensor) => row.tfjs(x as TfTensor2D, dim));
         return keeping([x, dy], () => {
           const { value, grad } = valueAndGrad(x, dy);
           return [value, grad];

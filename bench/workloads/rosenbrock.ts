@@ -1,7 +1,6 @@
 import { tensor, type Tensor } from "adjoint";
-import * as tf from "@tensorflow/tfjs";
 import { spread } from "../data.js";
-import { keeping } from "../tfjs.js";
+import { keeping, tf, type TfScalar, type TfTensor } from "../tfjs.js";
 import { power, realizing, tfjsTargets, workload, type Target } from "../workload.js";
 
 function valley(x: Tensor): Tensor {
@@ -11,7 +10,7 @@ function valley(x: Tensor): Tensor {
   return next.sub(here.square()).square().mul(100).add(here.rsub(1).square()).sum();
 }
 
-function tfjsValley(x: tf.Tensor): tf.Scalar {
+function tfjsValley(x: TfTensor): TfScalar {
   const n = x.shape[0];
   const here = tf.slice(x, 0, n - 1);
   const next = tf.slice(x, 1, n - 1);

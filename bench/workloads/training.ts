@@ -1,7 +1,6 @@
 import { optim, tensor, type Tensor } from "adjoint";
-import * as tf from "@tensorflow/tfjs";
 import { spread } from "../data.js";
-import { training } from "../tfjs.js";
+import { training, tf, type TfScalar, type TfTensor } from "../tfjs.js";
 import { tfjsTargets, workload, type Target, type Task } from "../workload.js";
 import { moments } from "./adam.js";
 import { logSoftmax } from "./reductions.js";
@@ -61,7 +60,7 @@ export const logistic = workload(
       const optimizer = tf.train.sgd(0.1);
       const lossOf = () => {
         const z = tf.add(tf.squeeze(tf.matMul(x, tf.expandDims(w, 1)), [1]), b);
-        return tf.losses.sigmoidCrossEntropy<tf.Tensor, tf.Scalar>(y, z);
+        return tf.losses.sigmoidCrossEntropy<TfTensor, TfScalar>(y, z);
       };
       return training([w, b], [x, y], optimizer, () => {
         const loss = optimizer.minimize(lossOf, true, [w, b])!;
@@ -114,7 +113,7 @@ export const network = workload(
         const optimizer = tf.train.adam(1e-3, 0.9, 0.999, 1e-8);
         const lossOf = () => {
           const scores = tf.add(tf.matMul(tf.relu(tf.add(tf.matMul(x, w1), b1)), w2), b2);
-          return tf.div<tf.Scalar>(tf.sum(tf.mul(tf.logSoftmax(scores), y)), -batch);
+          return tf.div<TfScalar>(tf.sum(tf.mul(tf.logSoftmax(scores), y)), -batch);
         };
         return training(parameters, [x, y], optimizer, () => {
           const loss = optimizer.minimize(lossOf, true, parameters)!;

@@ -1,7 +1,6 @@
 import { tensor } from "adjoint";
-import * as tf from "@tensorflow/tfjs";
 import { spread } from "../data.js";
-import { keeping } from "../tfjs.js";
+import { keeping, tf, type TfTensor } from "../tfjs.js";
 import { power, realizing, tfjsTargets, workload } from "../workload.js";
 import { tfjsWave, wave } from "./wave.js";
 
@@ -23,7 +22,7 @@ export const valueGrad = workload(
     },
     tfjs: () => {
       const x = tf.tensor1d(spread(n, -4, 4));
-      const valueAndGrad = tf.valueAndGrad((x: tf.Tensor) => tf.sum(tfjsWave(x)));
+      const valueAndGrad = tf.valueAndGrad((x: TfTensor) => tf.sum(tfjsWave(x)));
       return keeping([x], () => {
         const { value, grad } = valueAndGrad(x);
         return [value, grad];

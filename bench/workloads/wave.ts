@@ -1,8 +1,8 @@
 import type { Tensor } from "adjoint";
-import * as tf from "@tensorflow/tfjs";
+import { tf, type TfTensor } from "../tfjs.js";
 
 /** The notebook's function: x**2/20 + tanh(sin x). */
 export const wave = (x: Tensor): Tensor => x.pow(2).div(20).add(x.sin().tanh());
 
 /** The same in tfjs. */
-export const tfjsWave = (x: tf.Tensor): tf.Tensor => tf.add(tf.div(tf.square(x), 20), tf.tanh(tf.sin(x)));
+export const tfjsWave = (x: TfTensor): TfTensor => tf.add(tf.div(tf.square(x), 20), tf.tanh(tf.sin(x)));
