@@ -4,7 +4,7 @@
 import { runInNewContext } from "node:vm";
 import { setFlagsFromString } from "node:v8";
 import { setTimeout as sleep } from "node:timers/promises";
-import { realize, type NumberArray, type Tensor } from "adjoint";
+import { cuda, getDefaultDevice, realize, type NumberArray, type Tensor } from "adjoint";
 import { difference, forgetData, summarize, type Summary } from "./data.js";
 import type { Case, Task, Workload } from "./workload.js";
 
@@ -35,6 +35,8 @@ export interface Measurement {
 export interface Result {
   workload: string;
   size: string;
+  /** How many bytes a step has to move, where that says something. */
+  bytes?: number;
   /** Ours first. */
   measurements: Measurement[];
   /** Peers that failed, or whose outputs differ from ours. */
@@ -76,6 +78,8 @@ export interface Library<T> {
 /** Returns when these have been computed, though `realize` need not wait: reads an element of some of them. */
 export function finish(results: readonly Tensor[]): void {
   realize(results);
+  const device = results[0]?.device ?? "cpu";
+  if (device !== "cpu") return cuda.synchronize(device);
   const probes = Math.min(results.length, 4);
   for (let i = 1; i <= probes; ++i) {
     const result = results[Math.floor((i * results.length) / probes) - 1]!;
@@ -172,6 +176,8 @@ export async function measure(
   let expected: readonly Summary[] | undefined;
   // Not before each repetition: a full collection also throws away optimised code.
   collectGarbage();
+  // Others have memory of the same GPU.
+  if (getDefaultDevice() !== "cpu") cuda.emptyCache(getDefaultDevice());
   for (const peer of peers) {
     try {
       const outputs = await peer.check(workload, of);
@@ -199,7 +205,9 @@ export async function measure(
     }
   }
   forgetData();
-  return { workload: workload.name, size: of.label, measurements: [...running.values()], failures };
+  const { label: size, bytes } = of;
+  const measurements = [...running.values()];
+  return { workload: workload.name, size, ...(bytes !== undefined && { bytes }), measurements, failures };
 }
 
 /** The middle one, or the mean of the two in the middle. */

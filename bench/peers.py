@@ -1,6 +1,8 @@
 """The Python peers of the benchmarks: answers JSON lines, a question and an answer a line.
 
-    {"ask": "peers"}                                      -> {"peers": [...], "versions": {...}}
+    peers.py THREADS DEVICE                               cpu, cuda:0, ...
+
+    {"ask": "peers"}                                      -> {"peers": [...], "versions": {...}, "absent": {...}}
     {"ask": "check", "peer", "workload", "parameters"}    -> {"summaries": [[...], ...]}, null where it has no such thing
     {"ask": "time", ..., "count": 10}                     -> {"seconds": 0.5}
 
@@ -11,7 +13,6 @@ names are those of the TypeScript files beside this one.
 
 import functools
 import gc
-import importlib.metadata
 import json
 import math
 import os
@@ -19,12 +20,17 @@ import sys
 import time
 
 threads = int(sys.argv[1])
+device = sys.argv[2]
+on_gpu = device != "cpu"
+ordinal = int(device.partition(":")[2] or 0)
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "")
     + f" --xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
     + f" intra_op_parallelism_threads={threads}"
 )
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_PLATFORMS", "cuda" if on_gpu else "cpu")
+# Several libraries share the GPU's memory: nobody takes most of it beforehand.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 # Answers go out alone; what libraries print goes to where errors go.
 answers = os.fdopen(os.dup(1), "w")
@@ -32,13 +38,20 @@ os.dup2(2, 1)
 
 import numpy as np  # noqa: E402
 
-libraries = {"numpy": np}
+versions = {"python": sys.version.split()[0], "numpy": np.__version__}
+absent = {}
 try:
     import torch
     import torch.nn.functional as F
 
-    torch.set_num_threads(threads)
-    libraries["torch"] = torch
+    if on_gpu and not torch.cuda.is_available():
+        absent["PyTorch"] = f"{torch.__version__} finds no GPU"
+        torch = None
+    else:
+        torch.set_num_threads(threads)
+        if on_gpu:
+            torch.cuda.set_device(ordinal)
+        versions["torch"] = torch.__version__
 except ImportError:
     torch = None
 try:
@@ -46,19 +59,46 @@ try:
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    libraries["jax"] = jax
+    try:
+        if on_gpu:
+            jax.config.update("jax_default_device", jax.devices()[ordinal])
+        versions["jax"] = jax.__version__
+    except Exception as error:  # noqa: BLE001: without a GPU it is one of many
+        absent["JAX"] = f"{jax.__version__} finds no GPU ({type(error).__name__})"
+        jax = None
 except ImportError:
     jax = None
+try:
+    if not on_gpu:
+        raise ImportError("CuPy computes on GPUs alone")
+    import cupy
 
-NUMPY, TORCH, FOREACH, FUSED, COMPILE, JAX = (
+    try:
+        cupy.cuda.Device(ordinal).use()
+        versions["cupy"] = cupy.__version__
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        absent["CuPy"] = str(error)
+        cupy = None
+except ImportError:
+    cupy = None
+
+NUMPY, CUPY, TORCH, FOREACH, FUSED, COMPILE, JAX = (
     "NumPy",
+    "CuPy",
     "PyTorch",
     "PyTorch foreach",
     "PyTorch fused",
     "torch.compile",
     "JAX jit",
 )
-peers = [NUMPY, *([TORCH, FOREACH, FUSED, COMPILE] if torch else []), *([JAX] if jax else [])]
+peers = [
+    *([] if on_gpu else [NUMPY]),
+    *([CUPY] if cupy else []),
+    *([TORCH, FOREACH, FUSED, COMPILE] if torch else []),
+    *([JAX] if jax else []),
+]
+# CuPy has NumPy's functions: what is written with them serves both.
+ARRAYS = {NUMPY: np, CUPY: cupy}
 tasks = {}
 
 
@@ -95,7 +135,7 @@ def summarize(values):
 
 def leaf(values, shape=None, grad=False):
     """A tensor of PyTorch with a copy of the values."""
-    tensor = torch.from_numpy(values.copy())
+    tensor = torch.tensor(values, device=device)
     return (tensor if shape is None else tensor.reshape(shape)).requires_grad_(grad)
 
 
@@ -125,8 +165,11 @@ def remembering(compute):
 
 
 def ready(compute):
-    """The same, for JAX, whose calls return before there is anything."""
-    return remembering(lambda: jax.block_until_ready(compute()))
+    """The same, for JAX, whose calls return before there is anything. A GPU does them one after the other anyway."""
+    if not on_gpu:
+        return remembering(lambda: jax.block_until_ready(compute()))
+    step, results = remembering(compute)
+    return step, lambda: jax.block_until_ready(results())
 
 
 @functools.lru_cache(maxsize=None)
@@ -169,7 +212,7 @@ def jax_adam(x, m, v, g, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
 
 @task("adam-loop", TORCH)
 def _(_):
-    x = torch.tensor([8.0], requires_grad=True)
+    x = torch.tensor([8.0], requires_grad=True, device=device)
     optimizer = torch.optim.Adam([x], lr=0.01)
     last = Last()
 
@@ -247,7 +290,30 @@ for name, f, low, high in [
         return ready(lambda: jitted(f)(x))
 
 
-# --- adam, adamw-lists ------------------------------------------------------------------------------------------------
+# --- copy -------------------------------------------------------------------------------------------------------------
+
+
+@task("copy", TORCH)
+def _(p):
+    x = leaf(spread(p["n"], -1, 1))
+    y = torch.empty_like(x)
+    return remembering(lambda: [y.copy_(x)])
+
+
+@task("copy", *ARRAYS)
+def _(peer, p):
+    xp = ARRAYS[peer]
+    x = xp.array(spread(p["n"], -1, 1))
+    y = xp.empty_like(x)
+
+    def compute():
+        xp.copyto(y, x)
+        return [y]
+
+    return remembering(compute)
+
+
+# --- adam, adam-lists, adamw-lists ------------------------------------------------------------------------------------
 
 LOOPS = {
     TORCH: {"foreach": False, "fused": False},
@@ -283,45 +349,48 @@ def jax_adam_step(x, m, v, g, t):
     return (*jax_adam(x, m, v, g, t), t + 1)
 
 
-@task("adam", NUMPY)
-def _(p):
-    x, g = spread(p["n"], -1, 1).copy(), spread(p["n"], -0.1, 0.1, 1)
-    m, v, scratch = np.zeros_like(x), np.zeros_like(x), np.empty_like(x)
+@task("adam", *ARRAYS)
+def _(peer, p):
+    xp = ARRAYS[peer]
+    x, g = xp.array(spread(p["n"], -1, 1)), xp.array(spread(p["n"], -0.1, 0.1, 1))
+    m, v, scratch = xp.zeros_like(x), xp.zeros_like(x), xp.empty_like(x)
     t = 0
 
     def step():
         nonlocal t
         t += 1
-        np.multiply(m, 0.9, out=m)
-        np.multiply(g, 0.1, out=scratch)
-        np.add(m, scratch, out=m)
-        np.multiply(v, 0.999, out=v)
-        np.multiply(g, g, out=scratch)
-        np.multiply(scratch, 0.001, out=scratch)
-        np.add(v, scratch, out=v)
-        np.sqrt(v, out=scratch)
-        np.divide(scratch, math.sqrt(1 - 0.999**t), out=scratch)
-        np.add(scratch, 1e-8, out=scratch)
-        np.divide(m, scratch, out=scratch)
-        np.multiply(scratch, 1e-3 / (1 - 0.9**t), out=scratch)
-        np.subtract(x, scratch, out=x)
+        xp.multiply(m, 0.9, out=m)
+        xp.multiply(g, 0.1, out=scratch)
+        xp.add(m, scratch, out=m)
+        xp.multiply(v, 0.999, out=v)
+        xp.multiply(g, g, out=scratch)
+        xp.multiply(scratch, 0.001, out=scratch)
+        xp.add(v, scratch, out=v)
+        xp.sqrt(v, out=scratch)
+        xp.divide(scratch, math.sqrt(1 - 0.999**t), out=scratch)
+        xp.add(scratch, 1e-8, out=scratch)
+        xp.divide(m, scratch, out=scratch)
+        xp.multiply(scratch, 1e-3 / (1 - 0.9**t), out=scratch)
+        xp.subtract(x, scratch, out=x)
 
     return step, lambda: [x, m, v]
 
 
-@task("adamw-lists", *LOOPS)
-def _(peer, p):
-    def made(low, high, seed, grad):
-        return [
-            leaf(spread(math.prod(shape), low, high, seed + i % 8), shape, grad)
-            for i, shape in enumerate(p["shapes"])
-        ]
+for name, kind in [("adam-lists", "Adam"), ("adamw-lists", "AdamW")]:
 
-    params = made(-1, 1, 0, True)
-    for param, grad in zip(params, made(-0.1, 0.1, 10, False)):
-        param.grad = grad
-    optimizer = torch.optim.AdamW(params, **LOOPS[peer])
-    return optimizer.step, lambda: [*params, *moments(optimizer, params)]
+    @task(name, *LOOPS)
+    def _(peer, p, kind=kind):
+        def made(low, high, seed, grad):
+            return [
+                leaf(spread(math.prod(shape), low, high, seed + i % 8), shape, grad)
+                for i, shape in enumerate(p["shapes"])
+            ]
+
+        params = made(-1, 1, 0, True)
+        for param, grad in zip(params, made(-0.1, 0.1, 10, False)):
+            param.grad = grad
+        optimizer = getattr(torch.optim, kind)(params, **LOOPS[peer])
+        return optimizer.step, lambda: [*params, *moments(optimizer, params)]
 
 
 # --- reductions -------------------------------------------------------------------------------------------------------
@@ -337,30 +406,31 @@ TORCH_REDUCTIONS = {
 }
 
 
-def numpy_logsumexp(x, dim):
+# np.exp and np.log of an array of CuPy are CuPy's.
+def array_logsumexp(x, dim):
     largest = x.max(axis=dim, keepdims=True)
     total = np.log(np.exp(x - largest).sum(axis=dim, keepdims=True)) + largest
     return total.reshape(()) if dim is None else total.squeeze(dim)
 
 
-def numpy_softmax(x, dim):
+def array_softmax(x, dim):
     e = np.exp(x - x.max(axis=dim, keepdims=True))
     return e / e.sum(axis=dim, keepdims=True)
 
 
-def numpy_log_softmax(x, dim):
+def array_log_softmax(x, dim):
     shifted = x - x.max(axis=dim, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
 
 
-NUMPY_REDUCTIONS = {
+ARRAY_REDUCTIONS = {
     "sum": lambda x, dim: x.sum(axis=dim),
     "mean": lambda x, dim: x.mean(axis=dim),
     "var": lambda x, dim: x.var(axis=dim, ddof=1),
     "amax": lambda x, dim: x.max(axis=dim),
-    "logsumexp": numpy_logsumexp,
-    "softmax": numpy_softmax,
-    "log_softmax": numpy_log_softmax,
+    "logsumexp": array_logsumexp,
+    "softmax": array_softmax,
+    "log_softmax": array_log_softmax,
 }
 
 
@@ -387,10 +457,10 @@ def _(p):
     return remembering(compute)
 
 
-@task("reductions", NUMPY)
-def _(p):
+@task("reductions", *ARRAYS)
+def _(peer, p):
     op, backward, dim, x, _ = reduction(p)
-    f = NUMPY_REDUCTIONS[op]
+    f, x = ARRAY_REDUCTIONS[op], ARRAYS[peer].array(x)
     return None if backward else remembering(lambda: [f(x, dim)])
 
 
@@ -570,7 +640,27 @@ def _(p):
 
 
 def values_of(result):
-    return result.detach().numpy() if torch and isinstance(result, torch.Tensor) else np.asarray(result)
+    if torch and isinstance(result, torch.Tensor):
+        return result.detach().cpu().numpy()
+    return cupy.asnumpy(result) if cupy and isinstance(result, cupy.ndarray) else np.asarray(result)
+
+
+def finish(peer, results):
+    """Returns when everything is done. Results of JAX wait for themselves."""
+    results()
+    if on_gpu and peer == CUPY:
+        cupy.cuda.Device().synchronize()
+    elif on_gpu and peer != JAX:
+        torch.cuda.synchronize()
+
+
+def give_back():
+    """Lets go of the GPU's memory that nothing uses; others have need of it."""
+    gc.collect()
+    if torch:
+        torch.cuda.empty_cache()
+    if cupy:
+        cupy.get_default_memory_pool().free_all_blocks()
 
 
 def check(make, parameters):
@@ -587,15 +677,15 @@ def check(make, parameters):
     return summaries
 
 
-def measure(make, parameters, count):
+def measure(peer, make, parameters, count):
     gc.collect()
     step, results = make(parameters)
     step()
-    results()
+    finish(peer, results)
     start = time.perf_counter()
     for _ in range(count):
         step()
-    results()
+    finish(peer, results)
     return time.perf_counter() - start
 
 
@@ -605,8 +695,7 @@ current = None
 def answer(question):
     global current
     if question["ask"] == "peers":
-        versions = {name: importlib.metadata.version(name) for name in libraries}
-        return {"peers": peers, "versions": {"python": sys.version.split()[0], **versions}}
+        return {"peers": peers, "versions": versions, "absent": absent}
     make = tasks.get((question["peer"], question["workload"]))
     if make is None:
         return {"summaries": None}
@@ -614,9 +703,11 @@ def answer(question):
     if (question["workload"], parameters) != current:
         current = question["workload"], parameters
         spread.cache_clear()
+        if on_gpu:
+            give_back()
     if question["ask"] == "check":
         return {"summaries": check(make, parameters)}
-    return {"seconds": measure(make, parameters, question["count"])}
+    return {"seconds": measure(question["peer"], make, parameters, question["count"])}
 
 
 for line in sys.stdin:

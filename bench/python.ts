@@ -10,6 +10,7 @@ import type { Case, Workload } from "./workload.js";
 interface Greeting {
   peers: string[];
   versions: Record<string, string>;
+  absent: Record<string, string>;
 }
 
 /** What Python libraries read when they start. */
@@ -20,23 +21,27 @@ export class PythonWorker {
   /** Its libraries, and their versions. */
   peers: Peer[] = [];
   versions: Record<string, string> = {};
+  /** Libraries that are there but cannot compute on the device, and why. */
+  absent: Record<string, string> = {};
 
   readonly #process: ChildProcess;
   readonly #lines: Interface;
   readonly #answers: AsyncIterator<string>;
 
-  /** Starts `python`; its peers compute with so many threads. */
-  static async start(python: string, threads: number): Promise<PythonWorker> {
-    const worker = new PythonWorker(python, threads);
-    const { peers, versions } = await worker.#ask<Greeting>({ ask: "peers" });
+  /** Starts `python`; its peers compute on that device, with so many threads. */
+  static async start(python: string, threads: number, device = "cpu"): Promise<PythonWorker> {
+    const worker = new PythonWorker(python, threads, device);
+    const { peers, versions, absent } = await worker.#ask<Greeting>({ ask: "peers" });
     worker.peers = peers.map((name) => worker.#peer(name));
     worker.versions = versions;
+    worker.absent = absent;
     return worker;
   }
 
-  private constructor(python: string, threads: number) {
+  private constructor(python: string, threads: number, device: string) {
     const limits = Object.fromEntries(threadVariables.map((name) => [name, String(threads)]));
-    this.#process = spawn(python, [fileURLToPath(new URL("bench/peers.py", root)), String(threads)], {
+    const script = fileURLToPath(new URL("bench/peers.py", root));
+    this.#process = spawn(python, [script, String(threads), device], {
       env: { ...process.env, ...limits },
       stdio: ["pipe", "pipe", "inherit"],
     });

@@ -42,8 +42,17 @@ function verdictsOn(target: Target, { workload, size, measurements }: Result): V
   });
 }
 
+/** The bandwidth of a copy on the device, in bytes a second. */
+export type CopyBandwidth = number | undefined;
+
+/** The best that a case of copies has reached, whoever copied. */
+export function copyBandwidth({ bytes, measurements }: Result): CopyBandwidth {
+  const best = Math.min(...measurements.map(({ seconds }) => median(seconds)));
+  return bytes === undefined || measurements.length === 0 ? undefined : bytes / best;
+}
+
 /** What has become of the targets of a case. */
-export function judge(of: Case, result: Result): Verdict[] {
+export function judge(of: Case, result: Result, copy?: CopyBandwidth): Verdict[] {
   const { workload, size, measurements } = result;
   const own = measurements[0];
   if (own === undefined) return [];
@@ -58,12 +67,22 @@ export function judge(of: Case, result: Result): Verdict[] {
     const target = `must ${of.variantsWithin} of each other`;
     verdicts.push({ ...about, kind: "must", target, isMet: apart <= of.variantsWithin });
   }
-  if (of.aimSeconds !== undefined) {
-    const target = `aim ${duration(of.aimSeconds)}`;
-    verdicts.push({ ...about, kind: "aim", target, isMet: median(own.seconds) <= of.aimSeconds });
+  for (const kind of ["must", "aim"] as const) {
+    const part = of.ofCopy?.[kind];
+    if (part !== undefined) {
+      const isMet = copy === undefined ? null : of.bytes! / median(own.seconds) >= part * copy;
+      verdicts.push({ ...about, kind, target: `${kind} ${percent(part)} of copy`, isMet });
+    }
+    const seconds = kind === "must" ? of.mustSeconds : of.aimSeconds;
+    if (seconds !== undefined) {
+      const target = `${kind} ${duration(seconds)}`;
+      verdicts.push({ ...about, kind, target, isMet: median(own.seconds) <= seconds });
+    }
   }
   return verdicts;
 }
+
+const percent = (part: number) => `${Math.round(100 * part)} %`;
 
 /** A time with three digits and a unit. */
 export function duration(seconds: number): string {
@@ -80,16 +99,29 @@ function ratioText(ratio: number): string {
   return ratio < 0.01 ? ratio.toFixed(4) : ratio < 1 ? ratio.toFixed(3) : digits(ratio);
 }
 
-/** The names of the columns. */
+/** The names of the columns; that of the bandwidth is for devices whose copies are measured. */
 export const columns = ["workload", "size", "library", "median", "spread", "ours / theirs", "targets"];
+export const gpuColumns = [...columns.slice(0, 6), "bandwidth", "targets"];
 
-/** A row for each peer of a case. */
-export function rowsOf({ workload, size, measurements }: Result, verdicts: readonly Verdict[]): string[][] {
+/** `2.5 TB/s, 96 % of copy`, if it is known how many bytes a step moves. */
+function bandwidthText(bytes: number | undefined, seconds: number, copy: CopyBandwidth): string {
+  if (bytes === undefined) return "";
+  const rate = bytes / seconds;
+  const [unit, factor] = rate >= 1e12 ? ["TB/s", 1e12] : rate >= 1e9 ? ["GB/s", 1e9] : ["MB/s", 1e6];
+  return `${digits(rate / factor)} ${unit}${copy === undefined ? "" : `, ${percent(rate / copy)} of copy`}`;
+}
+
+/** A row for each peer of a case; with the `bandwidth` of each, where a device's copy was to be measured. */
+export function rowsOf(
+  { workload, size, bytes, measurements }: Result,
+  verdicts: readonly Verdict[],
+  bandwidth?: { copy: CopyBandwidth },
+): string[][] {
   return measurements.map(({ peer, seconds }, i) => {
     const own = median(measurements[0]!.seconds);
     const marks = verdicts
       .filter((verdict) => verdict.peer === peer && verdict.isMet !== null)
-      .map(({ target, isMet }) => `${mark(isMet)} ${target.replace(/ of (?!each).*/, "")}`);
+      .map(({ target, isMet }) => `${mark(isMet)} ${target.replace(/ of (?!each|copy).*/, "")}`);
     return [
       i === 0 ? workload : "",
       i === 0 ? size : "",
@@ -97,6 +129,7 @@ export function rowsOf({ workload, size, measurements }: Result, verdicts: reado
       duration(median(seconds)),
       `${duration(Math.min(...seconds))} to ${duration(Math.max(...seconds))}`,
       i === 0 ? "" : ratioText(own / median(seconds)),
+      ...(bandwidth ? [bandwidthText(bytes, median(seconds), bandwidth.copy)] : []),
       marks.join(", "),
     ];
   });
@@ -104,7 +137,8 @@ export function rowsOf({ workload, size, measurements }: Result, verdicts: reado
 
 /** Rows as text, in columns of a few fixed widths, so that they can be printed as they come. */
 export function lines(rows: readonly string[][]): string {
-  const widths = [11, 39, 17, 8, 20, 13];
+  // Only tables with a bandwidth have an eighth column.
+  const widths = [11, 39, 17, 8, 20, 13, 27];
   return rows
     .map((row) =>
       row
@@ -115,10 +149,11 @@ export function lines(rows: readonly string[][]): string {
     .join("\n");
 }
 
-/** Rows as a table in Markdown. */
-export function markdown(rows: readonly string[][]): string {
+/** Rows as a table in Markdown, below their heading. */
+export function markdown(heading: readonly string[], rows: readonly string[][]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(columns), "|---|---|---|--:|---|--:|---|", ...rows.map(line)].join("\n");
+  const rule = heading.map((_, i) => (i === 3 || i === 5 ? "--:" : "---"));
+  return [line(heading), `|${rule.join("|")}|`, ...rows.map(line)].join("\n");
 }
 
 /** How many targets were met, and which were not. */
@@ -140,9 +175,9 @@ export function summary(verdicts: readonly Verdict[]): string {
     .join("\n");
 }
 
-/** A page with another table between its two marks. */
-export function withTable(page: string, table: string): string {
-  const [begin, end] = ["<!-- table -->", "<!-- end of table -->"];
+/** A page with another table between its two marks: a page has one table for the CPU, and may have one for a GPU. */
+export function withTable(page: string, table: string, name: "table" | "GPU table" = "table"): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`the page has no place between ${begin} and ${end}`);
   return `${page.slice(0, from + begin.length)}\n${table}\n${page.slice(to)}`;

@@ -3,6 +3,9 @@
 import { realize, type Tensor } from "adjoint";
 import type { TfTensor } from "./tfjs.js";
 
+/** Where a workload is measured: sizes and targets of a GPU are not those of a CPU. */
+export type Platform = "cpu" | "cuda";
+
 /** A case as one library does it, with data and state of its own. */
 export interface Task<T> {
   /** One step: records, computes and realises everything that the case asks for. */
@@ -34,12 +37,29 @@ export interface Case {
   /** Other ways of doing it with adjoint. */
   variants?: Readonly<Record<string, () => Task<Tensor>>>;
   targets: readonly Target[];
-  /** The time of a step that we would like to see. */
+  /** What the time of a step has to be, and should be. */
+  mustSeconds?: number;
   aimSeconds?: number;
+  /** How many bytes a step has to read and write, at least. */
+  bytes?: number;
+  /** What part of the bandwidth of a copy that has to make, and should make. */
+  ofCopy?: { must?: number; aim?: number };
+  /** Makes every step a process of its own: {@link adjoint} says what it does. */
+  process?: ProcessKind;
   /** How far the medians of ours and of the variants may lie apart, as a ratio. */
   variantsWithin?: number;
   /** How far results may differ from peer to peer, relative to their mean magnitude. */
   tolerance: number;
+}
+
+/** What a process finds of those before it: kernels that the driver has compiled, or nothing. */
+export type ProcessKind = "first" | "second";
+
+/** The cases of a workload on one platform. */
+export interface Cases {
+  all: readonly Case[];
+  /** Those for tests. */
+  tiny: readonly Case[];
 }
 
 /** A benchmark. */
@@ -47,20 +67,28 @@ export interface Workload {
   name: string;
   /** What one step does. */
   what: string;
-  cases: readonly Case[];
-  /** Cases for tests. */
-  tiny: readonly Case[];
+  on: Readonly<Partial<Record<Platform, Cases>>>;
+}
+
+interface Sizes<S> {
+  all: readonly S[];
+  tiny: readonly S[];
 }
 
 /** Makes the cases of a workload from sizes. */
 export function workload<S>(
   name: string,
   what: string,
-  sizes: { all: readonly S[]; tiny: readonly S[] },
-  make: (size: S) => Omit<Case, "tolerance"> & { tolerance?: number },
+  sizes: Readonly<Partial<Record<Platform, Sizes<S>>>>,
+  make: (size: S, platform: Platform) => Omit<Case, "tolerance"> & { tolerance?: number },
 ): Workload {
-  const cases = (list: readonly S[]): Case[] => list.map((size) => ({ tolerance: 1e-4, ...make(size) }));
-  return { name, what, cases: cases(sizes.all), tiny: cases(sizes.tiny) };
+  const cases = (platform: Platform): Cases | undefined => {
+    const made = (size: S): Case => ({ tolerance: 1e-4, ...make(size, platform) });
+    const list = sizes[platform];
+    return list && { all: list.all.map(made), tiny: list.tiny.map(made) };
+  };
+  const [cpu, cuda] = [cases("cpu"), cases("cuda")];
+  return { name, what, on: { ...(cpu && { cpu }), ...(cuda && { cuda }) } };
 }
 
 /** What holds wherever tfjs takes part. */

@@ -6,16 +6,21 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { difference, spread, summarize } from "../bench/data.js";
 import { LocalPeer, measure, median, ours, type Peer } from "../bench/harness.js";
 import { PythonWorker } from "../bench/python.js";
-import { duration, judge, lines, markdown, rowsOf, summary, withTable } from "../bench/table.js";
+import { columns, duration, judge, lines, markdown, rowsOf, summary, withTable } from "../bench/table.js";
 import { tfjsBackends } from "../bench/tfjs.js";
 import { resnet50 } from "../bench/workloads/adamw-lists.js";
-import { workloads } from "../bench/workloads/index.js";
-import type { Case } from "../bench/workload.js";
+import { workloads, workloadsOn } from "../bench/workloads/index.js";
+import type { Case, Platform } from "../bench/workload.js";
 
 const effort = { repetitions: 1, leastSeconds: 0 };
-const cases = workloads.flatMap((workload) =>
-  workload.tiny.map((tiny) => ({ name: `${workload.name}, ${tiny.label}`, workload, tiny })),
-);
+const tinyCases = (platform: Platform) =>
+  workloadsOn(platform, "tiny").flatMap(({ workload, cases }) =>
+    cases.map((tiny) => ({ name: `${workload.name}, ${tiny.label}`, workload, tiny })),
+  );
+const cases = tinyCases("cpu");
+// What a GPU is to do gives the same here.
+const gpuCases = tinyCases("cuda").filter(({ tiny }) => tiny.process === undefined);
+const [loop] = workloadsOn("cpu", "tiny");
 const ownPeers = (of: Case) =>
   [ours(), ...Object.keys(of.variants ?? {}).map(ours)].map((library) => new LocalPeer(library));
 
@@ -35,9 +40,12 @@ describe("workloads", () => {
   });
 
   it("have tiny cases, and sizes with names of their own", () => {
-    for (const { cases, tiny } of workloads) {
-      expect(tiny.length).toBeGreaterThan(0);
-      expect(new Set(cases.map(({ label }) => label)).size).toBe(cases.length);
+    for (const { name, on } of workloads) {
+      expect(Object.keys(on), name).not.toEqual([]);
+      for (const { all, tiny } of Object.values(on)) {
+        expect(tiny.length).toBeGreaterThan(0);
+        expect(new Set(all.map(({ label }) => label)).size).toBe(all.length);
+      }
     }
   });
 
@@ -56,7 +64,7 @@ describe.skipIf(python === undefined)("workloads in Python (ADJOINT_PYTHON)", ()
   }, 60_000);
   afterAll(() => worker.stop());
 
-  it.each(cases)("$name: ours and theirs agree", async ({ workload, tiny }) => {
+  it.each([...cases, ...gpuCases])("$name: ours and theirs agree", async ({ workload, tiny }) => {
     // Compiling takes long; it compiles what PyTorch runs here.
     const peers = worker.peers.filter(({ name }) => name !== "torch.compile");
     const { failures } = await measure(workload, tiny, [new LocalPeer(ours()), ...peers], effort);
@@ -65,7 +73,7 @@ describe.skipIf(python === undefined)("workloads in Python (ADJOINT_PYTHON)", ()
 });
 
 describe("the harness", () => {
-  const [workload, of] = [workloads[0]!, workloads[0]!.tiny[0]!];
+  const [workload, of] = [loop!.workload, loop!.cases[0]!];
   const peer = (name: string, seconds: number, elements: number[] = [1, 2, 3]): Peer => ({
     name,
     check: () => Promise.resolve([summarize(elements)]),
@@ -129,13 +137,13 @@ describe("the harness", () => {
 
 describe("the table", () => {
   const of: Case = {
-    ...workloads[0]!.tiny[0]!,
+    ...loop!.cases[0]!,
     targets: [
       { peers: ["slow", "fast"], must: 0.5, aim: 0.25 },
       { peers: ["absent"], must: 1 },
     ],
     aimSeconds: 1e-6,
-    variants: { variant: workloads[0]!.tiny[0]!.adjoint },
+    variants: { variant: loop!.cases[0]!.adjoint },
     variantsWithin: 1.1,
   };
   const times = { adjoint: 1e-5, variant: 1.2e-5, slow: 1e-3, fast: 2.5e-5 };
@@ -160,7 +168,7 @@ describe("the table", () => {
       ["", "", "fast", "25.0 µs", "25.0 µs to 25.0 µs", "0.400", "✔ must 0.5, ✘ aim 0.25"],
     ]);
     expect(lines(rows).split("\n")).toHaveLength(4);
-    expect(markdown(rows).split("\n")).toHaveLength(6);
+    expect(markdown(columns, rows).split("\n")).toHaveLength(6);
   });
 
   it("counts what is met", () => {
@@ -193,14 +201,15 @@ describe("npm run bench", () => {
 
   it("lists workloads", () => {
     const listed = run("--list");
-    for (const { name } of workloads) expect(listed).toContain(`${name}: `);
+    for (const { workload } of workloadsOn("cpu")) expect(listed).toContain(`${workload.name}: `);
+    expect(listed).not.toContain("copy: ");
     expect(run("--list", "--only", "adam").split("\n")).toHaveLength(3);
   });
 
   it.each([
     [["--bogus"], /Unknown option '--bogus'[^]*Usage: npm run bench/],
     [["loop"], /Unexpected argument 'loop'[^]*Usage/],
-    [["--only", "adam,adams"], /no workload is called adams; --list names them[^]*Usage/],
+    [["--only", "adam,adams"], /no workload for cpu is called adams; --list names them[^]*Usage/],
     [["--quick", "--only", "adam-loop"], /bench: .*-no-python does not answer/],
     [["--repeat", "0"], /--repeat must be a whole number above 0, got 0[^]*Usage/],
   ])("refuses %j", (words, message) => {

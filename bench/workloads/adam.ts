@@ -1,7 +1,7 @@
 import { optim, tensor, type Tensor } from "adjoint";
 import { spread } from "../data.js";
 import { training, tf } from "../tfjs.js";
-import { power, tfjsTargets, workload, type Task } from "../workload.js";
+import { power, tfjsTargets, workload, type Target, type Task } from "../workload.js";
 
 /** A step of an optimizer whose parameters have their gradients. */
 export function stepping(optimizer: optim.Adam | optim.AdamW, parameters: readonly Tensor[]): Task<Tensor> {
@@ -17,11 +17,18 @@ export function moments(optimizer: optim.Adam | optim.AdamW, parameters: readonl
   return names.flatMap((name) => parameters.map((x) => optimizer.state.get(x)![name] as Tensor));
 }
 
+/** What a step reads and writes of an element: parameter, gradient and two averages; and all but the gradient. */
+export const adamBytes = 28;
+/** A step on a GPU that has more to do with launches than with memory. */
+export const launchTargets: readonly Target[] = [{ peers: ["PyTorch fused"], must: 0.7, aim: 0.3 }];
+/** From here on it is memory alone. */
+const isLarge = (n: number) => n >= 1e7;
+
 export const adam = workload(
   "adam",
   "a step of Adam on one tensor with its gradient given",
-  { all: [1e4, 1e6, 1e7], tiny: [100] },
-  (n) => ({
+  { cpu: { all: [1e4, 1e6, 1e7], tiny: [100] }, cuda: { all: [1e5, 1e6, 4e6, 1e8], tiny: [100] } },
+  (n, platform) => ({
     label: power(n),
     parameters: { n },
     adjoint: () => {
@@ -38,6 +45,11 @@ export const adam = workload(
         return undefined;
       });
     },
-    targets: [{ peers: ["PyTorch fused"], must: 1 }, ...tfjsTargets],
+    targets:
+      platform === "cuda" && !isLarge(n)
+        ? launchTargets
+        : [{ peers: ["PyTorch fused"], must: 1 }, ...(platform === "cpu" ? tfjsTargets : [])],
+    bytes: adamBytes * n,
+    ...(platform === "cuda" && isLarge(n) && { ofCopy: { must: 0.9, aim: 0.95 } }),
   }),
 );

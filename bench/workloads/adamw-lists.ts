@@ -1,7 +1,7 @@
-import { optim, tensor } from "adjoint";
+import { optim, tensor, type Tensor } from "adjoint";
 import { spread } from "../data.js";
 import { workload } from "../workload.js";
-import { stepping } from "./adam.js";
+import { adamBytes, launchTargets, stepping } from "./adam.js";
 
 type Shapes = readonly (readonly number[])[];
 
@@ -27,36 +27,51 @@ export function resnet50(): Shapes {
   return [...shapes, [1000, into], [1000]];
 }
 
-const lists: Readonly<Record<string, () => Shapes>> = {
+const shapesOf: Readonly<Record<string, () => Shapes>> = {
   "ResNet-50": resnet50,
   "1000 of 1000": () => Array.from({ length: 1000 }, () => [1000]),
   "3 of 2 x 5": () => Array.from({ length: 3 }, () => [2, 5]),
 };
 
+/** What both have in common. */
+function lists(list: string, optimizerOf: (parameters: readonly Tensor[]) => optim.Adam | optim.AdamW) {
+  const shapes = shapesOf[list]!();
+  const size = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+  return {
+    label: list,
+    parameters: { shapes },
+    adjoint: () => {
+      const made = (low: number, high: number, seed: number) => (shape: readonly number[], i: number) =>
+        tensor(spread(size(shape), low, high, seed + (i % 8))).reshape(shape);
+      const grads = shapes.map(made(-0.1, 0.1, 10));
+      const parameters = shapes.map(made(-1, 1, 0)).map((x) => x.requiresGrad_());
+      for (const [i, x] of parameters.entries()) x.grad = grads[i]!;
+      return stepping(optimizerOf(parameters), parameters);
+    },
+    bytes: adamBytes * shapes.reduce((sum, shape) => sum + size(shape), 0),
+  };
+}
+
 // tfjs has no AdamW.
 export const adamwLists = workload(
   "adamw-lists",
   "a step of AdamW on many tensors with their gradients given",
-  { all: ["ResNet-50", "1000 of 1000"], tiny: ["3 of 2 x 5"] },
-  (list) => {
-    const shapes = lists[list]!();
-    return {
-      label: list,
-      parameters: { shapes },
-      adjoint: () => {
-        const made = (low: number, high: number, seed: number) => (shape: readonly number[], i: number) => {
-          const count = shape.reduce((product, size) => product * size, 1);
-          return tensor(spread(count, low, high, seed + (i % 8))).reshape(shape);
-        };
-        const grads = shapes.map(made(-0.1, 0.1, 10));
-        const parameters = shapes.map(made(-1, 1, 0)).map((x) => x.requiresGrad_());
-        for (const [i, x] of parameters.entries()) x.grad = grads[i]!;
-        return stepping(new optim.AdamW(parameters), parameters);
-      },
-      targets: [
-        { peers: ["PyTorch fused"], must: 1 },
-        { peers: ["PyTorch foreach"], must: 0.5 },
-      ],
-    };
-  },
+  { cpu: { all: ["ResNet-50", "1000 of 1000"], tiny: ["3 of 2 x 5"] } },
+  (list) => ({
+    ...lists(list, (parameters) => new optim.AdamW(parameters)),
+    targets: [
+      { peers: ["PyTorch fused"], must: 1 },
+      { peers: ["PyTorch foreach"], must: 0.5 },
+    ],
+  }),
+);
+
+export const adamLists = workload(
+  "adam-lists",
+  "a step of Adam on many tensors with their gradients given",
+  { cuda: { all: ["1000 of 1000"], tiny: ["3 of 2 x 5"] } },
+  (list) => ({
+    ...lists(list, (parameters) => new optim.Adam(parameters)),
+    targets: launchTargets,
+  }),
 );

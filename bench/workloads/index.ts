@@ -1,7 +1,9 @@
-import type { Workload } from "../workload.js";
+import type { Case, Platform, Workload } from "../workload.js";
 import { adam } from "./adam.js";
 import { adamLoop } from "./adam-loop.js";
-import { adamwLists } from "./adamw-lists.js";
+import { adamLists, adamwLists } from "./adamw-lists.js";
+import { copy } from "./copy.js";
+import { firstRun } from "./first-run.js";
 import { matmul } from "./matmul.js";
 import { reductions } from "./reductions.js";
 import { rosenbrock } from "./rosenbrock.js";
@@ -11,14 +13,31 @@ import { valueGrad } from "./value-grad.js";
 
 /** All workloads, in the order of the table. */
 export const workloads: readonly Workload[] = [
+  copy,
   adamLoop,
   valueGrad,
   rosenbrock,
   adam,
+  adamLists,
   adamwLists,
   train,
   reductions,
   matmul,
   logistic,
   network,
+  firstRun,
 ];
+
+/** A workload, with its cases on a platform or the tiny ones among them. */
+export interface Chosen {
+  workload: Workload;
+  cases: readonly Case[];
+}
+
+/** The workloads that there are on a platform. */
+export function workloadsOn(platform: Platform, size: "all" | "tiny" = "all"): Chosen[] {
+  return workloads.flatMap((workload) => {
+    const cases = workload.on[platform]?.[size];
+    return cases === undefined ? [] : [{ workload, cases }];
+  });
+}

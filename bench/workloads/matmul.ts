@@ -15,7 +15,7 @@ const sizes = (...counts: number[]): Size[] =>
 export const matmul = workload(
   "matmul",
   "the product of two square matrices",
-  { all: sizes(64, 256, 1024), tiny: sizes(5) },
+  { cpu: { all: sizes(64, 256, 1024), tiny: sizes(5) } },
   ({ dtype, n }) => ({
     label: `${dtype}, ${n} x ${n}`,
     parameters: { dtype, n },

@@ -80,11 +80,19 @@ const sizes = (shape: readonly [number, number]): Size[] =>
     return [0, 1, ...(ofAll ? [undefined] : [])].map((dim) => ({ op, dim, shape }));
   });
 
+const gpuSizes = (shape: readonly [number, number]): Size[] => [
+  { op: "sum", dim: undefined, shape },
+  { op: "softmax", dim: 1, shape },
+];
+
 export const reductions = workload(
   "reductions",
   "a reduction or a softmax of a matrix along a dimension; backward: value and gradient",
-  { all: sizes([4096, 1024]), tiny: sizes([4, 6]) },
-  ({ op, dim, shape }) => {
+  {
+    cpu: { all: sizes([4096, 1024]), tiny: sizes([4, 6]) },
+    cuda: { all: gpuSizes([12207, 8192]), tiny: gpuSizes([4, 6]) },
+  },
+  ({ op, dim, shape }, platform) => {
     const row = rows[op]!;
     const count = shape[0] * shape[1];
     const isBackward = row.isBackward ?? false;
@@ -115,7 +123,9 @@ export const reductions = workload(
           return [value, grad];
         });
       },
-      targets: [{ peers: ["PyTorch"], must: 1 }, ...tfjsTargets],
+      targets: [{ peers: ["PyTorch"], must: 1 }, ...(platform === "cpu" ? tfjsTargets : [])],
+      // A softmax writes as much as it reads.
+      ...(platform === "cuda" && { bytes: (op === "softmax" ? 8 : 4) * count, ofCopy: { aim: 0.9 } }),
     };
   },
 );

@@ -26,7 +26,7 @@ const targets: Readonly<Record<number, Target>> = {
 export const rosenbrock = workload(
   "rosenbrock",
   "value and gradient of Rosenbrock's function of n numbers",
-  { all: [100, 1e6], tiny: [10] },
+  { cpu: { all: [100, 1e6], tiny: [10] } },
   (n) => ({
     label: power(n),
     parameters: { n },

@@ -36,7 +36,7 @@ function trains(n: number, options: { isTidy: boolean; heap?: object[] }): Task<
 export const train = workload(
   "train",
   "sum(x**2/20 + tanh(sin x)), backward and Adam; with tidy, and beside 300 MB of JavaScript objects",
-  { all: [{ n: 1e7, objects: 3e6 }], tiny: [{ n: 100, objects: 10 }] },
+  { cpu: { all: [{ n: 1e7, objects: 3e6 }], tiny: [{ n: 100, objects: 10 }] } },
   ({ n, objects }) => ({
     label: power(n),
     parameters: { n },

@@ -35,7 +35,7 @@ function trains(
 export const logistic = workload(
   "logistic",
   "logistic regression: mean cross entropy with logits, backward, SGD, reading the loss",
-  { all: [{ batch: 128, features: 100 }], tiny: [{ batch: 6, features: 3 }] },
+  { cpu: { all: [{ batch: 128, features: 100 }], tiny: [{ batch: 6, features: 3 }] } },
   ({ batch, features }) => ({
     label: `${features} features, batch ${batch}`,
     parameters: { batch, features },
@@ -75,7 +75,7 @@ export const logistic = workload(
 export const network = workload(
   "network",
   "a network with one hidden layer: relu, log_softmax, negative log likelihood, backward, Adam, reading the loss",
-  { all: [{ batch: 128, widths: [784, 256, 10] }], tiny: [{ batch: 6, widths: [5, 4, 3] }] },
+  { cpu: { all: [{ batch: 128, widths: [784, 256, 10] }], tiny: [{ batch: 6, widths: [5, 4, 3] }] } },
   ({ batch, widths }) => {
     const [features, hidden, classes] = widths as [number, number, number];
     /** Example i is of class i % classes. */

@@ -7,8 +7,8 @@ import { tfjsWave, wave } from "./wave.js";
 export const valueGrad = workload(
   "value-grad",
   "value and gradient of sum(x**2/20 + tanh(sin x))",
-  { all: [1e4, 1e6, 1e7], tiny: [100] },
-  (n) => ({
+  { cpu: { all: [1e4, 1e6, 1e7], tiny: [100] }, cuda: { all: [1e8], tiny: [100] } },
+  (n, platform) => ({
     label: power(n),
     parameters: { n },
     adjoint: () => {
@@ -28,7 +28,21 @@ export const valueGrad = workload(
         return [value, grad];
       });
     },
-    targets: [{ peers: ["torch.compile"], must: 0.6 }, { peers: ["JAX jit"], must: 0.4 }, ...tfjsTargets],
-    aimSeconds: n * 1e-9, // 2 ns an element on one core
+    ...(platform === "cuda"
+      ? {
+          targets: [
+            { peers: ["PyTorch"], must: 0.15 },
+            { peers: ["torch.compile"], must: 0.9 },
+          ],
+          bytes: 8 * n,
+        }
+      : {
+          targets: [
+            { peers: ["torch.compile"], must: 0.6 },
+            { peers: ["JAX jit"], must: 0.4 },
+            ...tfjsTargets,
+          ],
+          aimSeconds: n * 1e-9, // 2 ns an element on one core
+        }),
   }),
 );
