@@ -104,9 +104,11 @@ export async function benchmark(chosen: readonly Chosen[], plan: Plan): Promise<
   return failures.length === 0;
 }
 
-/** Puts the table of a report that has been saved into bench/README.md. */
-export function publishSaved(file: string): void {
-  publish(JSON.parse(readFileSync(file, "utf8")) as Report);
+const readme = fileURLToPath(new URL("bench/README.md", root));
+
+/** Puts the table of a report that has been saved into a page, which has a place for it. */
+export function publishSaved(file: string, page = readme): void {
+  publish(JSON.parse(readFileSync(file, "utf8")) as Report, page);
 }
 
 /** Ways of doing a case with adjoint. */
@@ -137,7 +139,7 @@ function save({ name, folder }: { name: string; folder: string }, report: Report
   return file;
 }
 
-function publish(report: Report): void {
+function publish(report: Report, page = readme): void {
   const { date, gpu, results, verdicts } = report;
   const rows = results.flatMap((result) => {
     const judged = verdicts.filter(
@@ -150,7 +152,6 @@ function publish(report: Report): void {
     markdown(gpu === undefined ? columns : gpuColumns, rows),
     `\`\`\`text\n${summary(verdicts)}\n\`\`\``,
   ];
-  const page = fileURLToPath(new URL("bench/README.md", root));
   const table = gpu === undefined ? "table" : "GPU table";
   writeFileSync(page, withTable(readFileSync(page, "utf8"), parts.join("\n\n"), table));
 }

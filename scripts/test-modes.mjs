@@ -2,13 +2,8 @@
 // every instruction set that the machine has, and on a GPU that the stand-in for its driver simulates. Names of modes as
 // arguments choose among them.
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
-
-const elsewhere = /^(bench|cuda-.*|examples|modes|native|plot|readme)$/;
-const files = readdirSync("tests")
-  .filter((name) => name.endsWith(".test.ts") && !elsewhere.test(name.replace(".test.ts", "")))
-  .map((name) => `tests/${name}`);
+import { computingTests, failuresOf, printFailures, runTests } from "./computing-tests.mjs";
 
 const modes = {
   "fusion-off": { ADJOINT_FUSION: "0" },
@@ -33,11 +28,10 @@ for (const name of wanted) {
   process.exit(2);
 }
 
-const node = (args, env) =>
-  spawnSync(process.execPath, args, {
+const run = (program, env) =>
+  spawnSync(process.execPath, ["--input-type=module", "-e", program], {
     env: { ...process.env, ...env },
     encoding: "utf8",
-    maxBuffer: 2 ** 28,
   });
 let hasFailed = false;
 for (const [name, env] of Object.entries(modes)) {
@@ -51,45 +45,34 @@ for (const [name, env] of Object.entries(modes)) {
       console.log(`${name}: the stand-in could not be built\n${built.stdout}${built.stderr}`);
       continue;
     }
-    const why =
-      'import { cuda } from "adjoint"; console.log(cuda.state().hasCode ? "" : cuda.unavailableReason())';
-    const reason = node(["--input-type=module", "-e", why], env).stdout.trim();
+    const reason = run(
+      'import { cuda } from "adjoint"; console.log(cuda.state().hasCode ? "" : cuda.unavailableReason())',
+      env,
+    ).stdout.trim();
     if (reason !== "") {
       console.log(`${name}: skipped, ${reason}`);
       continue;
     }
   }
-  const start = node(["--input-type=module", "-e", 'import "adjoint"'], env);
+  const start = run('import "adjoint"', env);
   if (start.status !== 0) {
     const isAbsent = start.stderr.includes("this machine runs");
     hasFailed ||= !isAbsent;
     console.log(`${name}: ${isAbsent ? "skipped, the machine does not have it" : start.stderr}`);
     continue;
   }
-  const began = Date.now();
-  const { status, stdout, stderr } = node(
-    ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", "--testTimeout=300000", ...files],
-    env,
-  );
-  const seconds = ((Date.now() - began) / 1000).toFixed(0);
-  let report;
-  try {
-    report = JSON.parse(stdout.slice(stdout.indexOf('{"numTotalTestSuites"')));
-  } catch {
-    console.log(`${name}: no report\n${stdout}${stderr}`);
+  const { status, report, output, seconds } = await runTests(computingTests, env);
+  if (report === null) {
+    console.log(`${name}: no report\n${output}`);
     hasFailed = true;
     continue;
   }
-  const { numPassedTests, numPendingTests, numFailedTests, testResults } = report;
+  const { numPassedTests, numPendingTests, numFailedTests } = report;
   console.log(
-    `${name}: ${numPassedTests} passed, ${numPendingTests} skipped, ${numFailedTests} failed (${seconds} s)`,
+    `${name}: ${numPassedTests} passed, ${numPendingTests} skipped, ${numFailedTests} failed (${seconds.toFixed(0)} s)`,
   );
   if (status === 0) continue;
   hasFailed = true;
-  for (const { name: file, message, assertionResults } of testResults) {
-    if (message) console.log(`  ${file}: ${message}`);
-    for (const { status, fullName, failureMessages } of assertionResults)
-      if (status === "failed") console.log(`  ${fullName}\n    ${failureMessages.join("\n").slice(0, 600)}`);
-  }
+  printFailures(failuresOf(report));
 }
 process.exit(hasFailed ? 1 : 0);
