@@ -6,7 +6,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { difference, spread, summarize } from "../bench/data.js";
 import { LocalPeer, measure, median, ours, type Peer } from "../bench/harness.js";
 import { PythonWorker } from "../bench/python.js";
-import { columns, duration, judge, lines, markdown, rowsOf, summary, withTable } from "../bench/table.js";
+import {
+  columns,
+  copyBandwidth,
+  duration,
+  gpuColumns,
+  judge,
+  lines,
+  markdown,
+  rowsOf,
+  summary,
+  withTable,
+} from "../bench/table.js";
 import { tfjsBackends } from "../bench/tfjs.js";
 import { resnet50 } from "../bench/workloads/adamw-lists.js";
 import { workloads, workloadsOn } from "../bench/workloads/index.js";
@@ -70,6 +81,20 @@ describe.skipIf(python === undefined)("workloads in Python (ADJOINT_PYTHON)", ()
     const { failures } = await measure(workload, tiny, [new LocalPeer(ours()), ...peers], effort);
     expect(failures).toEqual([]);
   });
+
+  it("say when they find no GPU", async () => {
+    process.env["CUDA_VISIBLE_DEVICES"] = "";
+    const blind = await PythonWorker.start(python!, 1, "cuda:0");
+    delete process.env["CUDA_VISIBLE_DEVICES"];
+    blind.stop();
+    expect(blind.peers).toEqual([]);
+    for (const [name, reason] of Object.entries(blind.absent)) expect(reason, name).toContain("no GPU");
+    const has = (name: string) => Object.keys(worker.versions).includes(name);
+    expect(Object.keys(blind.absent).sort()).toEqual([
+      ...(has("jax") ? ["JAX"] : []),
+      ...(has("torch") ? ["PyTorch"] : []),
+    ]);
+  }, 60_000);
 });
 
 describe("the harness", () => {
@@ -179,12 +204,52 @@ aim: 0 of 2 met
   ✘ loop, 1: aim 1.00 µs`);
   });
 
+  it("tells bandwidths beside that of a copy", () => {
+    const moving = { ...result, bytes: 8e5 }; // ours in 10 µs
+    const moved: Case = {
+      ...loop!.cases[0]!,
+      targets: [],
+      bytes: 8e5,
+      ofCopy: { must: 0.9, aim: 0.95 },
+      mustSeconds: 2e-5,
+      aimSeconds: 1e-6,
+    };
+    const judged = judge(moved, moving, 8.6e10);
+    expect(judged.map(({ kind, target, isMet }) => [kind, target, isMet])).toEqual([
+      ["must", "must 90 % of copy", true],
+      ["must", "must 20.0 µs", true],
+      ["aim", "aim 95 % of copy", false],
+      ["aim", "aim 1.00 µs", false],
+    ]);
+    const told = rowsOf(moving, judged, { copy: 8.6e10 });
+    expect(told.map((row) => row[6])).toEqual([
+      "80.0 GB/s, 93 % of copy",
+      "66.7 GB/s, 78 % of copy",
+      "800 MB/s, 1 % of copy",
+      "32.0 GB/s, 37 % of copy",
+    ]);
+    expect(told[0]![7]).toBe("✔ must 90 % of copy, ✔ must 20.0 µs, ✘ aim 95 % of copy, ✘ aim 1.00 µs");
+    expect(markdown(gpuColumns, told).split("\n")[1]).toBe("|---|---|---|--:|---|--:|---|---|");
+    // Without a copy there is nothing to compare with, and nothing is claimed.
+    expect(judge(moved, moving).map(({ isMet }) => isMet)).toEqual([null, true, null, false]);
+    expect(rowsOf(moving, [], { copy: undefined })[0]![6]).toBe("80.0 GB/s");
+    expect(rowsOf(result, [], { copy: 1e9 })[0]![6]).toBe("");
+  });
+
+  it("takes the fastest copy for what is possible", () => {
+    expect(copyBandwidth({ ...result, bytes: 8e5 })).toBeCloseTo(8e10, -3);
+    expect(copyBandwidth({ ...result, bytes: 1e6, measurements: [] })).toBeUndefined();
+  });
+
   it("goes between the marks of a page", () => {
     const page = (table: string) => `Before\n<!-- table -->\n${table}\n<!-- end of table -->\nAfter`;
     expect(withTable(page("old"), "new")).toBe(page("new"));
     expect(() => withTable("Nothing", "new")).toThrow(/no place between/);
     const readme = readFileSync(new URL("../bench/README.md", import.meta.url), "utf8");
     expect(withTable(readme, "new")).toContain("<!-- table -->\nnew\n<!-- end of table -->");
+    expect(withTable(readme, "new", "GPU table")).toContain(
+      "<!-- GPU table -->\nnew\n<!-- end of GPU table -->",
+    );
   });
 
   it("writes times with three digits", () => {
