@@ -4,11 +4,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const elsewhere = ["bench", "bench-gpu", "examples", "modes", "native", "plot", "print", "readme"];
+const elsewhere = /^(bench|bench-gpu|cuda-.*|doctor|examples|modes|native|plot|readme)$/;
 
 /** Their files. */
 export const computingTests = readdirSync("tests")
-  .filter((name) => name.endsWith(".test.ts") && !elsewhere.includes(name.replace(".test.ts", "")))
+  .filter((name) => name.endsWith(".test.ts") && !elsewhere.test(name.replace(".test.ts", "")))
   .map((name) => `tests/${name}`);
 
 /**
@@ -20,7 +20,8 @@ export async function runTests(files, env, { command = [process.execPath], isLiv
   const folder = mkdtempSync(join(tmpdir(), "adjoint-tests-"));
   const file = join(folder, "report.json");
   const began = Date.now();
-  const words = ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", `--outputFile.json=${file}`];
+  const words = ["node_modules/vitest/vitest.mjs", "run", "--testTimeout=300000"];
+  words.push("--reporter=json", `--outputFile.json=${file}`);
   if (isLive) words.push("--reporter=default");
   try {
     const [program, ...rest] = [...command, ...words, ...files];
