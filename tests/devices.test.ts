@@ -2,12 +2,16 @@
 // is one, or the stand-in for one: npm run test:modes -- stand-in.
 import { afterEach, describe, expect, test } from "vitest";
 import {
+  arange,
   autograd,
   cat,
   cuda,
   device,
   engineStats,
+  eye,
+  full,
   getDefaultDevice,
+  linspace,
   noGrad,
   onesLike,
   optim,
@@ -18,9 +22,12 @@ import {
   tensor,
   where,
   zeros,
+  type Device,
+  type DType,
   type Tensor,
 } from "adjoint";
-import { errorOf } from "./reference.js";
+import { native, type OpRow } from "../lib/native.js";
+import { errorOf, expectClose, numbers } from "./reference.js";
 
 const first = getDefaultDevice();
 afterEach(() => setDefaultDevice(first));
@@ -164,6 +171,73 @@ describe.skipIf(!cuda.isAvailable())("a GPU (skipped where there is none, and no
     noGrad(() => x.copy_(host([5, 6])));
     expect(x.device).toBe("cuda:0");
     expect(x.toArray()).toEqual([5, 6]);
+  });
+
+  // A row that is added later cannot be forgotten here.
+  const kinds = (kind: string) => native.ops.filter((row) => row.kind === kind);
+  const dtypesFor: Record<string, DType[]> = {
+    floating: ["float32", "float64"],
+    mean: ["float32", "float64"],
+    numeric: ["float32", "float64", "int32", "int64", "uint8"],
+    any: ["float32", "float64", "int32", "int64", "uint8", "bool"],
+    total: ["float32", "float64", "int32", "int64", "uint8", "bool"],
+    truth: ["float32", "float64", "int32", "int64", "uint8", "bool"],
+    select: ["float32", "float64", "int32", "int64", "uint8", "bool"],
+  };
+  /** Values for an input, with the ends and what is no number where the dtype has them. */
+  const inputFor = (row: OpRow, i: number, dtype: DType): Tensor => {
+    if (row.dtypes === "select" && i === 0)
+      return tensor([true, false, true, true, false, true, false], { device: "cpu" });
+    const spread = [0.1, 0.35, 0.5, 0.77, 0.95].map((at) => row.lo + at * (row.hi - row.lo) + i / 16);
+    const values = dtype.startsWith("float") ? [...spread, i === 0 ? NaN : 0.5, 0] : [3, 1, 2, 7, 5, 0, 4];
+    return tensor(values, { dtype: "float64", device: "cpu" }).to(dtype);
+  };
+  const both = (compute: (place: (x: Tensor) => Tensor) => Tensor): [Tensor, Tensor] => [
+    compute((x) => x),
+    compute((x) => x.to("cuda")).cpu(),
+  ];
+
+  test.each(kinds("elementwise"))("computes $name as the CPU does", (row) => {
+    for (const dtype of dtypesFor[row.dtypes]!) {
+      const inputs = Array.from({ length: row.arity }, (_, i) => inputFor(row, i, dtype));
+      const [here, there] = both((place) => {
+        const [first, ...rest] = inputs.map(place);
+        return (first as unknown as Record<string, (...operands: Tensor[]) => Tensor>)[row.name]!(...rest);
+      });
+      expect(there.dtype).toBe(here.dtype);
+      const tolerance = here.dtype === "float32" ? 1e-6 : 1e-14;
+      expectClose(numbers(there), numbers(here), tolerance, tolerance, `${row.name} of ${dtype}`);
+    }
+  });
+
+  test.each(kinds("reduction"))("reduces by $name as the CPU does, bit for bit", (row) => {
+    for (const dtype of dtypesFor[row.dtypes]!)
+      for (const [shape, dim] of [
+        [[2500], undefined],
+        [[3, 70], 1],
+        [[70, 3], 0],
+        [[2, 5, 7], 1],
+      ] as const) {
+        const count = shape.reduce((product, size) => product * size, 1);
+        const x = arange(count, { device: "cpu" }).mul(0.37).sin().mul(9).to(dtype).reshape(shape);
+        const [here, there] = both((place) => {
+          const methods = place(x) as unknown as Record<string, (dim: number | undefined) => Tensor>;
+          return methods[row.name]!(dim);
+        });
+        expect(there.dtype).toBe(here.dtype);
+        expect(there.toArray(), `${row.name} of ${dtype} over ${dim}`).toEqual(here.toArray());
+      }
+  });
+
+  test("makes the same ranges", () => {
+    for (const make of [
+      (place: Device) => arange(-3, 8, 0.7, { device: place }),
+      (place: Device) => arange(100, { device: place, dtype: "int64" }),
+      (place: Device) => linspace(-1, 2, 33, { device: place, dtype: "float64" }),
+      (place: Device) => eye(5, 7, { device: place }),
+      (place: Device) => full([3, 3], 2.5, { device: place }),
+    ])
+      expect(make("cuda").toArray()).toEqual(make("cpu").toArray());
   });
 
   test("draws the same random numbers", () => {
