@@ -1,18 +1,12 @@
-// Products of matrices. A block goes along the inner axis with a tile of either operand in shared memory,
-// while it loads the next ones into registers; every thread sums some elements of the block's tile. Where
-// there are too few tiles to keep the chip busy, blocks share the inner axis of one; the last of them adds up
-// the parts, in their order.
+// Products of matrices as sums of products, element by element; in floats with fused multiply-adds.
 //
 // Every function is an instance of `multiply`, whose mangled name says the tiling and the dtype.
 #include <array>
 
-#include "cuda/matmul_table.h"
-#include "device/dtype.h"
+#include "cuda/matmul_kernel.h"
 
-namespace {
-
-using namespace adjoint;
-using namespace adjoint::cuda;
+// Not an unnamed namespace, whose name in the PTX would depend on where this file lies.
+namespace adjoint::cuda {
 
 template <class T> __device__ __forceinline__ T multiply_add(T a, T b, T sum) {
   if constexpr (std::is_floating_point_v<T>)
@@ -20,80 +14,6 @@ template <class T> __device__ __forceinline__ T multiply_add(T a, T b, T sum) {
   else
     return static_cast<T>(sum + a * b);
 }
-
-__device__ __forceinline__ int least(int64_t a, int b) { return a < b ? static_cast<int>(a) : b; }
-
-// As many elements as one instruction moves.
-template <class T>
-inline constexpr int vector_elements = sizeof(T) >= 4 ? 16 / static_cast<int>(sizeof(T)) : 4;
-template <class T> struct alignas(sizeof(T) * vector_elements<T>) Vector {
-  T values[vector_elements<T>];
-};
-
-// One operand's tile: `outer` rows of the left or columns of the right, of which `extent` exist in the whole.
-template <class T, int outer, int depth, int threads> struct Loader {
-  static constexpr int width = vector_elements<T>;
-  static constexpr int vectors = outer * depth / width;
-  static constexpr int count = (vectors + threads - 1) / threads;
-
-  const T* data; // the tile's first outer index, where the next tile begins
-  int64_t outer_stride, inner_stride;
-  int extent; // outer indices from there on, if fewer than the tile has
-  bool is_aligned;
-  Vector<T> held[count];
-
-  // Neighbouring threads take what is adjacent in memory.
-  __device__ __forceinline__ bool is_along_inner() const { return inner_stride == 1; }
-  __device__ __forceinline__ void position(int i, int& o, int& k) const {
-    const int vector = static_cast<int>(threadIdx.x) + i * threads;
-    if (is_along_inner()) {
-      o = vector / (depth / width);
-      k = vector % (depth / width) * width;
-    } else {
-      o = vector % (outer / width) * width;
-      k = vector / (outer / width);
-    }
-  }
-  // The next tile, of which `left` inner indices exist if they are fewer than its depth.
-  __device__ __forceinline__ void fetch(int left) {
-    const bool along = is_along_inner();
-#pragma unroll
-    for (int i = 0; i < count; ++i) {
-      if (vectors % threads != 0 && static_cast<int>(threadIdx.x) + i * threads >= vectors) continue;
-      int o, k;
-      position(i, o, k);
-      const T* at = data + o * outer_stride + k * inner_stride;
-      const bool is_whole = along ? o < extent && k + width <= left : k < left && o + width <= extent;
-      if (is_whole && is_aligned) {
-        held[i] = *reinterpret_cast<const Vector<T>*>(at);
-        continue;
-      }
-      const int64_t step = along ? inner_stride : outer_stride;
-#pragma unroll
-      for (int v = 0; v < width; ++v) {
-        const bool exists = along ? o < extent && k + v < left : k < left && o + v < extent;
-        held[i].values[v] = exists ? at[v * step] : T(0);
-      }
-    }
-    data += depth * inner_stride;
-  }
-  template <int pitch> __device__ __forceinline__ void put(T (*shared)[pitch]) const {
-    const bool along = is_along_inner();
-#pragma unroll
-    for (int i = 0; i < count; ++i) {
-      if (vectors % threads != 0 && static_cast<int>(threadIdx.x) + i * threads >= vectors) continue;
-      int o, k;
-      position(i, o, k);
-#pragma unroll
-      for (int v = 0; v < width; ++v) {
-        if (along)
-          shared[k + v][o] = held[i].values[v];
-        else
-          shared[k][o + v] = held[i].values[v];
-      }
-    }
-  }
-};
 
 // Which of a tile's rows (or columns) are a thread's: runs as long as a vector, spread over the tile, so that
 // a warp reads shared memory without conflicts.
@@ -104,140 +24,48 @@ template <class T, int tile, int own> struct Share {
   }
 };
 
-} // namespace
-
-template <int tiling, int dtype, class T>
-__global__ void __launch_bounds__(tile_of(static_cast<Tiling>(tiling), std::is_same_v<T, float>).threads(), 2)
-    multiply(const MatmulTable* table_words) {
-  constexpr Tile tile = tile_of(static_cast<Tiling>(tiling), std::is_same_v<T, float>);
-  constexpr int threads = tile.threads();
-  constexpr int padding = vector_elements<T>;
-  __shared__ __align__(16) T left_tile[2][tile.depth][tile.rows + padding];
-  __shared__ __align__(16) T right_tile[2][tile.depth][tile.columns + padding];
-  const MatmulTable& table = *table_words;
-
-  // The block's place: batch, row tile, column tile, split, the last one the fastest.
-  int64_t place = blockIdx.x;
-  const int64_t split = place % table.splits;
-  place /= table.splits;
-  const int64_t whole_tile = place;
-  const int64_t column = place % table.column_tiles * tile.columns;
-  place /= table.column_tiles;
-  const int64_t row = place % table.row_tiles * tile.rows;
-  place /= table.row_tiles;
-  int64_t left_at = row * table.left_row, right_at = column * table.right_column, out_at = 0;
-  const auto* batch = reinterpret_cast<const MatmulBatchAxis*>(table_words + 1);
-  for (int64_t axis = table.batch_rank; axis-- > 0;) {
-    const int64_t i = place % batch[axis].extent;
-    place /= batch[axis].extent;
-    left_at += i * batch[axis].left;
-    right_at += i * batch[axis].right;
-    out_at += i * batch[axis].out;
-  }
-  const int64_t begin = split * table.chunk;
-
-  left_at += begin * table.left_inner;
-  right_at += begin * table.right_inner;
-  Loader<T, tile.rows, tile.depth, threads> left{
-      reinterpret_cast<const T*>(table.left) + left_at, table.left_row, table.left_inner,
-      least(table.rows - row, tile.rows), table.left_is_aligned != 0};
-  Loader<T, tile.columns, tile.depth, threads> right{
-      reinterpret_cast<const T*>(table.right) + right_at, table.right_column, table.right_inner,
-      least(table.columns - column, tile.columns), table.right_is_aligned != 0};
-
-  constexpr int thread_columns = tile.columns / tile.thread_columns;
-  const int thread_row = static_cast<int>(threadIdx.x) / thread_columns;
-  const int thread_column = static_cast<int>(threadIdx.x) % thread_columns;
+template <class T, Tile tile> struct SumsOfElements {
   using Rows = Share<T, tile.rows, tile.thread_rows>;
   using Columns = Share<T, tile.columns, tile.thread_columns>;
-  T sums[tile.thread_rows][tile.thread_columns] = {};
+  static constexpr int padding = vector_elements<T>, run = Columns::run;
+  static constexpr bool stores_runs = run == vector_elements<T>;
+  int thread_row, thread_column;
 
-  int64_t left_over = (begin + table.chunk < table.inner ? begin + table.chunk : table.inner) - begin;
-  left.fetch(least(left_over, tile.depth));
-  right.fetch(least(left_over, tile.depth));
-  left.put(left_tile[0]);
-  right.put(right_tile[0]);
-  __syncthreads();
-  for (int current = 0; left_over > 0; current ^= 1) {
-    left_over -= tile.depth;
-    if (left_over > 0) {
-      left.fetch(least(left_over, tile.depth));
-      right.fetch(least(left_over, tile.depth));
-    }
+  explicit __device__ __forceinline__ SumsOfElements(int thread)
+      : thread_row(thread / (tile.columns / tile.thread_columns)),
+        thread_column(thread % (tile.columns / tile.thread_columns)) {}
+  static __device__ __forceinline__ T prepared(T value) { return value; }
+  __device__ __forceinline__ int row(int i) const { return Rows::at(thread_row, i); }
+  __device__ __forceinline__ int column(int j) const { return Columns::at(thread_column, j); }
+
+  __device__ __forceinline__ void add(T (&sums)[tile.thread_rows][tile.thread_columns],
+                                      const T (&left)[tile.depth][tile.rows + padding],
+                                      const T (&right)[tile.depth][tile.columns + padding]) const {
 #pragma unroll
     for (int d = 0; d < tile.depth; ++d) {
       T a[tile.thread_rows], b[tile.thread_columns];
 #pragma unroll
-      for (int i = 0; i < tile.thread_rows; ++i) a[i] = left_tile[current][d][Rows::at(thread_row, i)];
+      for (int i = 0; i < tile.thread_rows; ++i) a[i] = left[d][row(i)];
 #pragma unroll
-      for (int j = 0; j < tile.thread_columns; ++j)
-        b[j] = right_tile[current][d][Columns::at(thread_column, j)];
+      for (int j = 0; j < tile.thread_columns; ++j) b[j] = right[d][column(j)];
 #pragma unroll
       for (int i = 0; i < tile.thread_rows; ++i)
 #pragma unroll
         for (int j = 0; j < tile.thread_columns; ++j) sums[i][j] = multiply_add(a[i], b[j], sums[i][j]);
     }
-    if (left_over > 0) {
-      left.put(left_tile[current ^ 1]);
-      right.put(right_tile[current ^ 1]);
-    }
-    __syncthreads();
   }
+};
 
-  if (table.splits > 1) {
-    constexpr int64_t tile_elements = tile.rows * tile.columns;
-    T* parts = reinterpret_cast<T*>(table.partials) + whole_tile * table.splits * tile_elements + threadIdx.x;
-    T* own = parts + split * tile_elements;
-#pragma unroll
-    for (int i = 0; i < tile.thread_rows; ++i)
-#pragma unroll
-      for (int j = 0; j < tile.thread_columns; ++j) own[(i * tile.thread_columns + j) * threads] = sums[i][j];
-    __threadfence();
-    __shared__ unsigned drawn;
-    __syncthreads();
-    // Beyond the last number the ticket goes on from zero, as the next launch needs it.
-    if (threadIdx.x == 0)
-      drawn = atomicInc(reinterpret_cast<unsigned*>(table.tickets) + whole_tile,
-                        static_cast<unsigned>(table.splits - 1));
-    __syncthreads();
-    if (drawn != table.splits - 1) return;
-    __threadfence();
-#pragma unroll
-    for (int i = 0; i < tile.thread_rows; ++i)
-#pragma unroll
-      for (int j = 0; j < tile.thread_columns; ++j) sums[i][j] = T(0);
-    for (int64_t s = 0; s < table.splits; ++s)
-#pragma unroll
-      for (int i = 0; i < tile.thread_rows; ++i)
-#pragma unroll
-        for (int j = 0; j < tile.thread_columns; ++j)
-          sums[i][j] =
-              static_cast<T>(sums[i][j] + *const_cast<volatile T*>(parts + s * tile_elements +
-                                                                   (i * tile.thread_columns + j) * threads));
-  }
+} // namespace adjoint::cuda
 
-  T* out = reinterpret_cast<T*>(table.out) + out_at;
-#pragma unroll
-  for (int i = 0; i < tile.thread_rows; ++i) {
-    const int64_t r = row + Rows::at(thread_row, i);
-    if (r >= table.rows) continue;
-#pragma unroll
-    for (int j = 0; j < tile.thread_columns; j += Columns::run) {
-      const int64_t c = column + Columns::at(thread_column, j);
-      T* to = out + r * table.out_row + c * table.out_column;
-      if constexpr (Columns::run == vector_elements<T>)
-        if (table.out_is_aligned != 0 && c + Columns::run <= table.columns) {
-          Vector<T> vector;
-#pragma unroll
-          for (int v = 0; v < Columns::run; ++v) vector.values[v] = sums[i][j + v];
-          *reinterpret_cast<Vector<T>*>(to) = vector;
-          continue;
-        }
-#pragma unroll
-      for (int v = 0; v < Columns::run; ++v)
-        if (c + v < table.columns) to[v * table.out_column] = sums[i][j + v];
-    }
-  }
+using namespace adjoint;
+using namespace adjoint::cuda;
+
+template <int tiling, int dtype, class T>
+__global__ void __launch_bounds__(tile_of(static_cast<Tiling>(tiling), std::is_same_v<T, float>).threads(), 2)
+    multiply(const MatmulTable* table) {
+  constexpr Tile tile = tile_of(static_cast<Tiling>(tiling), std::is_same_v<T, float>);
+  multiply_tiles<T, tile, SumsOfElements>(table);
 }
 
 // Names all functions, so that they are compiled. Integers are multiplied rarely, and with one tiling.
