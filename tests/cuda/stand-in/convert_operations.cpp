@@ -64,7 +64,21 @@ template <class... Ds> Handler conversion(Type to, Type from, bool saturates, Ty
 void set_rounding(Machine&, const Instruction& i) { std::fesetround(static_cast<int>(i.offset)); }
 constexpr auto flushed = []<class T>(T x) { return flush(x); };
 
+// The nearest number with 10 bits of mantissa; of two, the one that is farther from zero.
+constexpr auto to_tf32 = [](float x) {
+  if (x != x) return uint32_t{0x7FFFFFFF};
+  return (std::bit_cast<uint32_t>(x) + 0x1000) & ~0x1FFFu;
+};
+void convert_to_tf32(Decoder& d) {
+  if (!d.take("rna") || d.take_type() != Type::f32) d.fail("only cvt.rna.tf32.f32 is known");
+  d.expect_capability(80);
+  d.expect_operands(2);
+  const uint32_t value = d.source(d.operand(1), Type::f32);
+  d.emit(&apply<to_tf32, uint32_t, float>, {d.destination(d.operand(0), Type::b32), value});
+}
+
 void convert_value(Decoder& d) {
+  if (d.take("tf32")) return convert_to_tf32(d);
   const std::string_view mode = d.take_any({"rn", "rz", "rm", "rp", "rni", "rzi", "rmi", "rpi"});
   const bool flushes = d.take("ftz"), saturates = d.take("sat");
   const Type to = d.take_type(), from = d.take_type();

@@ -96,6 +96,11 @@ void Decoder::expect_operands(size_t count) const {
     fail("the instruction takes " + std::to_string(count) + " operands");
 }
 
+void Decoder::expect_capability(int capability) const {
+  if (module_.target < capability)
+    fail("the instruction needs .target sm_" + std::to_string(capability) + " or higher");
+}
+
 void Decoder::decode(const Statement& statement) {
   statement_ = &statement;
   code.clear();

@@ -60,6 +60,7 @@ class Decoder {
   const Operand& operand(size_t index) const;
   size_t operand_count() const { return statement_->operands.size(); }
   void expect_operands(size_t count) const;
+  void expect_capability(int capability) const; // of the module's target
   [[noreturn]] void fail(const std::string& what) const;
 
   uint32_t source(const Operand& operand, Type type);

@@ -219,9 +219,60 @@ void reduce_operation(Decoder& d) {
   d.emit(handler, {mask, d.destination(d.operand(0), type), value}).control = Control::collective;
 }
 
+// mma.m16n8k8 of TF32. Lane 4 * group + member has, in this order,
+//   of A   (group, member), (group + 8, member), (group, member + 4), (group + 8, member + 4)
+//   of B   (member, group), (member + 4, group)
+//   of C   (group, 2 * member), (group, 2 * member + 1), (group + 8, the same two)
+// Of each factor, the 13 lowest bits are ignored; sums are float32, in an order that is not specified.
+// Operands: mask; then 4 of D, 4 of A, 2 of B, 4 of C.
+void multiply_matrices(Machine& m, const Instruction& i) {
+  const auto at = [&](size_t which, uint32_t warp) { return m.at<uint32_t>(i.more[which]) + warp * 32; };
+  const auto factor = [](uint32_t bits) { return std::bit_cast<float>(bits & ~0x1FFFu); };
+  each_warp(m.lanes, [&](uint32_t warp, uint32_t present) {
+    if (~present)
+      m.fail(CUDA_ERROR_LAUNCH_FAILED, warp * 32 + static_cast<uint32_t>(std::countr_zero(present)),
+             "mma without all threads of the warp");
+    float a[16][8], b[8][8], c[16][8];
+    const auto row_of = [](uint32_t lane, size_t r) { return lane / 4 + r * 8; };
+    for (uint32_t lane = 0; lane < 32; ++lane) {
+      const uint32_t member = lane % 4;
+      for (size_t r = 0; r < 4; ++r) {
+        a[row_of(lane, r % 2)][member + r / 2 * 4] = factor(at(4 + r, warp)[lane]);
+        c[row_of(lane, r / 2)][member * 2 + r % 2] = std::bit_cast<float>(at(10 + r, warp)[lane]);
+      }
+      for (size_t r = 0; r < 2; ++r) b[member + r * 4][lane / 4] = factor(at(8 + r, warp)[lane]);
+    }
+    for (size_t row = 0; row < 16; ++row)
+      for (size_t column = 0; column < 8; ++column)
+        for (size_t k = 0; k < 8; ++k) c[row][column] += a[row][k] * b[k][column];
+    for (uint32_t lane = 0; lane < 32; ++lane)
+      for (size_t r = 0; r < 4; ++r)
+        at(r, warp)[lane] = std::bit_cast<uint32_t>(canonical(c[row_of(lane, r / 2)][lane % 4 * 2 + r % 2]));
+  });
+}
+void multiply_matrices_operation(Decoder& d) {
+  for (const char* modifier : {"sync", "aligned", "m16n8k8", "row", "col", "tf32", "tf32"})
+    if (!d.take(modifier)) d.fail("only mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 is known");
+  if (d.take_type() != Type::f32 || d.take_type() != Type::f32) d.fail("sums of TF32 are f32");
+  d.expect_capability(80);
+  d.expect_operands(4);
+  constexpr size_t counts[] = {4, 4, 2, 4};
+  std::vector<uint32_t> registers;
+  for (size_t k = 0; k < 4; ++k) {
+    const Operand& operand = d.operand(k);
+    if (operand.kind != Operand::Kind::vector || operand.elements.size() != counts[k])
+      d.fail("operand " + std::to_string(k) + " is no vector of " + std::to_string(counts[k]));
+    for (const Operand& element : operand.elements)
+      registers.push_back(k == 0 ? d.destination(element, Type::b32) : d.source(element, Type::b32));
+  }
+  Instruction& made = d.emit(&multiply_matrices, {d.number(Type::b32, UINT32_MAX)});
+  made.control = Control::collective;
+  made.more = std::move(registers);
+}
+
 constexpr OperationRow ROWS[] = {
     {"shfl", &shuffle_operation}, {"vote", &vote_operation},    {"activemask", &active_mask},
-    {"match", &match_operation},  {"redux", &reduce_operation},
+    {"match", &match_operation},  {"redux", &reduce_operation}, {"mma", &multiply_matrices_operation},
 };
 
 } // namespace
