@@ -39,6 +39,8 @@ export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
 export type { GradOptions } from "./autograd.js";
 export * as autograd from "./autograd.js";
 export { engineStats, explain, getNumThreads, realize, setNumThreads, tidy } from "./engine.js";
+export { getFloat32MatmulPrecision, setFloat32MatmulPrecision } from "./precision.js";
+export type { Float32MatmulPrecision } from "./precision.js";
 export { getPrintOptions, setPrintOptions } from "./print.js";
 export type { PrintOptions } from "./print.js";
 export * as optim from "./optim/index.js";

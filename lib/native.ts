@@ -131,6 +131,7 @@ export interface Native {
   openDevice(ordinal: number): number;
   deviceOf(handle: Handle): number;
   synchronize(device: number): void;
+  allowRoundedProducts(areAllowed: boolean): void;
   cudaState(): CudaState;
   gpuMemory(ordinal: number): GpuMemory;
   resetGpuPeaks(ordinal: number): void;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cuda/fused_code.h"
+#include "cuda/gemm.h"
 #include "cuda/matmul_table.h"
 
 namespace adjoint::cuda {
@@ -13,29 +14,11 @@ namespace {
 // worth a block of its own.
 constexpr int64_t busy_blocks = 2, least_depths_of_split = 8;
 constexpr int64_t most_splits = 64;
+// The first with tensor cores for TF32; and products of so few rows or columns take as long without them.
+constexpr int tf32_capability = 80;
+constexpr int64_t few_for_tensor_cores = 16;
 
 int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-// Batch axes that merely lengthen the left matrix become rows of it: one right operand for all of them, under
-// which left and out go on as if they were one matrix.
-MatmulKernel with_batch_in_rows(MatmulKernel kernel) {
-  while (!kernel.batch.empty()) {
-    const size_t axis = kernel.batch.size() - 1;
-    if (kernel.batch[axis] != 1) {
-      if (kernel.rows == 1) { // whose distance from the next row is yet unknown
-        kernel.left.row_stride = kernel.left.batch_strides[axis];
-        kernel.out.row_stride = kernel.out.batch_strides[axis];
-      }
-      const bool is_one_matrix = kernel.right.batch_strides[axis] == 0 &&
-                                 kernel.left.batch_strides[axis] == kernel.rows * kernel.left.row_stride &&
-                                 kernel.out.batch_strides[axis] == kernel.rows * kernel.out.row_stride;
-      if (!is_one_matrix) break;
-      kernel.rows *= kernel.batch[axis];
-    }
-    kernel.batch.resize(axis);
-  }
-  return kernel;
-}
 
 // The product of the transposed matrices, in the other order.
 MatmulKernel transposed(MatmulKernel kernel) {
@@ -93,7 +76,12 @@ class MatmulCode final : public FixedCode {
 std::unique_ptr<KernelCode> make_matmul_code(const MatmulKernel& given, const Chip& chip) {
   MatmulKernel kernel = with_batch_in_rows(given);
   const bool is_float32 = kernel.dtype == DType::float32;
-  const Tile narrow = tile_of(Tiling::narrow, is_float32), large = tile_of(Tiling::large, is_float32);
+  const bool is_tf32 = is_float32 && kernel.modes.may_round && chip.capability >= tf32_capability &&
+                       std::min(kernel.rows, kernel.columns) > few_for_tensor_cores;
+  const auto tile_of_tiling = [&](Tiling tiling) {
+    return is_tf32 ? tf32_tile_of(tiling) : tile_of(tiling, is_float32);
+  };
+  const Tile narrow = tile_of(Tiling::narrow, is_float32), large = tile_of_tiling(Tiling::large);
   if (std::min(kernel.rows, kernel.columns) <= narrow.columns && kernel.rows < kernel.columns)
     kernel = transposed(kernel);
   const int64_t batch = element_count(kernel.batch);
@@ -108,7 +96,7 @@ std::unique_ptr<KernelCode> make_matmul_code(const MatmulKernel& given, const Ch
              (tiles(large) >= chip.multiprocessors || kernel.inner >= 4096))
       tiling = Tiling::large;
   }
-  const Tile tile = tile_of(tiling, is_float32);
+  const Tile tile = tile_of_tiling(tiling);
 
   MatmulTable table{};
   table.rows = kernel.rows;
@@ -137,8 +125,10 @@ std::unique_ptr<KernelCode> make_matmul_code(const MatmulKernel& given, const Ch
   table.splits = std::max<int64_t>(quotient_up(kernel.inner, table.chunk), 1);
 
   auto code = std::make_unique<MatmulCode>(kernel, table);
-  EmbeddedKernel embedded = embedded_kernel(
-      "matmul", instance_prefix("multiply", {static_cast<int>(tiling), static_cast<int>(kernel.dtype)}));
+  EmbeddedKernel embedded =
+      is_tf32 ? embedded_kernel("matmul_tf32", instance_prefix("multiply_tf32", {static_cast<int>(tiling)}))
+              : embedded_kernel("matmul", instance_prefix("multiply", {static_cast<int>(tiling),
+                                                                       static_cast<int>(kernel.dtype)}));
   code->ptx = std::move(embedded.ptx);
   code->functions = {std::move(embedded.name)};
   code->launch = {0, static_cast<uint32_t>(count * table.splits), static_cast<uint32_t>(tile.threads()), 0};

@@ -40,5 +40,9 @@ constexpr Tile tile_of(Tiling tiling, bool is_float32) {
     return {128, 8, 16, 4, 1};
   }
 }
+// The same on tensor cores, which have no use for narrow ones.
+constexpr Tile tf32_tile_of(Tiling tiling) {
+  return tiling == Tiling::large ? Tile{128, 128, 16, 8, 8} : Tile{64, 64, 16, 4, 8};
+}
 
 } // namespace adjoint::cuda

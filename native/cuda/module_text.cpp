@@ -82,6 +82,14 @@ struct Module {
     return close + 2;
   }
 
+  std::string_view target() const {
+    constexpr std::string_view directive = ".target ";
+    const std::string_view all = text;
+    const size_t at = all.find(directive);
+    if (at == all.npos) fail("it has no target");
+    const size_t begin = at + directive.size();
+    return all.substr(begin, all.find_first_of(" ,\n", begin) - begin);
+  }
   std::vector<std::string_view> variables_in(std::string_view body) const {
     std::vector<std::string_view> list;
     for (const Variable& variable : variables)
@@ -185,7 +193,9 @@ Body parse_body(const Module& module, const Function& function) {
 
 } // namespace
 
-std::string module_header() { return ".version 7.0\n.target sm_75\n.address_size 64\n\n"; }
+std::string module_header(std::string_view target) {
+  return ".version 7.0\n.target " + std::string(target) + "\n.address_size 64\n\n";
+}
 
 const Body& body(BodyRole role, int op, DType dtype) {
   static const std::unordered_map<std::string, Body> bodies = [] {
@@ -205,7 +215,7 @@ EmbeddedKernel embedded_kernel(std::string_view text_name, std::string_view pref
   const Module& text = module(text_name);
   for (const auto& [name, function] : text.functions) {
     if (!starts_with(name, prefix)) continue;
-    std::string out = module_header();
+    std::string out = module_header(text.target());
     for (const std::string_view declaration : text.variables_in(function.text))
       out.append(declaration).append("\n");
     out.append(function.header).append("\n{\n").append(function.text).append("}\n");

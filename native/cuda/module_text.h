@@ -35,7 +35,7 @@ struct EmbeddedKernel {
 };
 EmbeddedKernel embedded_kernel(std::string_view text, std::string_view prefix);
 
-// What every module begins with.
-std::string module_header();
+// What a module begins with; for all that are supported, unless it needs a newer GPU.
+std::string module_header(std::string_view target = "sm_75");
 
 } // namespace adjoint::cuda

@@ -105,6 +105,13 @@ struct FusedKernel {
   bool is_flat = false;
 };
 
+// What may be done for the speed of a product, where its device has a way.
+struct ProductModes {
+  bool may_round = false;       // float32 factors may lose all but 10 bits of their mantissas
+  bool prefers_library = false; // a library's routine, rather than the device's own kernel
+  bool operator==(const ProductModes&) const = default;
+};
+
 // out = left x right, over a batch: row-major out, operands wherever their strides say.
 struct MatmulKernel {
   struct Operand {
@@ -114,6 +121,7 @@ struct MatmulKernel {
     int64_t row_stride = 0, column_stride = 0;
   };
   DType dtype = DType::float32;
+  ProductModes modes;
   Dims batch;
   int64_t rows = 1, columns = 1, inner = 1;
   Operand left, right, out;

@@ -27,6 +27,7 @@ struct Attributes final : RefCounted {
   uint64_t seed = 0;
   uint64_t offset = 0;
   Engine* origin = nullptr; // transfers: where the value came from
+  ProductModes modes;       // products: as they were when it was recorded
 };
 
 // An immutable shape that nodes and edges share: most ops give the shape of an input.

@@ -698,6 +698,7 @@ class Planner {
       return GeneratorKernel{.op = value.op, .dtype = value.dtype, .elements = value.elements()};
     MatmulKernel kernel;
     kernel.dtype = value.dtype;
+    if (value.attributes) kernel.modes = value.attributes->modes;
     const size_t rank = value.shape.size();
     kernel.batch = value.shape;
     kernel.batch.resize(rank - 2);

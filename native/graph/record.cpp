@@ -503,6 +503,16 @@ Value splice(const Value& base, const Value& part, const Dims& starts, const Dim
   return record(base.node->engine, Op::splice, base.dtype(), base.shape(), inputs, attributes);
 }
 
+Ref<Attributes> product_attributes(const Engine& engine, DType dtype) {
+  ProductModes modes = engine.session.product_modes;
+  modes.may_round &= dtype == DType::float32;
+  modes.prefers_library &= is_floating(dtype);
+  if (engine.device->is_host() || modes == ProductModes()) return {};
+  Ref<Attributes> attributes = new Attributes;
+  attributes->modes = modes;
+  return attributes;
+}
+
 Value matmul(const Value& a, const Value& b) {
   Engine& engine = a.node->engine;
   if (&engine != &b.node->engine) throw device_error("matmul", engine, b.node->engine);
@@ -552,7 +562,8 @@ Value matmul(const Value& a, const Value& b) {
   if (y.size() > 1) shape.push_back(columns);
   check_shape(engine, "matmul", full_shape, a.dtype());
   const Value operands[] = {lifted(a, rows, inner), lifted(b, inner, columns)};
-  Value product{make(engine, Op::matmul, a.dtype(), full_shape, operands), {}};
+  Value product{
+      make(engine, Op::matmul, a.dtype(), full_shape, operands, product_attributes(engine, a.dtype())), {}};
   if (shape != full_shape) product = reshape(product, shape);
   const Value inputs[] = {a, b};
   const std::string_view label = x.size() == 1 && y.size() == 1   ? "Dot"

@@ -52,6 +52,9 @@ Value slice(const Value& input, const Dims& starts, const Dims& steps, const Dim
 Value splice(const Value& base, const Value& part, const Dims& starts, const Dims& steps, const Dims& shape,
              bool is_disjoint = false);
 Value matmul(const Value& a, const Value& b);
+// What a product of that dtype is recorded with now: the modes of the session, as far as they mean something
+// there; null for the usual ones.
+Ref<Attributes> product_attributes(const Engine& engine, DType dtype);
 
 // Composed of the above.
 Value transpose(const Value& input, int64_t axis0, int64_t axis1);

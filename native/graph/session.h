@@ -25,6 +25,7 @@ class Session {
   uint64_t seed = 0;
   uint64_t random_offset = 0; // counters drawn so far
   uint64_t next_sequence = 1;
+  ProductModes product_modes; // of products that are recorded next
   // Called before memory is asked for, to let go of what JavaScript no longer holds.
   std::function<void(Engine& engine, int64_t wanted_bytes)> before_allocation = [](Engine&, int64_t) {};
 

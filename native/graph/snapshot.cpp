@@ -116,6 +116,8 @@ void Snapshot::add(Node& node) {
   key.add(attributes.starts);
   key.add(attributes.steps);
   key.add(attributes.is_disjoint);
+  key.add(static_cast<uint64_t>(attributes.modes.may_round) |
+          static_cast<uint64_t>(attributes.modes.prefers_library) << 1);
 }
 
 } // namespace adjoint

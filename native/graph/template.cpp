@@ -1,5 +1,7 @@
 #include "graph/template.h"
 
+#include "graph/record.h"
+
 namespace adjoint {
 
 Template::Template(std::span<const Ref<Node>> inputs, std::span<const Ref<Node>> scalars,
@@ -81,7 +83,8 @@ void Template::instantiate(std::span<Node* const> inputs, std::span<const Ref<No
       node->inputs[node->input_count++] = input;
       node->depth = std::max<uint16_t>(node->depth, static_cast<uint16_t>(input->depth + 1));
     }
-    node->attributes = step.attributes;
+    node->attributes =
+        step.op == Op::matmul ? product_attributes(node->engine, node->dtype) : step.attributes;
   }
   for (const Origin& result : results_) results.emplace_back(at(result));
 }

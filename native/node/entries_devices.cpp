@@ -41,6 +41,12 @@ Napi::Value synchronize_entry(const Binding& binding, const Napi::CallbackInfo& 
   return info.Env().Undefined();
 }
 
+// Whether float32 products may be rounded: those that are recorded from now on.
+Napi::Value allow_rounded_products_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  binding.addon.session.product_modes.may_round = info[0].ToBoolean();
+  return info.Env().Undefined();
+}
+
 // What is known of CUDA here, of its driver and its devices.
 Napi::Value cuda_state_entry(const Binding&, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -113,6 +119,7 @@ void export_devices(Exports& exports) {
   exports.add<device_of_entry>("deviceOf");
   exports.add<transfer_entry>("transfer", "move tensors between devices");
   exports.add<synchronize_entry>("synchronize");
+  exports.add<allow_rounded_products_entry>("allowRoundedProducts", "change how products are computed");
   exports.add<cuda_state_entry>("cudaState");
   exports.add<gpu_memory_entry>("gpuMemory");
   exports.add<reset_gpu_peaks_entry>("resetGpuPeaks");

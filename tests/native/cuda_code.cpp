@@ -3,6 +3,7 @@
 //   cuda_code --write folder [random kernels]   writes their modules, for ptxas to look at
 //   cuda_code --run [random kernels] [seed]     runs them on the driver that ADJOINT_CUDA_DRIVER names, and
 //                                               compares with the CPU
+//   cuda_code --products                        the same of products alone, in TF32 too if the GPU has it
 //
 // The rows are the same C++ on both sides, with fused multiply-adds, and reductions take the same tree, so
 // results are compared bit for bit.
@@ -226,6 +227,21 @@ std::vector<MatmulKernel> products() {
   return list;
 }
 
+// That may be rounded; all layouts, with tiles that are whole and not, of both sizes, and few rows.
+std::vector<MatmulKernel> rounded_products() {
+  std::vector<MatmulKernel> list;
+  for (unsigned layout = 0; layout < 4; ++layout) {
+    list.push_back(product(DType::float32, {}, 37, 29, 45, layout));
+    list.push_back(product(DType::float32, {3}, 64, 64, 32, layout | 4));
+    list.push_back(product(DType::float32, {2, 2}, 70, 90, 19, layout));
+    list.push_back(product(DType::float32, {}, 8, 50, 30, layout));
+    list.push_back(product(DType::float32, {}, 200, 136, 48, layout));
+    list.push_back(product(DType::float32, {}, 131, 129, 4100, layout));
+  }
+  for (MatmulKernel& kernel : list) kernel.modes.may_round = true;
+  return list;
+}
+
 std::vector<GeneratorKernel> generators() {
   std::vector<GeneratorKernel> list;
   for (size_t i = 0; i < op_count; ++i)
@@ -274,6 +290,13 @@ int write_modules(const std::string& folder, uint64_t random) {
   }
   size_t i = 0;
   for (const MatmulKernel& kernel : products()) ok &= write("product_" + std::to_string(i++), kernel, large);
+  for (const MatmulKernel& kernel : rounded_products()) {
+    ok &= write("rounded_product_" + std::to_string(i++), kernel, large);
+    if (cuda::make_code(kernel, small)->ptx->find("tf32") != std::string::npos) {
+      std::printf("TF32 for a chip without it\n");
+      ok = false;
+    }
+  }
   for (const GeneratorKernel& kernel : generators())
     ok &=
         write(std::string(info(kernel.op).name) + "_" + std::string(info(kernel.dtype).label), kernel, large);
@@ -460,6 +483,84 @@ bool check_generator(Runner& runner, const GeneratorKernel& kernel, const cuda::
   return false;
 }
 
+// Products of fractions, which TF32 rounds to 11 significant bits each before they are multiplied; the sum is of
+// float32, whose bits tensor cores may cut off rather than round.
+bool check_rounding(Runner& runner, const MatmulKernel& kernel, const cuda::Chip& chip) {
+  const bool is_rounded = chip.capability >= 80 && std::min(kernel.rows, kernel.columns) > 16;
+  Random random{77};
+  const int64_t batch = element_count(kernel.batch);
+  std::vector<Bytes> arrays;
+  for (const int64_t elements : {batch * kernel.rows * kernel.inner, batch * kernel.inner * kernel.columns,
+                                 batch * kernel.rows * kernel.columns}) {
+    Bytes bytes(static_cast<size_t>(elements) * 4);
+    for (size_t i = 0; i < bytes.size(); i += 4) {
+      const float value = static_cast<float>(random.below(1 << 24)) * 0x1p-23f - 1;
+      std::memcpy(&bytes[i], &value, 4);
+    }
+    arrays.push_back(std::move(bytes));
+  }
+  const auto at = [](const Bytes& array, int64_t i) {
+    float value;
+    std::memcpy(&value, &array[static_cast<size_t>(i) * 4], 4);
+    return static_cast<double>(value);
+  };
+  std::vector<Bytes> got = arrays;
+  runner.run(kernel, chip, {&got}, {0}, {nullptr});
+  const double factors = is_rounded ? 0x1p-10 + 0x1p-22 : 0;
+  const double bound = factors + static_cast<double>(kernel.inner) * 0x1p-23;
+  double worst = 0; // of what the sum of magnitudes bounds
+  for (int64_t b = 0; b < batch; ++b)
+    for (int64_t row = 0; row < kernel.rows; ++row)
+      for (int64_t column = 0; column < kernel.columns; ++column) {
+        int64_t left = 0, right = 0, out = 0, rest = b;
+        for (size_t axis = kernel.batch.size(); axis-- > 0; rest /= kernel.batch[axis]) {
+          const int64_t i = rest % kernel.batch[axis];
+          left += i * kernel.left.batch_strides[axis];
+          right += i * kernel.right.batch_strides[axis];
+          out += i * kernel.out.batch_strides[axis];
+        }
+        double exact = 0, magnitude = 0;
+        for (int64_t k = 0; k < kernel.inner; ++k) {
+          const double term =
+              at(arrays[0], left + row * kernel.left.row_stride + k * kernel.left.column_stride) *
+              at(arrays[1], right + k * kernel.right.row_stride + column * kernel.right.column_stride);
+          exact += term;
+          magnitude += std::fabs(term);
+        }
+        const double value =
+            at(got[2], out + row * kernel.out.row_stride + column * kernel.out.column_stride);
+        worst = std::max(worst, std::fabs(value - exact) / magnitude);
+      }
+  // Sums of float32 come closer by far, so what is not rounded can be told from what is.
+  if (worst <= bound && (worst > 0x1p-16) == is_rounded) return true;
+  std::printf("product of %ld x %ld x %ld, capability %d: off by %g, and the bound is %g\n",
+              static_cast<long>(kernel.rows), static_cast<long>(kernel.inner),
+              static_cast<long>(kernel.columns), chip.capability, worst, bound);
+  return false;
+}
+
+bool check_products(Runner& runner, const cuda::Chip& chip) {
+  bool ok = true;
+  for (const auto& list : {products(), rounded_products()})
+    for (const MatmulKernel& kernel : list) ok = ok && check_product(runner, kernel, chip);
+  for (const MatmulKernel& kernel : rounded_products())
+    if (kernel.inner < 1000) ok = ok && check_rounding(runner, kernel, chip);
+  return ok;
+}
+
+int run_products() {
+  const char* library = std::getenv("ADJOINT_CUDA_DRIVER");
+  if (!library) {
+    std::printf("ADJOINT_CUDA_DRIVER names no driver\n");
+    return 2;
+  }
+  Runner runner(library);
+  const int capability = runner.chip().capability;
+  bool ok = true;
+  for (const int multiprocessors : {1, 12}) ok = ok && check_products(runner, {capability, multiprocessors});
+  return ok && !runner.has_left_tickets ? 0 : 1;
+}
+
 int run_all(uint64_t random, uint64_t first_seed) {
   const char* library = std::getenv("ADJOINT_CUDA_DRIVER");
   if (!library) {
@@ -485,8 +586,7 @@ int run_all(uint64_t random, uint64_t first_seed) {
   for (uint64_t seed = first_seed; seed < first_seed + random / 10 + 1 && failures < 5; ++seed)
     note(check_flat(runner, seed, chips[seed % 2]));
   for (const cuda::Chip& chip : chips) {
-    for (const MatmulKernel& kernel : products())
-      if (failures < 5) note(check_product(runner, kernel, chip));
+    note(check_products(runner, chip));
     for (const GeneratorKernel& kernel : generators())
       if (failures < 5) note(check_generator(runner, kernel, chip));
   }
@@ -508,7 +608,8 @@ int main(int count, char** arguments) {
     return 3;
   }
   if (what == "--write" && count > 2) return write_modules(arguments[2], number(3, 100));
+  if (what == "--products") return run_products();
   if (what == "--run") return run_all(number(2, 300), number(3, 1));
-  std::printf("usage: cuda_code --write folder [random kernels] | --run [random kernels] [seed]\n");
+  std::printf("usage: cuda_code --write folder [random kernels] | --run [random kernels] [seed] | --products\n");
   return 2;
 }

@@ -1,0 +1,33 @@
+// Products as BLAS knows them.
+#pragma once
+#include <optional>
+
+#include "device/kernel.h"
+
+namespace adjoint::cuda {
+
+// Batch axes that merely lengthen the left matrix become rows of it: one right operand for all of them, under
+// which left and out go on as if they were one matrix.
+MatmulKernel with_batch_in_rows(MatmulKernel kernel);
+
+// out = left x right, column-major, over one batch axis. An operand that is not transposed has its columns
+// `leading` elements apart, one that is has its rows.
+struct Gemm {
+  struct Operand {
+    uint16_t array = 0;
+    int64_t offset = 0; // in elements, as all here
+    bool is_transposed = false;
+    int leading = 1;
+    int64_t batch_stride = 0;
+  };
+  DType dtype = DType::float32;
+  bool may_round = false;
+  int rows = 0, columns = 0, inner = 0, batch = 1;
+  Operand left, right, out;
+};
+
+// Nothing if BLAS has no words for it: integers, an operand that is adjacent neither along rows nor along
+// columns, overlaps or walks backwards, a batch of several strides, sums of nothing, extents beyond 32 bits.
+std::optional<Gemm> gemm_of(const MatmulKernel& kernel);
+
+} // namespace adjoint::cuda
