@@ -1,6 +1,7 @@
 import { deviceNumber, type Device } from "./device.js";
 import { makeError } from "./errors.js";
 import { native, type CudaState, type GpuMemory } from "./native.js";
+import { describe, nearestName } from "./options.js";
 
 // GPUs: which there are, and their memory. Nothing here, nor anything else, loads the driver before it is asked for.
 
@@ -97,4 +98,44 @@ export function synchronize(device: Device = "cuda"): void {
 /** How many GPUs the driver shows this process. */
 export function deviceCount(): number {
   return state().devices.length;
+}
+
+/** Who multiplies matrices on GPUs: this library, or cuBLAS where it can; see {@link preferredBlasLibrary}. */
+export type BlasLibrary = "default" | "cublas";
+
+const blasLibraries: readonly string[] = ["default", "cublas"] satisfies BlasLibrary[];
+let blasLibrary: BlasLibrary = "default";
+
+/**
+ * Sets who multiplies matrices on GPUs, from the next product that is recorded on, and returns who does. Without an
+ * argument it only returns that.
+ *
+ * - `"default"`, as at the start: kernels of this library, which need nothing else.
+ * - `"cublas"`: NVIDIA's cuBLAS of CUDA 11 or newer, which has to be there: it comes with the CUDA toolkit, or by
+ *   `pip install nvidia-cublas-cu12`. It is the file that `ADJOINT_CUBLAS` names, or else one that the process has
+ *   loaded, or else the newest that the system finds and the driver is good for.
+ *
+ * cuBLAS takes products of float32 and float64 whose factors have adjacent elements along rows or columns, and whose
+ * batch goes on evenly. Kernels of this library take the rest: integers, batches that are broadcast in the middle, flipped
+ * factors. Results have the same bits every time, but not those of the other library. TF32 is as
+ * `setFloat32MatmulPrecision` says. On every device that it is used on, cuBLAS keeps a workspace of 4 MiB (32 MiB from
+ * compute capability 9.0 on) and what it takes for itself; and runs with such a product do not become CUDA graphs.
+ *
+ * It holds for the thread that calls it.
+ * @throws Error (`ERR_CUBLAS`) where there is no cuBLAS, with what was tried, Error (`ERR_NO_CUDA`) where there is no GPU,
+ * RangeError (`ERR_VALUE`) for another name.
+ */
+export function preferredBlasLibrary(library?: BlasLibrary): BlasLibrary {
+  if (library === undefined) return blasLibrary;
+  if (!blasLibraries.includes(library)) {
+    const nearest = typeof library === "string" ? nearestName(library, blasLibraries) : undefined;
+    throw makeError(
+      RangeError,
+      `preferredBlasLibrary: expected "default" or "cublas", got ${describe(library)}` +
+        (nearest === undefined ? "" : `; did you mean "${nearest}"?`),
+      { code: "ERR_VALUE", op: "preferredBlasLibrary" },
+    );
+  }
+  native.preferBlas(library === "cublas");
+  return (blasLibrary = library);
 }

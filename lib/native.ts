@@ -132,6 +132,7 @@ export interface Native {
   deviceOf(handle: Handle): number;
   synchronize(device: number): void;
   allowRoundedProducts(areAllowed: boolean): void;
+  preferBlas(isPreferred: boolean): void;
   cudaState(): CudaState;
   gpuMemory(ordinal: number): GpuMemory;
   resetGpuPeaks(ordinal: number): void;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cuda/blas.h"
 #include "cuda/notices.h"
 #include "cuda/sequence.h"
 #include "device/error.h"
@@ -99,6 +100,12 @@ class CudaDevice final : public Device {
   std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) override {
     gpu_.context.enter();
     auto compiled = std::make_unique<CudaKernel>();
+    if (const auto* product = std::get_if<MatmulKernel>(&kernel); product && product->modes.prefers_library)
+      compiled->gemm = gemm_of(*product);
+    if (compiled->gemm) {
+      if (!blas_) blas_ = std::make_unique<BlasStream>(gpu_, stream_.handle, *stream_.arena);
+      return compiled;
+    }
     compiled->code = make_code(kernel, gpu_.context.info.chip);
     compiled->module = gpu_.modules.load(compiled->code->ptx);
     for (const std::string& name : compiled->code->functions)
@@ -241,7 +248,7 @@ class CudaDevice final : public Device {
     if (sequence.has_graph())
       sequence.launch_graph();
     else
-      sequence.launch(table);
+      sequence.launch(table, work, blas_.get());
   }
 
   // In this order: what comes later goes first.
@@ -253,6 +260,7 @@ class CudaDevice final : public Device {
   size_t staged_bytes_ = 0; // of the chunk
   DeviceMemory partials_, tickets_;
   int64_t partials_bytes_ = 0, ticket_count_ = 0;
+  std::unique_ptr<BlasStream> blas_; // from the first product on that is cuBLAS's
   Sequences sequences_;
   Notices notices_{gpu_.context};
 };

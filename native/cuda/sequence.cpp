@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cuda/blas.h"
 #include "device/error.h"
 
 namespace adjoint::cuda {
@@ -27,13 +28,18 @@ Sequence::Sequence(Gpu& gpu, StreamHandle stream, const Work& work) : gpu_(gpu),
     const auto instances = instances_of(work, launch.first_instance, launch.instance_count);
     const size_t first_word = table_words_;
     parts_.push_back({&kernel, kernel.module, launch.first_instance, launch.instance_count, first_word});
+    if (kernel.gemm) {
+      launches_.push_back({nullptr, {}, first_word, &*kernel.gemm, launch.first_instance});
+      has_gemm_ = true;
+      continue;
+    }
     for (const FunctionLaunch& shape : kernel.code->launches(instances)) {
       const FunctionHandle function = kernel.functions[shape.function];
       if (shape.shared_bytes > usual_shared_bytes)
         gpu_.context.check(driver().cuFuncSetAttribute(function, max_dynamic_shared_bytes,
                                                        static_cast<int>(shape.shared_bytes)),
                            "asking for shared memory");
-      launches_.push_back({function, shape, first_word});
+      launches_.push_back({function, shape, first_word, nullptr, launch.first_instance});
     }
     const size_t words = kernel.code->table_words(instances);
     table_words_ += (words + table_words_step - 1) / table_words_step * table_words_step;
@@ -61,13 +67,15 @@ bool Sequence::fits(const Work& work) const {
 
 void Sequence::fill_table(const Work& work, Scratch scratch, uint64_t* words) const {
   for (const Part& part : parts_)
-    part.kernel->code->fill_table(instances_of(work, part.first_instance, part.instance_count), scratch,
-                                  words + part.first_word);
+    if (part.kernel->code)
+      part.kernel->code->fill_table(instances_of(work, part.first_instance, part.instance_count), scratch,
+                                    words + part.first_word);
 }
 
 void Sequence::count_run(Pool::Arena& arena) {
   if (runs_ > runs_before_graph) return;
-  if (++runs_ > runs_before_graph && launches_.size() >= fewest_launches && driver().has_graphs()) {
+  if (++runs_ > runs_before_graph && launches_.size() >= fewest_launches && !has_gemm_ &&
+      driver().has_graphs()) {
     try {
       make_graph(arena);
     } catch (const Error&) {
@@ -111,15 +119,23 @@ void Sequence::launch_graph() const {
   gpu_.context.check(driver().cuGraphLaunch(graph_, stream_), "launching kernels");
 }
 
-void Sequence::launch(DevicePointer table) const {
+void Sequence::launch(DevicePointer table, const Work& work, const BlasStream* blas) const {
   for (const Launch& launch : launches_) {
+    // A work is all or nothing, and something has been written by the second launch.
+    const bool is_first = &launch == &launches_.front();
+    if (launch.gemm) {
+      const BlasStatus status = blas->multiply(*launch.gemm, work.instances[launch.instance].arrays);
+      if (status != 0 && !is_first)
+        gpu_.context.lose(name_of_status(status), "launching kernels, of which others were running already");
+      blas->check(status, "multiplying");
+      continue;
+    }
     DevicePointer part = table + launch.first_word * sizeof(uint64_t);
     void* parameters[] = {&part};
     const Result result =
         driver().cuLaunchKernel(launch.function, launch.shape.blocks, 1, 1, launch.shape.threads, 1, 1,
                                 launch.shape.shared_bytes, stream_, parameters, nullptr);
-    // A work is all or nothing, and something has been written by now.
-    if (result != result::success && &launch != &launches_.front())
+    if (result != result::success && !is_first)
       gpu_.context.lose(name_of(result), "launching kernels, of which others were running already");
     gpu_.context.check(result, "launching kernels");
   }

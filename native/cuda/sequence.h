@@ -7,12 +7,17 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cuda/gemm.h"
 #include "cuda/gpu.h"
 #include "device/device.h"
 
 namespace adjoint::cuda {
 
+class BlasStream;
+
+// A kernel of our own, or a product for cuBLAS.
 struct CudaKernel final : CompiledKernel {
+  std::optional<Gemm> gemm; // all that there is, if it is there
   std::unique_ptr<KernelCode> code;
   std::shared_ptr<const Module> module;
   std::vector<FunctionHandle> functions;
@@ -57,12 +62,14 @@ class Sequence {
   bool fits(const Work& work) const;
   void fill_table(const Work& work, Scratch scratch, uint64_t* words) const;
 
-  // Every run is announced. From the third on there may be a graph, which reads the table of its own.
+  // Every run is announced. From the third on there may be a graph, which reads the table of its own; never
+  // if cuBLAS takes part, whose kernels are its own affair.
   void count_run(Pool::Arena& arena);
   bool has_graph() const { return graph_ != nullptr; }
   DevicePointer graph_table() const { return graph_table_.address(); }
   void launch_graph() const;
-  void launch(DevicePointer table) const;
+  // With what cuBLAS is asked by, if it takes part.
+  void launch(DevicePointer table, const Work& work, const BlasStream* blas) const;
 
  private:
   struct Part { // a launch of the work
@@ -75,6 +82,8 @@ class Sequence {
     FunctionHandle function;
     FunctionLaunch shape;
     size_t first_word;
+    const Gemm* gemm; // in place of the function
+    uint32_t instance;
   };
   void make_graph(Pool::Arena& arena);
 
@@ -86,6 +95,7 @@ class Sequence {
   size_t table_words_ = 0;
   int64_t partials_bytes_ = 0, ticket_count_ = 0;
   int runs_ = 0;
+  bool has_gemm_ = false;
   DeviceMemory graph_table_;
   GraphRunHandle graph_ = nullptr;
 };

@@ -1,5 +1,6 @@
 // Entries about devices, which JavaScript knows by the numbers of their engines, and about the memory of
 // GPUs, which all threads of the process share.
+#include "cuda/blas.h"
 #include "cuda/cuda_device.h"
 #include "cuda/gpu.h"
 #include "graph/record.h"
@@ -44,6 +45,18 @@ Napi::Value synchronize_entry(const Binding& binding, const Napi::CallbackInfo& 
 // Whether float32 products may be rounded: those that are recorded from now on.
 Napi::Value allow_rounded_products_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   binding.addon.session.product_modes.may_round = info[0].ToBoolean();
+  return info.Env().Undefined();
+}
+
+// Whether products are a library's, where it can: those that are recorded from now on. The library must be
+// there.
+Napi::Value prefer_blas_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const bool prefers = info[0].ToBoolean();
+  if (prefers) {
+    cuda::device_info(0);
+    cuda::blas();
+  }
+  binding.addon.session.product_modes.prefers_library = prefers;
   return info.Env().Undefined();
 }
 
@@ -120,6 +133,7 @@ void export_devices(Exports& exports) {
   exports.add<transfer_entry>("transfer", "move tensors between devices");
   exports.add<synchronize_entry>("synchronize");
   exports.add<allow_rounded_products_entry>("allowRoundedProducts", "change how products are computed");
+  exports.add<prefer_blas_entry>("preferBlas", "change how products are computed");
   exports.add<cuda_state_entry>("cudaState");
   exports.add<gpu_memory_entry>("gpuMemory");
   exports.add<reset_gpu_peaks_entry>("resetGpuPeaks");
