@@ -154,6 +154,16 @@ std::vector<Named> written_kernels() {
   return list;
 }
 
+// Too much to be kept between passes, and written over what the last pass reads again, of which threads that
+// have no row of their own must see nothing.
+Writer in_place(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride, DType dtype) {
+  Writer w(rows, columns, dtype);
+  const Access whole = Writer::access(w.array(rows * columns), {rows, columns}, {row_stride, column_stride});
+  const uint16_t sine = w.step(Op::sin, {w.step(Op::exp, {w.load(Level::element, whole)})});
+  w.store(w.step(Op::div, {sine, w.step(Op::sum, {w.step(Op::exp, {sine})})}), whole);
+  return w;
+}
+
 // Reductions of every length that the tree has a shape for, along memory and across it.
 std::vector<Named> trees() {
   std::vector<Named> list;
@@ -172,6 +182,12 @@ std::vector<Named> trees() {
           add("tree_of_moments" + size, moments(rows, columns, row_stride, column_stride, dtype));
           add("tree_of_softmax" + size, softmax(rows, columns, row_stride, column_stride, dtype));
         }
+  for (const DType dtype : {DType::float32, DType::float64})
+    for (const auto& [rows, columns] : {std::pair{37, 100}, {40, 300}, {33, 5000}})
+      for (const bool is_across : {false, true})
+        add("tree_in_place_" + std::string(info(dtype).label) + "_" + std::to_string(rows) + "x" +
+                std::to_string(columns) + (is_across ? "_across" : ""),
+            in_place(rows, columns, is_across ? 1 : columns, is_across ? rows : 1, dtype));
   add("tree_of_many_columns", sum(1, 3000001, 3000001, 1));
   add("tree_of_many_columns_across", sum(20, 200001, 1, 20));
   return list;
@@ -276,6 +292,11 @@ int write_modules(const std::string& folder, uint64_t random) {
       if (named.name.find('x') != std::string::npos)
         ok &= write(named.name + "_small", named.one.kernel, small);
     }
+  const std::vector<Named> reductions = trees();
+  for (size_t i = 0; i < reductions.size(); i += 7) {
+    ok &= write(reductions[i].name, reductions[i].one.kernel, large);
+    ok &= write(reductions[i].name + "_small", reductions[i].one.kernel, small);
+  }
   FlatCase flat = make_flat(8);
   ok &= write("flat", flat.kernel, large);
   const size_t texts = seen.size();
