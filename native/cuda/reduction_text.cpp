@@ -71,10 +71,10 @@ Register ReductionText::shuffled(size_t i, const char* mode, const Register& val
   return out;
 }
 
-void ReductionText::pair_threads(Values& values, int64_t distance, int64_t end) {
+void ReductionText::pair_threads(int64_t distance, int64_t end) {
   for (; distance < end; distance *= 2)
-    for (size_t i = 0; i < values.size(); ++i)
-      values[i] = combined(i, values[i], shuffled(i, "down", values[i], distance, warp));
+    for (size_t i = 0; i < results_.size(); ++i)
+      results_[i] = combined(i, results_[i], shuffled(i, "down", results_[i], distance, warp));
 }
 
 // --- shared memory
@@ -267,13 +267,13 @@ void ReductionText::end_round() {
     results_[i] = folded(i, lanes);
   }
   if (shape_.is_across)
-    combine_across(results_, &ReductionText::folded);
+    combine_across(&ReductionText::folded);
   else
     combine_along(shape_.lanes, is_for_all_);
 }
 
 // Of threads that have one row each: every slot of every row has its place, and all threads read all slots.
-void ReductionText::combine_across(Values& values, Register (ReductionText::*tree)(size_t, Values)) {
+void ReductionText::combine_across(Register (ReductionText::*tree)(size_t, Values)) {
   if (shape_.lanes == 1) return;
   const int64_t slot_bytes = 8 * shape_.rows;
   const Register row_at = multiplied(place_.local_row, 8, shared_address());
@@ -281,7 +281,7 @@ void ReductionText::combine_across(Values& values, Register (ReductionText::*tre
   exchange(
       shape_.lanes * slot_bytes,
       [&](size_t i, int64_t region) {
-        w().line("st.shared", bits(i), " [", at, "+", region, "], ", values[i]);
+        w().line("st.shared", bits(i), " [", at, "+", region, "], ", results_[i]);
       },
       [&](size_t i, int64_t region) {
         Values slots;
@@ -290,7 +290,7 @@ void ReductionText::combine_across(Values& values, Register (ReductionText::*tre
           w().line("ld.shared", bits(i), " ", slots.back(), ", [", row_at, "+", region + slot * slot_bytes,
                    "]");
         }
-        values[i] = (this->*tree)(i, slots);
+        results_[i] = (this->*tree)(i, slots);
       });
 }
 
@@ -298,7 +298,7 @@ void ReductionText::combine_across(Values& values, Register (ReductionText::*tre
 // pairs, for the first thread of the row's first warp, or for all.
 void ReductionText::combine_along(int64_t unit, bool is_for_all) {
   const int64_t threads = shape_.row_threads(), in_warp = std::min(threads, warp);
-  pair_threads(results_, unit, in_warp);
+  pair_threads(unit, in_warp);
   unit = std::max(unit, in_warp);
   const int64_t units = threads / unit;
   if (units > 1 || (is_for_all && unit > warp)) {
@@ -322,7 +322,7 @@ void ReductionText::combine_along(int64_t unit, bool is_for_all) {
           results_[i] = w().fresh(width(i));
           w().line("ld.shared", bits(i), " ", results_[i], ", [", from, "+", region, "]");
         });
-    pair_threads(results_, 1, units);
+    pair_threads(1, units);
   }
   if (is_for_all && in_warp > 1)
     for (size_t i = 0; i < results_.size(); ++i) results_[i] = shuffled(i, "idx", results_[i], 0, in_warp);
@@ -460,7 +460,7 @@ void ReductionText::combine_splits(int64_t scratch_word, const std::string& end)
   }
   for (size_t i = 0; i < results_.size(); ++i) results_[i] = paired(i, parts[i]);
   if (shape_.is_across)
-    combine_across(results_, &ReductionText::paired);
+    combine_across(&ReductionText::paired);
   else
     combine_along(1, false);
 }

@@ -14,7 +14,7 @@ namespace adjoint::cuda {
 
 // Where a thread works.
 struct RowPlace {
-  Register thread, local_row, row_block;
+  Register thread, local_row;
   Register lane;            // among the row's threads
   Register team, team_lane; // which of the row's teams, and which of its threads
   Register is_leader;       // of the row; empty if it has one thread
@@ -63,8 +63,8 @@ class ReductionText {
   Register folded(size_t i, Values values);
   Register paired(size_t i, Values values);
   Register shuffled(size_t i, const char* mode, const Register& value, int64_t distance, int64_t segment);
-  // Neighbours in pairs, from threads that are so far apart on, as long as they are less than `end` apart.
-  void pair_threads(Values& values, int64_t distance, int64_t end);
+  // The results of neighbours in pairs, from threads that are so far apart on, up to `end` threads.
+  void pair_threads(int64_t distance, int64_t end);
 
   // Where more threads compute elements than own lanes.
   void begin_spread(const Register& at);
@@ -74,7 +74,7 @@ class ReductionText {
   int64_t tile_columns() const { return (shape_.columns_of_chunk() + 3) / 4 * 4; }
   Register tile_address(size_t i, const Register& column);
 
-  void combine_across(Values& values, Register (ReductionText::*tree)(size_t, Values));
+  void combine_across(Register (ReductionText::*tree)(size_t, Values));
   void combine_along(int64_t unit, bool is_for_all);
   void pop_level();
 
@@ -91,14 +91,14 @@ class ReductionText {
   size_t count_ = 0; // of the kernel's reductions
   std::vector<uint16_t> reductions_;
   bool is_for_all_ = false;
-  std::vector<Values> owned_; // lanes of the chunk, by reduction
-  Values results_;
+  std::vector<Values> owned_;     // lanes of the chunk, by reduction
+  Values results_;                // of the round, the split, the row
   Register chunk_begin_, unit_;   // of a team, when elements are spread
   std::vector<int64_t> tiles_;    // where they lie in shared memory, by reduction
   Register levels_, top_, round_; // of the binary counter
   int64_t level_bytes_ = 0;
   int64_t shared_ = 0, most_shared_ = 0, local_bytes_ = 0;
-  bool has_exchanged_ = false;
+  bool has_exchanged_ = false; // in this round
 };
 
 } // namespace adjoint::cuda

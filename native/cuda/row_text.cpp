@@ -89,12 +89,10 @@ void RowText::find_place() {
     w().line("setp.eq.s32 ", place_.is_leader, ", ", place_.lane, ", 0");
   }
   const Register block = index().widened("%ctaid.x");
-  Register split;
-  place_.row_block = block;
-  if (shape_.splits > 1) index().divide(block, shape_.splits, place_.row_block, split);
+  Register row_block = block, split;
+  if (shape_.splits > 1) index().divide(block, shape_.splits, row_block, split);
 
-  Register row =
-      index().plus(index().times(place_.row_block, shape_.rows), index().from_word(place_.local_row));
+  Register row = index().plus(index().times(row_block, shape_.rows), index().from_word(place_.local_row));
   if (kernel_.rows % shape_.rows != 0) {
     // Threads beyond the last row do its work once more, since all of a warp must take part.
     row_inside_ = index().is_less(row, kernel_.rows);
