@@ -102,11 +102,25 @@ export function power(count: number): string {
   return count >= 1e4 ? count.toExponential().replace("e+", "e") : String(count);
 }
 
-/** A task of adjoint: a step returns its results, which are computed in one run. */
-export function realizing(step: () => readonly Tensor[]): Task<Tensor> {
+/**
+ * A task of adjoint: a step returns its results, which are computed in one run. Those of the step before are found when
+ * JavaScript collects its garbage, or disposed of at once.
+ */
+export function realizing(step: () => readonly Tensor[], { disposes = false } = {}): Task<Tensor> {
   let results: readonly Tensor[] = [];
   return {
-    step: () => realize((results = step())),
+    step: () => {
+      if (disposes) for (const result of results) result.dispose();
+      realize((results = step()));
+    },
     results: () => results,
   };
+}
+
+/** On a GPU, the same task with results that are disposed of: there, collecting garbage may take longer than a step. */
+export function disposing(
+  platform: Platform,
+  task: (options: { disposes: boolean }) => Task<Tensor>,
+): Pick<Case, "variants"> {
+  return platform === "cuda" ? { variants: { "adjoint dispose": () => task({ disposes: true }) } } : {};
 }

@@ -8,7 +8,7 @@ export const copy = workload("copy", "a copy of an array", { cuda: { all: [1e8],
   parameters: { n },
   adjoint: () => {
     const x = tensor(spread(n, -1, 1));
-    return realizing(() => [x.clone()]);
+    return realizing(() => [x.clone()], { disposes: true });
   },
   targets: [],
   bytes: 8 * n,

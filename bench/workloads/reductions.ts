@@ -1,7 +1,7 @@
 import { autograd, tensor, type Tensor } from "adjoint";
 import { spread } from "../data.js";
 import { keeping, tf, type TfTensor, type TfTensor2D } from "../tfjs.js";
-import { realizing, tfjsTargets, workload } from "../workload.js";
+import { disposing, realizing, tfjsTargets, workload } from "../workload.js";
 
 // There are no methods for these yet, so they are written as a user would.
 const centred = (x: Tensor, dim?: number) => x.sub(x.mean(dim, { keepdim: true }));
@@ -98,14 +98,16 @@ export const reductions = workload(
     const isBackward = row.isBackward ?? false;
     const data = () => tensor(spread(count, -1, 3)).reshape(shape);
     const weights = () => spread(count, -1, 1, 1);
+    const forward = (options?: { disposes: boolean }) => {
+      const x = data();
+      return realizing(() => [row.adjoint(x, dim)], options);
+    };
     return {
       label: `${op} ${dim === undefined ? "all" : `dim ${dim}`}, ${shape.join(" x ")}`,
       parameters: { op, dim: dim ?? "all", rows: shape[0], columns: shape[1] },
+      ...(op === "softmax" && disposing(platform, forward)),
       adjoint: () => {
-        if (!isBackward) {
-          const x = data();
-          return realizing(() => [row.adjoint(x, dim)]);
-        }
+        if (!isBackward) return forward();
         const x = data().requiresGrad_();
         const dy = tensor(weights()).reshape(shape);
         return realizing(() => {

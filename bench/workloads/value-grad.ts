@@ -1,8 +1,18 @@
-import { tensor } from "adjoint";
+import { tensor, type Tensor } from "adjoint";
 import { spread } from "../data.js";
 import { keeping, tf, type TfTensor } from "../tfjs.js";
-import { power, realizing, tfjsTargets, workload } from "../workload.js";
+import { disposing, power, realizing, tfjsTargets, workload, type Task } from "../workload.js";
 import { tfjsWave, wave } from "./wave.js";
+
+function valuesAndGradients(n: number, options?: { disposes: boolean }): Task<Tensor> {
+  const x = tensor(spread(n, -4, 4), { requiresGrad: true });
+  return realizing(() => {
+    x.grad = null;
+    const f = wave(x).sum();
+    f.backward();
+    return [f, x.grad!];
+  }, options);
+}
 
 export const valueGrad = workload(
   "value-grad",
@@ -11,15 +21,8 @@ export const valueGrad = workload(
   (n, platform) => ({
     label: power(n),
     parameters: { n },
-    adjoint: () => {
-      const x = tensor(spread(n, -4, 4), { requiresGrad: true });
-      return realizing(() => {
-        x.grad = null;
-        const f = wave(x).sum();
-        f.backward();
-        return [f, x.grad!];
-      });
-    },
+    adjoint: () => valuesAndGradients(n),
+    ...disposing(platform, (options) => valuesAndGradients(n, options)),
     tfjs: () => {
       const x = tf.tensor1d(spread(n, -4, 4));
       const valueAndGrad = tf.valueAndGrad((x: TfTensor) => tf.sum(tfjsWave(x)));
