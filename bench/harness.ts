@@ -131,6 +131,7 @@ export class LocalPeer<T> implements Peer {
       this.#library.finish(task.results());
       const first = Number(process.hrtime.bigint() - start) / 1e9;
       if (first > slowSeconds && count === 1) return first;
+      for (let i = 1; i < (of.steps?.untimed ?? 1); ++i) task.step();
       const begin = process.hrtime.bigint();
       for (let i = 0; i < count; ++i) task.step();
       this.#library.finish(task.results());
@@ -152,10 +153,11 @@ export class LocalPeer<T> implements Peer {
 
 /** Warms up, and finds how many steps take `leastSeconds`. */
 async function countSteps(peer: Peer, workload: Workload, of: Case, leastSeconds: number): Promise<number> {
-  let count = 1;
+  const least = of.steps?.timed ?? 1;
+  let count = least;
   for (let spent = 0; ;) {
     const seconds = await peer.time(workload, of, count);
-    const fitting = Math.max(1, Math.round((count * leastSeconds) / seconds));
+    const fitting = Math.max(least, Math.round((count * leastSeconds) / seconds));
     spent += seconds;
     if (spent >= warmUpRepetitions * leastSeconds) return fitting;
     count = Math.min(fitting, 10 * count);

@@ -46,6 +46,8 @@ export interface Case {
   ofCopy?: { must?: number; aim?: number };
   /** Makes every step a process of its own: {@link adjoint} says what it does. */
   process?: ProcessKind;
+  /** How many steps are not timed before those that are, where one does not settle memory; and how many are, at least. */
+  steps?: { untimed: number; timed: number };
   /** How far the medians of ours and of the variants may lie apart, as a ratio. */
   variantsWithin?: number;
   /** How far results may differ from peer to peer, relative to their mean magnitude. */

@@ -34,6 +34,15 @@ describe("a synchronous loop", () => {
   );
 });
 
+test(
+  "memory that rises and falls, in changing sizes, is not asked of the system again",
+  { timeout: 120_000 },
+  () => {
+    // 20 tensors of 8 MiB and 20 of 12 MiB in turn, ten times: 4 GiB, or 2000 huge pages.
+    expect(run("pages.mjs", "8", "20", "10")).toBeLessThan(200);
+  },
+);
+
 describe("releasing at once", () => {
   const mebibyte = () => tensor(new Float32Array(2 ** 18));
 

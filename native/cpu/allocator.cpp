@@ -20,6 +20,9 @@ constexpr int64_t large_bytes = int64_t{1} << 16;
 constexpr int64_t huge_page_bytes = int64_t{1} << 21;
 constexpr int64_t kept_small_limit_bytes = int64_t{32} << 20;
 constexpr int64_t kept_large_floor_bytes = int64_t{64} << 20;
+// A peak is forgotten when so many times its bytes have been allocated without reaching it again, twice at
+// most.
+constexpr int64_t window_peaks = 8;
 
 int64_t number_in_file(const char* path) {
   std::ifstream file(path);
@@ -82,6 +85,12 @@ Allocator::SizeClass Allocator::size_class(int64_t bytes) {
   const uint64_t quarter = (uint64_t{1} << exponent) / 4, quarters = (size + quarter - 1) / quarter;
   const auto steps = static_cast<size_t>(exponent - (std::bit_width(uint64_t{stepped_bytes}) - 1)) * 4;
   return {static_cast<int64_t>(quarters * quarter), unstepped + steps + quarters - 4};
+}
+
+// Of a size class from `stepped_bytes` on.
+int64_t Allocator::bytes_of(size_t index) {
+  const size_t quarters = index - static_cast<size_t>(stepped_bytes / alignment);
+  return static_cast<int64_t>((4 + quarters % 4) << (quarters / 4)) * (stepped_bytes / 4);
 }
 
 void* Allocator::take(size_t index) {
@@ -149,17 +158,43 @@ void* Allocator::allocate_large(SizeClass size) {
       data = fresh_large(size.bytes);
     }
   }
-  if (data) live_large_bytes_ += size.bytes;
+  if (data) {
+    live_large_bytes_ += size.bytes;
+    note_use(size.bytes);
+    asked_at_[size.index] = allocated_large_bytes_;
+  }
   return data;
 }
 
 void Allocator::free_large(void* data, SizeClass size) noexcept {
   const std::lock_guard lock(large_mutex_);
   live_large_bytes_ -= size.bytes;
-  if (kept_large_bytes_ + size.bytes > std::max(kept_large_floor_bytes, live_large_bytes_))
-    return return_large(data, size.bytes);
   keep(data, size.index);
   kept_large_bytes_ += size.bytes;
+  trim();
+}
+
+void Allocator::note_use(int64_t bytes) {
+  allocated_large_bytes_ += bytes;
+  window_peak_bytes_ = std::max(window_peak_bytes_, live_large_bytes_);
+  if (allocated_large_bytes_ < window_end_) return;
+  previous_peak_bytes_ = window_peak_bytes_;
+  window_peak_bytes_ = live_large_bytes_;
+  window_end_ = allocated_large_bytes_ + window_peaks * previous_peak_bytes_;
+}
+
+// Gives back what is too much, of the sizes first that were asked for longest ago.
+void Allocator::trim() {
+  const int64_t peak = std::max(window_peak_bytes_, previous_peak_bytes_);
+  const int64_t limit = std::max(kept_large_floor_bytes, 2 * peak - live_large_bytes_);
+  while (kept_large_bytes_ > limit) {
+    size_t oldest = 0;
+    for (size_t i = size_class(large_bytes).index; i < kept_.size(); ++i)
+      if (kept_[i] && (oldest == 0 || asked_at_[i] < asked_at_[oldest])) oldest = i;
+    const int64_t bytes = bytes_of(oldest);
+    return_large(take(oldest), bytes);
+    kept_large_bytes_ -= bytes;
+  }
 }
 
 void* Allocator::fresh_large(int64_t bytes) const {
@@ -182,11 +217,8 @@ void Allocator::release_small() {
 }
 
 void Allocator::release_large() {
-  int64_t bytes = large_bytes;
-  for (size_t index = size_class(bytes).index; index < kept_.size(); ++index) {
-    while (void* data = take(index)) return_large(data, bytes);
-    if (bytes <= INT64_MAX / 2) bytes = size_class(bytes + 1).bytes;
-  }
+  for (size_t i = size_class(large_bytes).index; i < kept_.size(); ++i)
+    while (void* data = take(i)) return_large(data, bytes_of(i));
   kept_large_bytes_ = 0;
 }
 

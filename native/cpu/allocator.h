@@ -9,8 +9,10 @@ namespace adjoint::cpu {
 int64_t usable_memory_bytes();
 
 // Host memory, 64-byte aligned. Blocks are kept when they are freed, since fresh pages cost more than the
-// arithmetic on them, and small ones come and go with every op. What is kept of large blocks stays below what
-// is in use, or a floor, and within what the process may use. ADJOINT_HUGE_PAGES=0 asks for ordinary pages.
+// arithmetic on them, and small ones come and go with every op. Large blocks in use and kept are at most
+// twice what was in use at the latest peak, since use falls and rises with every collection of garbage, and
+// the sizes that come next may be others; or a floor is kept, and never more than the process may use.
+// ADJOINT_HUGE_PAGES=0 asks for ordinary pages.
 class Allocator {
  public:
   static Allocator& shared();
@@ -29,6 +31,7 @@ class Allocator {
     size_t index;
   };
   static SizeClass size_class(int64_t bytes);
+  static int64_t bytes_of(size_t index);
 
   void* allocate_small(SizeClass size);
   void* allocate_large(SizeClass size);
@@ -38,15 +41,21 @@ class Allocator {
   void return_large(void* data, int64_t bytes) const noexcept;
   void release_small();
   void release_large();
+  void note_use(int64_t bytes);
+  void trim();
   void* take(size_t index);
   void keep(void* data, size_t index);
 
   // Guarded by the mutex of the size that they belong to: taking a small block never waits for the system.
   std::array<Link*, 256> kept_{};
+  std::array<int64_t, 256> asked_at_{}; // of large ones: when last, in bytes allocated
   std::mutex small_mutex_, large_mutex_;
   int64_t kept_small_bytes_ = 0;
   int64_t kept_large_bytes_ = 0;
   int64_t live_large_bytes_ = 0;
+  int64_t allocated_large_bytes_ = 0;                       // ever
+  int64_t window_end_ = 0;                                  // in bytes allocated
+  int64_t window_peak_bytes_ = 0, previous_peak_bytes_ = 0; // of what was live
   const int64_t capacity_bytes_ = usable_memory_bytes();
   const bool wants_huge_pages_;
 

@@ -150,11 +150,38 @@ template <class Row, class In> struct Reduction {
     for (int64_t i = 0; i < n; ++i) to[i] = Row::combine(x[i], y[i]);
   }
   template <int64_t lanes> ADJOINT_FUNCTION static T fold(T* partial) {
+#if defined __GNUC__ && __has_builtin(__builtin_shufflevector)
+    if constexpr (has_vectors && lanes >= 2 * int64_t{vector_width})
+      return fold_vectors<lanes / vector_width>(reinterpret_cast<const Vector*>(partial));
+#endif
     for (int64_t width = lanes / 2; width > 0; width /= 2)
       for (int64_t lane = 0; lane < width; ++lane)
         partial[lane] = Row::combine(partial[lane], partial[lane + width]);
     return partial[0];
   }
+#if defined __GNUC__ && __has_builtin(__builtin_shufflevector)
+  // The same in registers.
+  template <size_t vectors> ADJOINT_FUNCTION static T fold_vectors(const Vector* lanes) {
+    Vector partial[vectors];
+#pragma GCC unroll 32
+    for (size_t v = 0; v < vectors; ++v) partial[v] = lanes[v];
+#pragma GCC unroll 8
+    for (size_t half = vectors / 2; half > 0; half /= 2)
+#pragma GCC unroll 32
+      for (size_t v = 0; v < half; ++v) partial[v] = Row::combine(partial[v], partial[v + half]);
+    return fold_vector<vector_width / 2>(partial[0], std::make_index_sequence<vector_width>());
+  }
+  // Elements beyond the first `half` hold what nobody reads.
+  template <size_t half, size_t... element>
+  ADJOINT_FUNCTION static T fold_vector(Vector partial, std::index_sequence<element...> all) {
+    partial = Row::combine(
+        partial, __builtin_shufflevector(partial, partial, ((element + half) % sizeof...(element))...));
+    if constexpr (half > 1)
+      return fold_vector<half / 2>(partial, all);
+    else
+      return partial[0];
+  }
+#endif
   // Lanes that no element reaches change nothing, so they can be left out.
   template <int64_t lanes>
   ADJOINT_FUNCTION static void fold_short(int64_t rows, int64_t columns, T* out, const In* row) {
