@@ -7,8 +7,8 @@ namespace adjoint::cpu {
 
 namespace {
 
-// One to three milliseconds: less is done sooner than handed over, since where processors are few, the thread
-// that wakes takes the place of one that works.
+// About a millisecond, or two: less is done sooner than handed over, since where processors are few, the
+// thread that wakes takes the place of one that works.
 constexpr int64_t large_cost = int64_t{64} << 20;
 // What waits holds memory, so a program that only submits is slowed down to the pace of the work.
 constexpr size_t max_unfinished = 2;

@@ -19,10 +19,8 @@ constexpr uint32_t dear_expression = 16;
 constexpr uint32_t cost_of_transcendental = 8;
 constexpr int max_revisions = 3;
 
-uint32_t cost_of(const Node& node) {
-  return info(node.op).dtypes == Dtypes::floating && node.op != Op::div && node.op != Op::lerp
-             ? cost_of_transcendental
-             : 1;
+uint32_t cost_of(Op op) {
+  return info(op).dtypes == Dtypes::floating && op != Op::div && op != Op::lerp ? cost_of_transcendental : 1;
 }
 
 class Planner {
@@ -378,7 +376,7 @@ class Planner {
       });
     for (uint32_t i = 0; i < count(); ++i) {
       if (decisions_[i].is_materialized || is_view(node(i))) continue;
-      cost[i] = cost_of(node(i));
+      cost[i] = cost_of(node(i).op);
       each_expression_input(i, [&](uint32_t input) { cost[i] = std::min(cost[i] + cost[input], 1000u); });
       if (touching_entries_[i].size() < 2 || is_inner[i] || cost[i] < dear_expression) continue;
       decisions_[i].is_materialized = true;
@@ -662,8 +660,11 @@ class Planner {
 
   // A simple op takes about as long as to read a byte, a multiplication within a product a quarter of that.
   static int64_t cost(const Kernel& kernel) {
-    if (const auto* fused = std::get_if<FusedKernel>(&kernel))
-      return fused->rows * fused->columns * static_cast<int64_t>(fused->steps.size());
+    if (const auto* fused = std::get_if<FusedKernel>(&kernel)) {
+      int64_t steps = 0;
+      for (const Step& step : fused->steps) steps += cost_of(step.op);
+      return fused->rows * fused->columns * steps;
+    }
     if (const auto* product = std::get_if<MatmulKernel>(&kernel))
       return element_count(product->batch) * product->rows * product->columns * product->inner / 4;
     return std::get<GeneratorKernel>(kernel).elements * 8;
