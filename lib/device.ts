@@ -10,12 +10,11 @@ export type Device = "cpu" | "cuda" | `cuda:${number}`;
 const numbers = new Map<string, number>([["cpu", 0]]);
 const names: Device[] = ["cpu"];
 /** The number of the default device; unknown until it is first needed, where the environment names one. */
-let defaultNumber: number | undefined = process.env["ADJOINT_DEVICE"] === undefined ? 0 : undefined;
+let defaultNumber: number | undefined = process.env["ADJOINT_DEVICE"] ? undefined : 0;
 
 /** The number of a device, which is made ready if need be; without a name, that of the default device. */
 export function deviceNumber(op: string, name?: unknown): number {
-  if (name === undefined)
-    return (defaultNumber ??= deviceNumber("ADJOINT_DEVICE", process.env["ADJOINT_DEVICE"]));
+  if (name === undefined) return (defaultNumber ??= numberFromEnvironment());
   const known = typeof name === "string" ? numbers.get(name) : undefined;
   if (known !== undefined) return known;
   const ordinal = typeof name === "string" ? /^cuda(?::(\d{1,9}))?$/.exec(name) : null;
@@ -32,6 +31,17 @@ export function deviceNumber(op: string, name?: unknown): number {
   names[number] ??= `cuda:${Number(ordinal[1] ?? 0)}`;
   numbers.set(name as string, number);
   return number;
+}
+
+function numberFromEnvironment(): number {
+  const name = process.env["ADJOINT_DEVICE"];
+  try {
+    return deviceNumber("ADJOINT_DEVICE", name);
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string };
+    if (code !== "ERR_NO_CUDA") throw error;
+    throw makeError(Error, `${message} (the environment has ADJOINT_DEVICE=${name})`, { code });
+  }
 }
 
 /** The name of the GPU at a position. */
@@ -54,13 +64,19 @@ export function deviceOf(handle: Handle): Device {
 }
 
 /**
- * The device of that name, as tensors say it: `device("cuda")` is `"cuda:0"`. It is made ready, so this tells whether it
- * can be used.
+ * The device of that name, as tensors say it: `device("cuda")` is `"cuda:0"`, and so is `device("cuda", 0)`. It is made
+ * ready, so this tells whether it can be used.
  * @throws RangeError (`ERR_DEVICE`) where there is no such device, Error (`ERR_NO_CUDA`) where no GPU can be used, with
  * the reason.
  */
-export function device(name: Device): Device {
-  return names[deviceNumber("device", name)]!;
+export function device(name: Device, index?: number): Device {
+  if (index === undefined) return names[deviceNumber("device", name)]!;
+  if (name === "cuda") return names[deviceNumber("device", cudaDevice("device", index))]!;
+  throw makeError(
+    RangeError,
+    `device: an index goes with "cuda" alone, got ${describe(name)} and ${describe(index)}`,
+    { code: "ERR_DEVICE", op: "device" },
+  );
 }
 
 /**

@@ -754,20 +754,17 @@ export class Tensor {
   }
   /**
    * In another dtype, where fractions are cut off towards zero; on another device, for which the value is computed now
-   * and copied; or both, with `{ dtype, device }`. Gradients go the way back.
+   * and copied; or both: `x.to("cuda", "float64")`, `x.to({ device, dtype })`, or as another tensor has them,
+   * `x.to(other)`. Gradients go the way back. Where nothing is to be changed the result is the tensor itself; `clone()`
+   * makes another.
    */
-  to(target: DType | Device | { dtype?: DType; device?: Device }): Tensor {
-    const { dtype, device } =
-      typeof target !== "string"
-        ? readOptions("to", target, toDefaults)
-        : isDeviceName(target)
-          ? { dtype: undefined, device: target }
-          : { dtype: target, device: undefined };
-    const converted =
-      dtype === undefined && device !== undefined
-        ? this
-        : create((out) => native.to(out, this.#handle, dtypeIndex(dtype ?? this.dtype)));
-    if (device === undefined) return converted;
+  to(target: DType | Device | Tensor | { dtype?: DType; device?: Device }, ...more: DType[]): Tensor {
+    const { dtype, device } = conversionOf(target, more);
+    const changesDtype = dtype !== undefined && dtypeIndex(dtype) !== native.dtype(this.#handle);
+    const changesDevice =
+      device !== undefined && deviceNumber("to", device) !== native.deviceOf(this.#handle);
+    const converted = changesDtype ? create((out) => native.to(out, this.#handle, dtypeIndex(dtype))) : this;
+    if (!changesDevice) return converted;
     try {
       return create((out) => native.transfer(out, converted.#handle, deviceNumber("to", device)));
     } finally {
@@ -909,6 +906,24 @@ function seedHandle(gradient: Tensor): Handle {
 
 function shapeOf(tensor: unknown, op: string): number[] {
   return native.shape(handleOf(tensor, op));
+}
+
+/** What `to` is asked for. */
+function conversionOf(
+  target: DType | Device | Tensor | { dtype?: DType; device?: Device } | undefined,
+  more: readonly DType[],
+): { dtype: DType | undefined; device: Device | undefined } {
+  const goesOn = typeof target === "string" && isDeviceName(target);
+  if (more.length > (goesOn ? 1 : 0) || target === undefined)
+    throw makeError(
+      TypeError,
+      "to: expected a dtype, a device, a device and a dtype, a tensor or { dtype, device }, got " +
+        [target, ...more].map(describe).join(" and "),
+      { code: "ERR_ARGUMENT", op: "to" },
+    );
+  if (isTensor(target)) return { dtype: target.dtype, device: target.device };
+  if (typeof target !== "string") return readOptions("to", target, toDefaults);
+  return goesOn ? { dtype: more[0], device: target } : { dtype: target, device: undefined };
 }
 
 /** Whether `value` is a Tensor of this copy of the library. */

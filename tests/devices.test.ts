@@ -63,7 +63,40 @@ describe("names of devices", () => {
     expect(errorOf(() => x.to({ devise: "cpu" } as never)).message).toBe(
       "to: unknown option 'devise', did you mean 'device'?",
     );
+    expect(x.to("cpu", "float64")).toMatchObject({ dtype: "float64", device: "cpu" });
     expect(errorOf(() => x.cuda(-1))).toMatchObject({ name: "RangeError", code: "ERR_DEVICE" });
+  });
+
+  test("what is there already is the tensor itself, so that leaves stay leaves", () => {
+    const x = tensor([1.5], { requiresGrad: true, device: "cpu" });
+    for (const same of [x.cpu(), x.to("cpu"), x.to("float32"), x.to("cpu", "float32"), x.to({}), x.to(x)])
+      expect(same).toBe(x);
+    const other = x.to(tensor([1], { dtype: "float64", device: "cpu" }));
+    expect(other).toMatchObject({ dtype: "float64", device: "cpu", isLeaf: false });
+  });
+
+  test.each<[unknown[], string]>([
+    [[undefined], "undefined"],
+    [["float64", "cpu"], 'the string "float64" and the string "cpu"'],
+    [["cpu", "float64", "int32"], 'the string "cpu" and the string "float64" and the string "int32"'],
+    [["cpu", { nonBlocking: true }, 1], 'the string "cpu" and an object and 1'],
+  ])("to(...%j) is refused", (words, got) => {
+    const to = tensor([1]).to.bind(tensor([1])) as (...words: unknown[]) => unknown;
+    expect(errorOf(() => to(...words))).toMatchObject({
+      name: "TypeError",
+      code: "ERR_ARGUMENT",
+      message: `to: expected a dtype, a device, a device and a dtype, a tensor or { dtype, device }, got ${got}`,
+    });
+  });
+
+  test("an index goes with a GPU", () => {
+    expect(errorOf(() => device("cpu", 0))).toMatchObject({
+      code: "ERR_DEVICE",
+      message: 'device: an index goes with "cuda" alone, got the string "cpu" and 0',
+    });
+    expect(errorOf(() => device("cuda", -1)).message).toBe(
+      "device: a GPU's index is a whole number from 0, got -1",
+    );
   });
 
   test("a GPU that cannot be had is an error that says why", () => {
@@ -164,6 +197,26 @@ describe.skipIf(!cuda.isAvailable())("a GPU (skipped where there is none, and no
     }
     expect(params.map((x) => x.device)).toEqual(["cpu", "cuda:0"]);
     expect(params[1]!.toArray()).toEqual(params[0]!.toArray());
+  });
+
+  test("a gradient is where its tensor is", () => {
+    const there = gpu([1, 2]).requiresGrad_();
+    const here = host([1, 2]).requiresGrad_();
+    const refuses = (x: Tensor, grad: Tensor, where: string) => {
+      const error = errorOf(() => (x.grad = grad));
+      expect(error).toMatchObject({ name: "TypeError", code: "ERR_DEVICE" });
+      expect(error.message).toBe(
+        `attempting to assign a gradient on device ${where}. Please ensure that the gradient and the tensor are on ` +
+          "the same device",
+      );
+      expect(x.grad).toBe(null);
+    };
+    refuses(there, host([3, 4]), "'cpu' to a tensor on device 'cuda:0'");
+    refuses(here, gpu([3, 4]), "'cuda:0' to a tensor on device 'cpu'");
+    there.grad = gpu([3, 4]);
+    new optim.SGD([there], { lr: 1 }).step();
+    expect(there.toArray()).toEqual([-2, -2]);
+    expect(device("cuda", 0)).toBe("cuda:0");
   });
 
   test("assignments bring their value along", () => {

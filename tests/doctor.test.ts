@@ -70,6 +70,17 @@ describe("without a driver", () => {
     expect(report.tests[0]!.problem).toContain("CUDA is not available: ADJOINT_CUDA_DRIVER names");
   });
 
+  test("a default device that is not there is a failure", () => {
+    const [status, report] = diagnosed({ ...environment, ADJOINT_DEVICE: "cuda" });
+    expect(status).toBe(1);
+    expect(report.tests.map(({ device, problem }) => [device, problem === ""])).toEqual([
+      ["cpu", true],
+      ["cuda", false],
+    ]);
+    expect(report.tests[1]!.problem).toContain("CUDA is not available: ADJOINT_CUDA_DRIVER names");
+    expect(diagnosed({ ...environment, ADJOINT_DEVICE: "" })[0]).toBe(0);
+  });
+
   test("people can read it", () => {
     const { stdout } = adjoint(["doctor"], environment);
     expect(stdout).toMatch(/^adjoint +0\.\d+\.\d+ on Node v\d+/);

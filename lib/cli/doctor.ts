@@ -50,6 +50,9 @@ export async function diagnose(device?: string): Promise<Report> {
   report.threads = library.getNumThreads();
   report.cuda = library.cuda.state();
   const found = ["cpu", ...report.cuda.devices.map((gpu) => gpu.device)];
+  // Where tensors are made, be it there or not.
+  const usual = process.env["ADJOINT_DEVICE"];
+  if (usual && !found.includes(usual) && !(usual === "cuda" && found.includes("cuda:0"))) found.push(usual);
   for (const name of device === undefined ? found : [device])
     report.tests.push(await test(library, name as Device));
   report.isWell = report.tests.every(({ problem }) => problem === "");
@@ -82,6 +85,7 @@ async function test(library: typeof Library, device: Device): Promise<SelfTest> 
 /** Computes what is known from elsewhere: a fused kernel with its gradient, a reduction, a product, random numbers. */
 async function firstProblem(library: typeof Library, device: Device): Promise<string> {
   const { arange, manualSeed, optim, rand, tensor } = library;
+  library.device(device);
   const differ = (what: string, found: number, expected: number, tolerance = 1e-5): string =>
     Math.abs(found - expected) <= tolerance * Math.max(1, Math.abs(expected))
       ? ""

@@ -107,9 +107,9 @@ Found look() {
   if (found.devices.empty())
     reason = no_devices();
   else if (!has_code())
-    reason =
-        "this build of adjoint has no kernels for GPUs, since nvcc was not found when it was built; install "
-        "the CUDA toolkit (or set CUDA_HOME to where it is) and build again";
+    reason = "this build of adjoint has no kernels for GPUs, since it was made without an nvcc that works; "
+             "install "
+             "the CUDA toolkit (or set CUDA_HOME to where it is) and build again";
   else
     reason = found.devices.front().problem;
   found.availability.is_available = reason.empty();

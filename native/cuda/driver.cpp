@@ -39,7 +39,9 @@ void open(DriverState& state) {
     state.problem =
         is_chosen ? "ADJOINT_CUDA_DRIVER names a driver that could not be opened: " + reason_of_failure()
                   : "no NVIDIA driver found: " + std::string(usual_path) + " could not be opened (" +
-                        reason_of_failure() + ")";
+                        reason_of_failure() +
+                        "); install the driver of your GPU (in a container, let it see the GPU, as docker's "
+                        "--gpus all does), or go on with \"cpu\"; `npx adjoint doctor` tells more";
     return;
   }
   const char* missing = nullptr;
@@ -57,6 +59,9 @@ void open(DriverState& state) {
     state.version = 0;
   if (state.version != 0 && state.version < oldest_version)
     state.problem = too_old("it is one for CUDA " + version_text(state.version));
+  else if (!entries.cuDriverGetVersion)
+    state.problem =
+        std::string(is_chosen ? chosen : usual_path) + " is no NVIDIA driver: it has no cuDriverGetVersion";
   else if (missing)
     state.problem = too_old("it has no " + std::string(missing));
   state.is_open = state.problem.empty();

@@ -148,8 +148,10 @@ void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType d
     throw shape_error(
         text(op),
         text(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " + to_string(shape) +
-            " needs more memory than " + (engine.device->is_host() ? "this machine" : engine.device->name()) +
-            " has (" + std::to_string(std::max<int64_t>(engine.device->capacity_bytes(), 0) >> 20) + " MiB)",
+            " needs more memory than " +
+            (engine.device->is_host() ? "this machine has" : engine.device->name() + " may use") + " (" +
+            std::to_string(std::max<int64_t>(engine.device->capacity_bytes(), 0) >> 20) + " MiB" +
+            (engine.device->is_host() ? ")" : "; cuda.setMemoryLimit sets it)"),
         {shape});
 }
 

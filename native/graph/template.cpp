@@ -55,6 +55,7 @@ bool Template::accepts(std::span<Node* const> inputs) const {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Shape& shape = fits_every_shape_ ? inputs[0]->shape : inputs_[i].shape;
     if (inputs[i]->dtype != inputs_[i].dtype || !(inputs[i]->shape == shape)) return false;
+    if (&inputs[i]->engine != &inputs[0]->engine) return false;
   }
   return true;
 }

@@ -85,6 +85,12 @@ Napi::Value set_grad_entry(const Binding& binding, const Napi::CallbackInfo& inf
                           " to a tensor of size " + size(cell.node->shape) +
                           ". Please ensure that the gradient and the tensor are the same size",
                       {grad.node->shape, cell.node->shape});
+  if (&grad.node->engine != &cell.node->engine)
+    throw Error(ErrorClass::type_error, "ERR_DEVICE",
+                "attempting to assign a gradient on device '" + grad.node->engine.device->name() +
+                    "' to a tensor on device '" + cell.node->engine.device->name() +
+                    "'. Please ensure that the gradient and the tensor are on the same device",
+                "grad");
   if (grad.node->dtype != cell.node->dtype)
     throw dtype_error("grad", "attempting to assign a gradient with dtype '" +
                                   std::string(adjoint::info(grad.node->dtype).label) +

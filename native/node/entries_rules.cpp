@@ -141,7 +141,7 @@ class Application {
     inputs_.assign({param.node.get(), param.grad->node.get()});
     for (uint32_t row : trace.input_rows) inputs_.push_back(cell_of(row).node.get());
     if (!trace.body.accepts(inputs_))
-      throw rule_error("step: a parameter or its state has changed its shape or dtype",
+      throw rule_error("step: a parameter or its state has changed its shape, dtype or device",
                        {param.node->shape, param.grad->node->shape});
     trace.body.instantiate(inputs_, scalars_from(record[1], trace.body.scalar_count()), results_);
     for (uint32_t row : trace.result_rows) cells_.emplace_back(&cell_of(row));
