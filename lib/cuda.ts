@@ -15,15 +15,18 @@ export interface CudaDevice {
   totalBytes: number;
   /** Its compute capability, as in `"9.0"`. */
   capability: string;
+  /** How many blocks of threads it runs side by side, at least. */
   multiprocessors: number;
+  /** Where it sits, as nvidia-smi says it. */
   pciBusId: string;
+  /** What no other GPU is called. */
   uuid: string;
   /** Why it cannot be used; empty if it can. */
   problem: string;
 }
 
-/** What the memory of a GPU is used for; see {@link memoryStats}. */
-export type { GpuMemory } from "./native.js";
+/** What {@link state} and {@link memoryStats} tell. */
+export type { CudaState, GpuMemory } from "./native.js";
 
 /** All that is known: of the addon's build, the driver and the devices. */
 export function state(): CudaState {

@@ -39,8 +39,9 @@ export interface EngineStats {
   capacityBytes: number;
   /** Plans that have run. */
   runs: number;
-  /** Runs whose plan was there already, and runs that had to be planned. */
+  /** Runs whose plan was there already. */
   planHits: number;
+  /** Runs that had to be planned. */
   planMisses: number;
   /** Kernels launched. */
   kernels: number;
@@ -54,19 +55,27 @@ export interface EngineStats {
 export interface CudaState {
   /** Whether the addon was built with kernels for GPUs. */
   hasCode: boolean;
+  /** Whether tensors can live on a GPU. */
   isAvailable: boolean;
+  /** Why not; empty if they can. */
   reason: string;
+  /** Of CUDA, as in `"12.4"`; empty without a driver. */
   driverVersion: string;
+  /** What the driver shows this process. */
   devices: CudaDevice[];
 }
 
 /** Bytes of a GPU's memory. */
 export interface GpuMemory {
+  /** What tensors hold, and what computing needs. */
   allocatedBytes: number;
+  /** The most that has been allocated. */
   peakAllocatedBytes: number;
+  /** What the driver has given: allocated, or kept for reuse. */
   reservedBytes: number;
+  /** The most that has been reserved. */
   peakReservedBytes: number;
-  /** Of what is reserved. */
+  /** The most that may be reserved. */
   limitBytes: number;
 }
 

@@ -9,7 +9,9 @@ export type Check = (what: string, name: string, value: unknown) => void;
 
 /** One option: the value it has when not given, and what values it may have. */
 export interface Option<V> {
+  /** What it is unless given. */
   readonly value: V;
+  /** Throws for what it may not be. */
   readonly check: Check;
 }
 
@@ -48,12 +50,15 @@ export function copyOf(value: unknown): unknown {
 
 /** What a number may be, beside finite. */
 export interface Bounds {
+  /** The least that is allowed. */
   min?: number;
+  /** The most that is allowed. */
   max?: number;
   /** Excluded, unlike `max`. */
   below?: number;
   /** Excluded, unlike `min`. */
   above?: number;
+  /** Whether it has to be whole. */
   integer?: boolean;
 }
 

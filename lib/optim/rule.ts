@@ -32,6 +32,7 @@ export const zeroed = { begin: (param: Tensor) => zerosLike(param) };
 
 /** A number that a rule keeps for each parameter, in float32 as PyTorch does. */
 export interface NumberRow<O> {
+  /** What it is before the first step. */
   begin(options: O): number;
   /** The next value; `now` holds this step's `step` and the numbers of the rows before. */
   next(options: O, now: Numbers, previous: number): number;
@@ -91,8 +92,9 @@ export interface Rule<O extends object> extends RuleDefinition<
   string
 > {
   readonly options: OptionRows<O>;
-  /** The rows of `state` and of `numbers`, listed. */
+  /** The rows of `state`, listed. */
   readonly rows: readonly (readonly [name: string, row: StateRow<O>])[];
+  /** The rows of `numbers`, listed. */
   readonly numberRows: readonly (readonly [name: string, row: NumberRow<O>])[];
 }
 

@@ -8,7 +8,9 @@ export type ParamState = Record<string, number | Tensor | number[] | Tensor[]>;
 
 /** An optimizer's state in PyTorch's layout and spelling; state is keyed by the position of the parameter. */
 export interface StateDict {
+  /** What is remembered of each parameter. */
   state: Record<number, Record<string, unknown>>;
+  /** Options of each group, and the positions of its parameters as `params`. */
   param_groups: Record<string, unknown>[];
 }
 

@@ -28,8 +28,11 @@ export interface AnimateOptions {
   yRange?: Range;
   /** Milliseconds from step to step. */
   interval?: number;
+  /** Above the picture. */
   title?: string;
+  /** Below the horizontal axis. */
   xlabel?: string;
+  /** Beside the vertical axis. */
   ylabel?: string;
   /** Width of the picture in pixels. */
   width?: number;

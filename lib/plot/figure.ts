@@ -8,8 +8,11 @@ import { renderDrawing, saveAs, toPng } from "./render.js";
 
 /** What a figure is about, and its size. */
 export interface FigureOptions {
+  /** Below the horizontal axis. */
   xlabel?: string;
+  /** Beside the vertical axis. */
   ylabel?: string;
+  /** Above the picture. */
   title?: string;
   /** Width of the picture in pixels, labels and all. */
   width?: number;
