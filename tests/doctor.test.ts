@@ -194,6 +194,33 @@ describe.skipIf(whyNot !== "")(`with the stand-in for a driver${whyNot && ` (ski
     expect(sum).toBe(6);
   });
 
+  // However often it is tried: parameters on the CPU must not run ahead of those that could not be stepped.
+  test.each([
+    ["has no memory", "memory=24M", 1_000_000, ["ERR_GPU_OOM", "ERR_GPU_OOM", "ERR_GPU_OOM"], [1, 1]],
+    ["is lost", "sticky-after=4", 2, ["none", "ERR_GPU_FATAL", "ERR_GPU_FATAL"], [0.75, 0.75]],
+  ])("a step on two devices, of which one %s, changes neither", (_, faults, count, expected, left) => {
+    const program = `
+      import { ones, optim, realize, zeros } from "adjoint";
+      const params = ["cpu", "cuda"].map((device) => ones([${count}], { device }).clone().requiresGrad_());
+      const [c, p] = params;
+      realize(params);
+      for (const param of params) param.sum().backward();
+      realize(params.map(({ grad }) => grad));
+      const aliases = [p.detach()], codes = [];
+      if (${count} > 2) try {
+        for (;;) { aliases.push(zeros([250_000], { device: "cuda" }).add(aliases.length)); realize(aliases); }
+      } catch {}
+      const optimizer = new optim.SGD(params, { lr: 0.25 });
+      for (let i = 0; i < 3; ++i)
+        try { optimizer.step(); codes.push("none"); } catch ({ code }) { codes.push(code); }
+      console.log(JSON.stringify([codes, [c.at(0).item(), c.at(-1).item()]]));`;
+    const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+      encoding: "utf8",
+      env: { ...process.env, ADJOINT_DEVICE: "cpu", ...faulty(faults) },
+    });
+    expect(JSON.parse(stdout)).toEqual([expected, left]);
+  });
+
   test("after a fatal error the CPU goes on, and every call to the GPU fails at once", () => {
     const program = `
       import { tensor } from "adjoint";

@@ -75,6 +75,21 @@ describe("with little memory", () => {
     expect(w).toBeCloseTo(0.8, 3);
   });
 
+  test("a plan that fails gives back what it had acquired", () => {
+    const { code, more } = limited("failing", 40e6) as { code: string; more: number };
+    expect(code).toBe(outOfMemory);
+    expect(Math.abs(more)).toBeLessThan(1000);
+  });
+
+  test.skipIf(!isOnCpu)("what is given back is the system's, in all sizes", () => {
+    // 150 MB of tensors at most, kept ones and all, beside Node itself.
+    expect((limited("resident", 150e6) as { megabytes: number }).megabytes).toBeLessThan(250);
+  });
+
+  test("threads share what there is", () => {
+    expect(limited("threads", 48e6)).toEqual({ first: "none", second: outOfMemory, later: "none" });
+  });
+
   test("backward does not fail for what only waits to be computed", () => {
     expect(limited("backward", 60e6)).toEqual({ codes: ["none"], grad: (140 * 141) / 2, live: true });
   });

@@ -38,14 +38,19 @@ bool huge_pages_wanted() {
 #endif
 }
 
+void* map(int64_t bytes) {
+  void* data =
+      mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return data == MAP_FAILED ? nullptr : data;
+}
+
 // Addresses from a multiple of the huge page on, backed by huge pages where the system has them.
 void* map_huge([[maybe_unused]] int64_t bytes) {
 #ifdef MADV_HUGEPAGE
   const auto length = static_cast<size_t>(bytes), slack = static_cast<size_t>(huge_page_bytes);
-  void* mapped = mmap(nullptr, length + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) return nullptr;
-  char* const begin = static_cast<char*>(mapped);
-  const size_t head = (slack - reinterpret_cast<uintptr_t>(mapped) % slack) % slack;
+  char* const begin = static_cast<char*>(map(bytes + huge_page_bytes));
+  if (!begin) return nullptr;
+  const size_t head = (slack - reinterpret_cast<uintptr_t>(begin) % slack) % slack;
   if (head > 0) munmap(begin, head);
   if (slack > head) munmap(begin + head + length, slack - head);
   madvise(begin + head, length, MADV_HUGEPAGE);
@@ -198,16 +203,11 @@ void Allocator::trim() {
 }
 
 void* Allocator::fresh_large(int64_t bytes) const {
-  if (wants_huge_pages_ && bytes >= huge_page_bytes) return map_huge(bytes);
-  return std::aligned_alloc(alignment, static_cast<size_t>(bytes));
+  return wants_huge_pages_ && bytes >= huge_page_bytes ? map_huge(bytes) : map(bytes);
 }
 
-void Allocator::return_large(void* data, int64_t bytes) const noexcept {
-  if (wants_huge_pages_ && bytes >= huge_page_bytes)
-    munmap(data, static_cast<size_t>(bytes));
-  else
-    std::free(data);
-}
+// Not by free(), which may keep what lies between blocks in use.
+void Allocator::return_large(void* data, int64_t bytes) noexcept { munmap(data, static_cast<size_t>(bytes)); }
 
 void Allocator::release_small() {
   const std::lock_guard lock(small_mutex_);

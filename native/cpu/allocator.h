@@ -38,7 +38,7 @@ class Allocator {
   void free_small(void* data, SizeClass size) noexcept;
   void free_large(void* data, SizeClass size) noexcept;
   void* fresh_large(int64_t bytes) const;
-  void return_large(void* data, int64_t bytes) const noexcept;
+  static void return_large(void* data, int64_t bytes) noexcept;
   void release_small();
   void release_large();
   void note_use(int64_t bytes);

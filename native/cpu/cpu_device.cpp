@@ -1,6 +1,8 @@
 // The CPU device: host memory from a process-wide cache; a kernel begins and ends on the calling thread.
 #include "cpu/cpu_device.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <new>
 #include <vector>
@@ -21,6 +23,9 @@ namespace {
 // Scalars and small vectors: one size, kept by the engine's own thread without a lock.
 constexpr int64_t small_bytes = 64;
 constexpr size_t most_small_blocks = 4096;
+
+// What the engines of all threads hold, but for small blocks.
+std::atomic<int64_t> held_bytes = 0;
 
 // A fused kernel becomes a program; the others are run from their description.
 struct CpuKernel final : CompiledKernel {
@@ -45,24 +50,29 @@ class CpuDevice final : public Device {
     if (bytes <= small_bytes && !small_blocks_.empty()) {
       data = small_blocks_.back();
       small_blocks_.pop_back();
-    } else if (live_bytes_ + bytes <= capacity_bytes_) {
-      data = Allocator::shared().allocate(bytes <= small_bytes ? small_bytes : bytes);
+    } else if (bytes <= small_bytes) {
+      data = Allocator::shared().allocate(small_bytes);
+    } else if (held_bytes.fetch_add(bytes) + bytes > usable_bytes_ ||
+               !(data = Allocator::shared().allocate(bytes))) {
+      held_bytes -= bytes;
     }
     if (!data)
       throw out_of_memory(std::to_string(bytes) + " bytes were wanted, tensors hold " +
-                          std::to_string(live_bytes_) + " of at most " + std::to_string(capacity_bytes_) +
+                          std::to_string(live_bytes_) + " of at most " + std::to_string(capacity_bytes()) +
                           "; dispose() of tensors that are no longer needed, or raise ADJOINT_MAX_BYTES");
     live_bytes_ += bytes;
     return new Buffer(*this, data, bytes);
   }
   void free(Buffer& buffer) noexcept override {
     live_bytes_ -= buffer.bytes;
-    if (buffer.bytes > small_bytes)
+    if (buffer.bytes > small_bytes) {
+      held_bytes -= buffer.bytes;
       Allocator::shared().free(buffer.data, buffer.bytes);
-    else if (small_blocks_.size() < small_blocks_.capacity())
+    } else if (small_blocks_.size() < small_blocks_.capacity()) {
       small_blocks_.push_back(buffer.data);
-    else
+    } else {
       Allocator::shared().free(buffer.data, small_bytes);
+    }
   }
   void upload(Buffer& to, const void* from, int64_t bytes) override { copy(to.data, from, bytes); }
   void download(void* to, const Buffer& from, int64_t bytes) const override {
@@ -92,7 +102,11 @@ class CpuDevice final : public Device {
   bool is_idle() const override { return queue_.is_idle(); }
   void wait() override { queue_.wait(); }
   void notify(std::function<void()> done) override { queue_.notify(std::move(done)); }
-  int64_t capacity_bytes() const override { return capacity_bytes_; }
+  int64_t capacity_bytes() const override {
+    const int64_t held_by_others = std::max<int64_t>(held_bytes - live_bytes_, 0);
+    return std::max<int64_t>(usable_bytes_ - held_by_others, 0);
+  }
+  int64_t total_bytes() const override { return usable_bytes_; }
   int64_t live_bytes() const override { return live_bytes_; }
 
  private:
@@ -103,7 +117,7 @@ class CpuDevice final : public Device {
   const Isa isa_ = chosen_isa();
   const LoopTable& loops_ = loops_for(isa_);
   const Encoding encoding_ = encoding_for(isa_);
-  const int64_t capacity_bytes_ = usable_memory_bytes();
+  const int64_t usable_bytes_ = usable_memory_bytes();
   int64_t live_bytes_ = 0;
   std::vector<void*> small_blocks_;
   mutable Queue queue_; // last: it ends before what its work uses

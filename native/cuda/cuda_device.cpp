@@ -143,6 +143,7 @@ class CudaDevice final : public Device {
     const int64_t held_by_others = std::max<int64_t>(statistics.allocated_bytes - live_bytes_, 0);
     return statistics.limit_bytes - held_by_others;
   }
+  int64_t total_bytes() const override { return gpu_.context.info.total_bytes; }
   int64_t live_bytes() const override { return live_bytes_; }
 
  private:

@@ -71,8 +71,10 @@ class Device {
   virtual bool is_idle() const = 0;
   virtual void wait() = 0;
   virtual void notify(std::function<void()> done) = 0;
-  // More bytes than this can never be had at once.
+  // How many bytes the buffers of this engine could hold now, beside what others hold.
   virtual int64_t capacity_bytes() const = 0;
+  // How many the device has.
+  virtual int64_t total_bytes() const = 0;
   // What live buffers hold now.
   virtual int64_t live_bytes() const = 0;
 };

@@ -67,8 +67,13 @@ void Engine::run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& req
   snapshot_.take(epoch_, nodes);
   if (snapshot_.entries.empty()) return;
   const std::shared_ptr<const Program> program = this->program();
-  acquire(*program, request.replaced);
-  execute(program, request.caller_waits);
+  try {
+    acquire(*program, request.replaced);
+    execute(program, request.caller_waits);
+  } catch (...) {
+    blocks_.clear();
+    throw;
+  }
   // Inputs before users: storing a node lets its recipe go, and with it perhaps the inputs.
   for (const Snapshot::Entry& entry : snapshot_.entries)
     if (!entry.is_stored && entry.node->times_computed < UINT8_MAX) ++entry.node->times_computed;
@@ -131,7 +136,6 @@ void Engine::find_owned_leaves(const std::vector<Node*>& replaced) {
 
 // Every buffer, before anything has changed.
 void Engine::acquire(const Program& program, const std::vector<Node*>& replaced) {
-  blocks_.clear();
   int64_t wanted_bytes = 0;
   for (const Program::Block& block : program.blocks) wanted_bytes += block.bytes;
   session.before_allocation(*this, wanted_bytes);

@@ -144,15 +144,13 @@ void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType d
     if (!overflows && extent > 0) overflows = __builtin_mul_overflow(bytes, extent, &bytes);
   }
   const bool is_empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
-  if (overflows || (bytes > engine.device->capacity_bytes() && !is_empty))
-    throw shape_error(
-        text(op),
-        text(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " + to_string(shape) +
-            " needs more memory than " +
-            (engine.device->is_host() ? "this machine has" : engine.device->name() + " may use") + " (" +
-            std::to_string(std::max<int64_t>(engine.device->capacity_bytes(), 0) >> 20) + " MiB" +
-            (engine.device->is_host() ? ")" : "; cuda.setMemoryLimit sets it)"),
-        {shape});
+  if (overflows || (bytes > engine.device->total_bytes() && !is_empty))
+    throw shape_error(text(op),
+                      text(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " +
+                          to_string(shape) + " needs more memory than " +
+                          (engine.device->is_host() ? "this machine" : engine.device->name()) + " has (" +
+                          std::to_string(engine.device->total_bytes() >> 20) + " MiB)",
+                      {shape});
 }
 
 int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank) {

@@ -24,13 +24,12 @@ void Session::run(const std::vector<Ref<Node>>& wanted, const RunRequest& reques
   const auto is_elsewhere = [&](const Ref<Node>& node) { return &node->engine != &wanted[0]->engine; };
   if (wanted.empty()) return;
   if (std::none_of(wanted.begin(), wanted.end(), is_elsewhere)) return wanted[0]->engine.run(wanted, request);
+  // Nothing is replaced: should a later device fail, what the first ones had must still be there.
+  const RunRequest own_request{.replaced = {}, .caller_waits = request.caller_waits};
   for (const std::unique_ptr<Engine>& engine : engines_) {
     std::vector<Ref<Node>> own;
-    RunRequest own_request{.replaced = {}, .caller_waits = request.caller_waits};
     for (const Ref<Node>& node : wanted)
       if (&node->engine == engine.get()) own.push_back(node);
-    for (Node* node : request.replaced)
-      if (&node->engine == engine.get()) own_request.replaced.push_back(node);
     if (!own.empty()) engine->run(own, own_request);
   }
 }

@@ -1,5 +1,7 @@
 // Programs for a process with little memory, on the default device: ADJOINT_MAX_BYTES is set by the test. Each prints
 // what came of it.
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { cat, cuda, engineStats, full, getDefaultDevice, optim, realize, tensor, zeros } from "adjoint";
 
 if (getDefaultDevice() !== "cpu") cuda.setMemoryLimit(Number(process.env["ADJOINT_MAX_BYTES"]));
@@ -110,6 +112,52 @@ const programs = {
     for (const one of held) one.dispose();
     optimizer.step();
     return { codes, before, after, alias: alias.at(0).item(), w: await w.at(-1).itemAsync() };
+  },
+  // What a plan had acquired before it failed is given back at once, not with the next plan.
+  failing() {
+    const x = tensor(new Float32Array(1_000_000).fill(1));
+    realize(x);
+    const { bytes } = engineStats();
+    const code = failure(() => realize(Array.from({ length: 12 }, (_, i) => x.add(i))));
+    return { code, more: engineStats().bytes - bytes };
+  },
+  // Memory that has been given back is the system's again, whatever the sizes were.
+  resident() {
+    let live = [];
+    let peak = 0;
+    for (let round = 0; round < 12; ++round) {
+      const size = Math.floor(16384 * 1.37 ** round);
+      while (live.length * size < 25_000_000) live.push(full([size], round, { device: "cpu" }).clone());
+      realize(live);
+      peak = Math.max(peak, process.memoryUsage.rss());
+      const kept = live.filter((_, i) => i % 40 === 0).slice(-6);
+      for (const one of live) if (!kept.includes(one)) one.dispose();
+      live = kept;
+    }
+    return { megabytes: peak / 1e6 };
+  },
+  // A thread is refused what another one holds.
+  async threads() {
+    const x = zeros([10_000_000]).clone();
+    const first = failure(() => realize(x));
+    x.at(0).item(); // no longer under way
+    const worker = new Worker(
+      `const { parentPort } = require("node:worker_threads");
+      const tell = (word) => parentPort.postMessage(word);
+      const take = async () => {
+        const { realize, zeros } = await import("adjoint");
+        realize(zeros([10_000_000]).clone());
+      };
+      const attempt = () => take().then(() => tell("none"), ({ code }) => tell(code));
+      parentPort.once("message", () => attempt());
+      attempt();`,
+      { eval: true },
+    );
+    const [second] = await once(worker, "message");
+    x.dispose();
+    worker.postMessage("now");
+    const [later] = await once(worker, "message");
+    return { first, second, later };
   },
   // A failed backward must be possible again, and lose nothing.
   backward() {
