@@ -87,7 +87,7 @@ describe("with little memory", () => {
   });
 
   test("threads share what there is", () => {
-    expect(limited("threads", 48e6)).toEqual({ first: "none", second: outOfMemory, later: "none" });
+    expect(limited("threads", 60e6)).toEqual({ first: "none", second: outOfMemory, later: "none" });
   });
 
   test("backward does not fail for what only waits to be computed", () => {
