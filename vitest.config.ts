@@ -10,5 +10,6 @@ export default defineConfig({
       { find: /^adjoint\/plot$/, replacement: at("lib/plot/index.ts") },
     ],
   },
-  test: { include: ["tests/**/*.test.ts"], pool: "forks", testTimeout: 60_000 },
+  // No processor is left idle: files are few, and some of them long.
+  test: { include: ["tests/**/*.test.ts"], pool: "forks", maxWorkers: "100%", testTimeout: 60_000 },
 });
