@@ -7,9 +7,9 @@ namespace adjoint::cpu {
 
 namespace {
 
-// A millisecond or two: less is done sooner than handed over, since where processors are few, the
+// About a millisecond: less is done sooner than handed over, since where processors are few, the
 // thread that wakes takes the place of one that works.
-constexpr int64_t large_cost = int64_t{96} << 20;
+constexpr int64_t large_cost = int64_t{64} << 20;
 // What waits holds memory, so a program that only submits is slowed down to the pace of the work.
 constexpr size_t max_unfinished = 2;
 
