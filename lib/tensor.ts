@@ -757,6 +757,8 @@ export class Tensor {
    * and copied; or both: `x.to("cuda", "float64")`, `x.to({ device, dtype })`, or as another tensor has them,
    * `x.to(other)`. Gradients go the way back. Where nothing is to be changed the result is the tensor itself; `clone()`
    * makes another.
+   * @throws TypeError (`ERR_ARGUMENT`, `ERR_OPTION`, `ERR_DTYPE`) for what is none of these, RangeError (`ERR_DEVICE`) where
+   * there is no such device, Error (`ERR_NO_CUDA`) where no GPU can be used.
    */
   to(target: DType | Device | Tensor | { dtype?: DType; device?: Device }, ...more: DType[]): Tensor {
     const { dtype, device } = conversionOf(target, more);

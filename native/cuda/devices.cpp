@@ -108,8 +108,7 @@ Found look() {
     reason = no_devices();
   else if (!has_code())
     reason = "this build of adjoint has no kernels for GPUs, since it was made without an nvcc that works; "
-             "install "
-             "the CUDA toolkit (or set CUDA_HOME to where it is) and build again";
+             "install the CUDA toolkit (or set CUDA_HOME to where it is) and build again";
   else
     reason = found.devices.front().problem;
   found.availability.is_available = reason.empty();
