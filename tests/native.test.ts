@@ -97,11 +97,15 @@ describe("threads, memory and matrices", () => {
 
   test("matrix products have the bits that they are defined to have", { timeout: 5 * minutes }, () => {
     const built = (isX86 ? allLevels : (["base"] as Level[])).map((level) =>
-      compile(["-O3", "-c", ...levels[level].march], ["native/cpu/matmul_simd.cpp"], `matmul_${level}.o`),
+      compile(
+        ["-O3", "-c", ...levels[level].march],
+        ["native/cpu/routines/matmul_simd.cpp"],
+        `matmul_${level}.o`,
+      ),
     );
     const sources = [
       "tests/native/matmul.cpp",
-      "native/cpu/matmul.cpp",
+      "native/cpu/routines/matmul.cpp",
       "native/cpu/pool.cpp",
       "native/device/environment.cpp",
     ];

@@ -4,8 +4,8 @@
 #include <bit>
 #include <cstdlib>
 
+#include "cpu/jit/segment.h"
 #include "cpu/program.h"
-#include "cpu/segment.h"
 #include "cpu/slots.h"
 #include "cpu/tile.h"
 

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "cpu/allocator.h"
-#include "cpu/generate.h"
-#include "cpu/matmul.h"
+#include "cpu/jit/segment.h"
 #include "cpu/pool.h"
 #include "cpu/program.h"
 #include "cpu/queue.h"
-#include "cpu/segment.h"
+#include "cpu/routines/generate.h"
+#include "cpu/routines/matmul.h"
 #include "device/error.h"
 
 namespace adjoint::cpu {

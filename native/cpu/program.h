@@ -15,9 +15,9 @@
 //   across   some rows, one column: for arrays in which neighbours are rows, not columns
 #pragma once
 #include "cpu/access.h"
-#include "cpu/assembler.h"
-#include "cpu/executable.h"
 #include "cpu/isa.h"
+#include "cpu/jit/assembler.h"
+#include "cpu/jit/executable.h"
 
 namespace adjoint::cpu {
 

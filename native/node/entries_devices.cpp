@@ -1,8 +1,8 @@
 // Entries about devices, which JavaScript knows by the numbers of their engines, and about the memory of
 // GPUs, which all threads of the process share.
-#include "cuda/blas.h"
-#include "cuda/cuda_device.h"
-#include "cuda/gpu.h"
+#include "cuda/driver/blas.h"
+#include "cuda/driver/cuda_device.h"
+#include "cuda/driver/gpu.h"
 #include "graph/record.h"
 #include "node/addon.h"
 

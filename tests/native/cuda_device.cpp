@@ -16,8 +16,8 @@
 #include <thread>
 #include <vector>
 
-#include "cuda/cuda_device.h"
-#include "cuda/gpu.h"
+#include "cuda/driver/cuda_device.h"
+#include "cuda/driver/gpu.h"
 #include "device/error.h"
 
 namespace adjoint::cuda {

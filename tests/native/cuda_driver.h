@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "cuda/kernel_code.h"
+#include "cuda/code/kernel_code.h"
 
 namespace adjoint {
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/matmul.h"
+#include "cpu/routines/matmul.h"
 #include "cpu/pool.h"
 
 namespace adjoint::cpu {

@@ -14,7 +14,7 @@
 
 #include "cpu/isa.h"
 #include "cpu/loops.h"
-#include "cpu/segment.h"
+#include "cpu/jit/segment.h"
 #include "device/kernel.h"
 
 namespace adjoint {

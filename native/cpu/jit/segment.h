@@ -1,0 +1,33 @@
+// Segments: runs of plain arithmetic on floats, as machine code that is made when the kernel is compiled. One
+// loop over the block keeps in registers what only the run itself reads, where a call per step would write
+// and read it again. The bits are those of the loops: each operation is rounded once, by the same
+// instruction.
+//
+// A run is a stretch of a section's instructions on values of one extent and width. What stands between them
+// and does not depend on them comes before the segment, and stores and reductions of what they make come
+// after it. Nothing that writes arrays moves before, and nothing that reads them after; so, as before, no
+// array is overwritten while something is still to be read from it. Inside a run, steps keep their order for
+// each vector, so an array may be overwritten by what is made of it.
+#pragma once
+#include "cpu/isa.h"
+#include "cpu/jit/assembler.h"
+#include "cpu/slots.h"
+
+namespace adjoint::cpu {
+
+// What kernels for these loops may be compiled to on this machine; none if ADJOINT_JIT is 0.
+Encoding encoding_for(Isa isa);
+
+// Replaces runs in the program's instructions.
+void form_segments(Program& program, std::vector<Value>& values, Encoding encoding);
+
+// Makes the code of all segments; false where it cannot be had.
+bool assemble_segments(Program& program, Encoding encoding);
+
+// Adds the code of one segment, a SegmentCode.
+void emit_segment(Assembler& assembler, Encoding encoding, const Program& program, const Segment& segment);
+
+// Whether segments know the row, for inputs of this dtype.
+bool is_plain(Op op, DType arithmetic);
+
+} // namespace adjoint::cpu

@@ -1,0 +1,268 @@
+#include "cpu/jit/vector_code.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "cpu/jit/segment.h"
+
+namespace adjoint::cpu {
+
+namespace {
+
+// Second bytes of 0F opcodes, for floats and, with 66, for doubles.
+enum Arithmetic : uint8_t {
+  op_and = 0x54,
+  op_or = 0x56,
+  op_xor = 0x57,
+  op_add = 0x58,
+  op_mul = 0x59,
+  op_sub = 0x5C,
+  op_min = 0x5D,
+  op_div = 0x5E,
+  op_max = 0x5F,
+};
+// Predicates of CMPPS.
+enum Predicate : uint8_t {
+  is_eq = 0x00,
+  is_unordered = 0x03,
+  is_ne = 0x04,
+  is_lt = 0x11,
+  is_le = 0x12,
+  is_ge = 0x1D,
+  is_gt = 0x1E,
+};
+enum Rounding : uint8_t { to_even = 8, downward = 9, upward = 10, to_zero = 11 };
+
+// Evaluates rows on code_.vectors.
+class Translation {
+ public:
+  Translation(const Program& program, const Segment& segment)
+      : program_(program), segment_(segment), of_value_(program.value_bytes.size(), nothing) {
+    for (const Instruction& step : segment.steps)
+      code_.bytes = std::max<size_t>(code_.bytes, program.value_bytes[step.c]);
+    for (const Instruction& step : segment.steps) translate(step);
+  }
+
+  VectorCode take() { return std::move(code_); }
+
+ private:
+  static constexpr uint16_t nothing = UINT16_MAX;
+
+  uint16_t add(Vector vector) {
+    code_.vectors.push_back(std::move(vector));
+    return static_cast<uint16_t>(code_.vectors.size() - 1);
+  }
+  uint16_t operate(Verb verb, unsigned opcode, std::initializer_list<uint16_t> inputs) {
+    Operation operation{.verb = verb, .code = static_cast<uint8_t>(opcode)};
+    bool is_constant = true;
+    for (const uint16_t input : inputs) {
+      operation.inputs[operation.count++] = input;
+      code_.vectors[input].uses.push_back(static_cast<uint32_t>(code_.operations.size()));
+      is_constant &= code_.vectors[input].is_constant;
+    }
+    operation.out = add({.is_constant = is_constant});
+    code_.operations.push_back(operation);
+    return operation.out;
+  }
+  uint16_t compute(Arithmetic opcode, uint16_t a, uint16_t b) {
+    return operate(Verb::arithmetic, opcode, {a, b});
+  }
+  uint16_t compare(Predicate opcode, uint16_t x, uint16_t y) {
+    return operate(Verb::compare, opcode, {x, y});
+  }
+  uint16_t choose(Predicate opcode, uint16_t x, uint16_t y, uint16_t a, uint16_t b) {
+    return operate(Verb::choose, opcode, {x, y, a, b});
+  }
+
+  uint16_t pattern(uint64_t bits) {
+    for (size_t i = 0; i < code_.vectors.size(); ++i)
+      if (code_.vectors[i].origin == Vector::Origin::constant && code_.vectors[i].bits == bits)
+        return static_cast<uint16_t>(i);
+    return add({.origin = Vector::Origin::constant, .is_constant = true, .bits = bits});
+  }
+  uint16_t number(double value) {
+    return pattern(code_.bytes == 8 ? std::bit_cast<uint64_t>(value)
+                                    : std::bit_cast<uint32_t>(static_cast<float>(value)));
+  }
+  uint16_t sign_bit() { return pattern(code_.bytes == 8 ? uint64_t{1} << 63 : uint64_t{1} << 31); }
+  uint16_t all_but_sign() { return pattern(code_.bytes == 8 ? ~uint64_t{0} >> 1 : ~uint32_t{0} >> 1); }
+  uint16_t all_bits() { return pattern(code_.bytes == 8 ? ~uint64_t{0} : ~uint32_t{0}); }
+
+  uint16_t input(uint16_t value) {
+    if (of_value_[value] != nothing) return of_value_[value];
+    const bool is_still = program_.value_extents[value] == Extent::one && segment_.extent != Extent::one;
+    return of_value_[value] = add({.origin = is_still ? Vector::Origin::still : Vector::Origin::stream,
+                                   .is_bool = program_.value_bytes[value] == 1,
+                                   .is_constant = is_still,
+                                   .value = value});
+  }
+
+  void translate(const Instruction& step) {
+    const uint16_t a = input(step.a), b = input(step.b), c = input(step.c);
+    const uint16_t out = of_value_[step.out] = program_.value_bytes[step.c] == 1
+                                                   ? logical(static_cast<Op>(step.index), a, b)
+                                                   : floating(static_cast<Op>(step.index), a, b, c);
+    if (!step.flag) return;
+    code_.vectors[out].uses.push_back(static_cast<uint32_t>(code_.operations.size()));
+    code_.operations.push_back({.verb = Verb::store, .count = 1, .inputs = {out}, .out = step.out});
+  }
+
+  uint16_t abs(uint16_t a) { return compute(op_and, a, all_but_sign()); }
+  uint16_t both(uint16_t a, uint16_t b) { return compute(op_and, a, b); }
+  uint16_t one_where(Predicate opcode, uint16_t x, uint16_t y) {
+    return both(compare(opcode, x, y), number(1));
+  }
+  // MAXPS and MINPS give their second input where either is not a number, as `a > b ? a : b` does.
+  uint16_t extreme(Arithmetic opcode, uint16_t a, uint16_t b) {
+    return choose(is_unordered, a, a, a, compute(opcode, a, b));
+  }
+  uint16_t lerp(uint16_t a, uint16_t b, uint16_t c) {
+    const uint16_t way = compute(op_sub, b, a);
+    const uint16_t from_a = compute(op_add, a, compute(op_mul, c, way));
+    const uint16_t from_b = compute(op_sub, b, compute(op_mul, way, compute(op_sub, number(1), c)));
+    return choose(is_lt, abs(c), number(0.5), from_a, from_b);
+  }
+
+  uint16_t logical(Op op, uint16_t a, uint16_t b) {
+    switch (op) {
+    case Op::logicalAnd:
+      return both(a, b);
+    case Op::logicalOr:
+      return compute(op_or, a, b);
+    default: // logicalNot
+      return compute(op_xor, a, all_bits());
+    }
+  }
+
+  // The rows' expressions over floats. What a row says is what counts: tests compare every bit.
+  uint16_t floating(Op op, uint16_t a, uint16_t b, uint16_t c) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    switch (op) {
+    case Op::neg:
+      return compute(op_xor, a, sign_bit());
+    case Op::abs:
+      return abs(a);
+    case Op::sign:
+      return compute(op_sub, one_where(is_lt, number(0), a), one_where(is_lt, a, number(0)));
+    case Op::square:
+      return compute(op_mul, a, a);
+    case Op::floor:
+      return operate(Verb::round, downward, {a});
+    case Op::ceil:
+      return operate(Verb::round, upward, {a});
+    case Op::round:
+      return operate(Verb::round, to_even, {a});
+    case Op::trunc:
+      return operate(Verb::round, to_zero, {a});
+    case Op::relu:
+      return choose(is_le, a, number(0), number(0), a);
+    case Op::sqrt:
+      return operate(Verb::root, 0, {a});
+    case Op::rsqrt:
+      return compute(op_div, number(1), operate(Verb::root, 0, {a}));
+    case Op::reciprocal:
+      return compute(op_div, number(1), a);
+    case Op::add:
+      return compute(op_add, a, b);
+    case Op::sub:
+      return compute(op_sub, a, b);
+    case Op::mul:
+      return compute(op_mul, a, b);
+    case Op::div:
+      return compute(op_div, a, b);
+    case Op::maximum:
+      return extreme(op_max, a, b);
+    case Op::minimum:
+      return extreme(op_min, a, b);
+    case Op::clamp:
+      return extreme(op_min, extreme(op_max, a, b), c);
+    case Op::lerp:
+      return lerp(a, b, c);
+    case Op::where:
+      return operate(Verb::select, 0, {a, b, c});
+    case Op::isnan:
+      return compare(is_unordered, a, a);
+    case Op::isinf:
+      return compare(is_eq, abs(a), number(infinity));
+    case Op::isfinite:
+      return compare(is_lt, abs(a), number(infinity));
+    case Op::logicalNot:
+      return compare(is_eq, a, number(0));
+    case Op::logicalAnd:
+      return both(compare(is_ne, a, number(0)), compare(is_ne, b, number(0)));
+    case Op::logicalOr:
+      return compute(op_or, compare(is_ne, a, number(0)), compare(is_ne, b, number(0)));
+    case Op::eq:
+      return compare(is_eq, a, b);
+    case Op::ne:
+      return compare(is_ne, a, b);
+    case Op::lt:
+      return compare(is_lt, a, b);
+    case Op::le:
+      return compare(is_le, a, b);
+    case Op::gt:
+      return compare(is_gt, a, b);
+    case Op::ge:
+      return compare(is_ge, a, b);
+    default: // clone: what is in memory may be overwritten before the copy is read
+      return code_.vectors[a].origin == Vector::Origin::made ? a : compute(op_or, a, a);
+    }
+  }
+
+  const Program& program_;
+  const Segment& segment_;
+  std::vector<uint16_t> of_value_;
+  VectorCode code_;
+};
+
+} // namespace
+
+VectorCode vector_code(const Program& program, const Segment& segment) {
+  return Translation(program, segment).take();
+}
+
+bool is_plain(Op op, DType arithmetic) {
+  switch (op) {
+  case Op::logicalAnd:
+  case Op::logicalOr:
+  case Op::logicalNot:
+    return is_floating(arithmetic) || arithmetic == DType::boolean;
+  case Op::clone:
+  case Op::neg:
+  case Op::abs:
+  case Op::sign:
+  case Op::square:
+  case Op::floor:
+  case Op::ceil:
+  case Op::round:
+  case Op::trunc:
+  case Op::relu:
+  case Op::sqrt:
+  case Op::rsqrt:
+  case Op::reciprocal:
+  case Op::add:
+  case Op::sub:
+  case Op::mul:
+  case Op::div:
+  case Op::maximum:
+  case Op::minimum:
+  case Op::clamp:
+  case Op::lerp:
+  case Op::where:
+  case Op::isnan:
+  case Op::isinf:
+  case Op::isfinite:
+  case Op::eq:
+  case Op::ne:
+  case Op::lt:
+  case Op::le:
+  case Op::gt:
+  case Op::ge:
+    return is_floating(arithmetic);
+  default:
+    return false;
+  }
+}
+
+} // namespace adjoint::cpu

@@ -1,0 +1,344 @@
+#include "cuda/code/fused_text.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace adjoint::cuda {
+
+namespace {
+
+const char* memory_type(DType dtype) {
+  return bytes_of(dtype) == 1 ? ".u8" : bytes_of(dtype) == 4 ? ".b32" : ".b64";
+}
+
+std::string address(const Place& place, int64_t more = 0) {
+  return "[" + place.address + "+" + std::to_string(place.displacement + more) + "]";
+}
+
+std::string braced(std::span<const Register> registers) {
+  std::string list = "{";
+  for (size_t i = 0; i < registers.size(); ++i) list += (i ? ", " : "") + registers[i];
+  return list + "}";
+}
+
+// Lanes that one instruction moves.
+int64_t lanes_at_once(int64_t width, int64_t bytes) { return std::min<int64_t>({width, 16 / bytes, 4}); }
+
+const Body& body_of(const Step& step) {
+  if (step.op == Op::to) return cast_body(step.arithmetic, step.dtype);
+  return body(BodyRole::value, step.op, step.arithmetic);
+}
+
+bool has_body(const Step& step) { return step.op == Op::to || info(step.op).kind == Kind::elementwise; }
+
+} // namespace
+
+// --- the table
+
+Record::Record(const FusedKernel& kernel, size_t head) : head(head) {
+  const auto add = [&](uint16_t array) {
+    if (std::find(arrays.begin(), arrays.end(), array) == arrays.end()) arrays.push_back(array);
+  };
+  for (size_t i = 0; i < kernel.steps.size(); ++i) {
+    const Step& step = kernel.steps[i];
+    if (step.op == Op::stored) add(kernel.accesses[step.index].array);
+    if (step.op != Op::number) continue;
+    number_steps.push_back(static_cast<uint16_t>(i));
+    number_dtypes.push_back(step.dtype);
+    number_indices.push_back(step.index);
+  }
+  for (const Store& store : kernel.stores) add(store.access.array);
+}
+
+size_t Record::array_word(uint16_t array) const {
+  return head + static_cast<size_t>(std::find(arrays.begin(), arrays.end(), array) - arrays.begin());
+}
+
+void Record::fill(const Instance& instance, uint64_t* words) const {
+  for (const uint16_t array : arrays)
+    words[array_word(array)] = reinterpret_cast<uintptr_t>(instance.arrays[array]);
+  for (size_t i = 0; i < number_steps.size(); ++i)
+    with_type(number_dtypes[i], [&]<class T>() {
+      const T value = instance.numbers[number_indices[i]].as<T>();
+      uint64_t& word = words[number_word(i)] = 0;
+      std::memcpy(&word, &value, sizeof value);
+    });
+}
+
+// --- values
+
+FusedText::FusedText(const FusedKernel& kernel, Level inner, int64_t lane_width, bool is_wide,
+                     size_t record_head)
+    : kernel(kernel), inner(inner), width(lane_width), record(kernel, record_head), index(writer, is_wide),
+      outer_(kernel.steps.size()) {}
+
+void FusedText::begin(const Register& record_address) {
+  const auto word = [&](size_t i) { return "[" + record_address + "+" + std::to_string(8 * i) + "]"; };
+  for (const uint16_t array : record.arrays) {
+    bases_.resize(std::max<size_t>(bases_.size(), array + size_t{1}));
+    bases_[array] = writer.fresh(Width::wide);
+    writer.line("ld.global.b64 ", bases_[array], ", ", word(record.array_word(array)));
+  }
+  for (size_t i = 0; i < record.number_steps.size(); ++i) {
+    const Width width = width_of(record.number_dtypes[i]);
+    Register& value = outer_[record.number_steps[i]] = writer.fresh(width);
+    writer.line("ld.global", bits_of(width), " ", value, ", ", word(record.number_word(i)));
+  }
+}
+
+Register FusedText::cast(const Register& value, DType from, DType to) {
+  if (from == to) return value;
+  return writer.paste(cast_body(from, to), width_of(to), {&value, 1});
+}
+
+Register FusedText::evaluate(const Step& step, std::span<const Register> inputs) {
+  return writer.paste(body_of(step), width_of(step.dtype), inputs);
+}
+
+Register FusedText::chosen(const Register& exists, const Register& part, const Register& base, DType dtype) {
+  if (exists.empty()) return part;
+  const Width width = width_of(dtype);
+  const Register out = writer.fresh(width);
+  writer.line("selp", bits_of(width), " ", out, ", ", part, ", ", base, ", ", exists);
+  return out;
+}
+
+Register FusedText::outer_value(uint16_t i) {
+  if (!outer_[i].empty()) return outer_[i];
+  const Step& step = kernel.steps[i];
+  Register inputs[3];
+  for (size_t k = 0; k < step.input_count; ++k) inputs[k] = outer_value(step.inputs[k]);
+  Register value;
+  if (step.op == Op::stored) {
+    const Walk walk(kernel.accesses[step.index]);
+    Place place = index.place(walk, row_, bases_[walk.array], bytes_of(step.dtype));
+    place.exists = index.exists(walk, row_);
+    value = load_one(place, step.dtype);
+  } else if (step.op == Op::splice) {
+    value = chosen(index.exists(Walk(kernel.accesses[step.index]), row_), inputs[1], inputs[0], step.dtype);
+  } else {
+    value = evaluate(step, {inputs, step.input_count});
+  }
+  return outer_[i] = value;
+}
+
+void FusedText::forget_lanes(size_t lanes) {
+  lanes_.assign(lanes, std::vector<Register>(kernel.steps.size()));
+}
+
+void FusedText::add_inputs(std::vector<bool>& needed) const {
+  for (size_t i = needed.size(); i-- > 0;) {
+    const Step& step = kernel.steps[i];
+    if (!needed[i] || step.level != inner) continue;
+    for (size_t k = 0; k < step.input_count; ++k) needed[step.inputs[k]] = true;
+  }
+}
+
+void FusedText::compute_outer_inputs(const std::vector<bool>& needed) {
+  for (size_t i = 0; i < needed.size(); ++i)
+    if (needed[i] && kernel.steps[i].level != inner) outer_value(static_cast<uint16_t>(i));
+}
+
+Register FusedText::lane_input(uint16_t step, size_t lane) {
+  return kernel.steps[step].level == inner ? lanes_[lane][step] : outer_value(step);
+}
+
+void FusedText::compute(const std::vector<bool>& needed, const Group& group) {
+  std::vector<std::vector<Register>> exists(kernel.steps.size()); // of splices, by lane
+  for (size_t i = 0; i < needed.size(); ++i) {
+    const Step& step = kernel.steps[i];
+    if (!needed[i] || step.level != inner || step.op != Op::splice || !lanes_[group.first_lane][i].empty())
+      continue;
+    InnerAccess bounds = accesses_[step.index];
+    const Places found = places(bounds, 1, {group.index, {}, group.first_lane});
+    for (int64_t k = 0; k < width; ++k)
+      exists[i].push_back(found.lanes[found.lanes.size() == 1 ? 0 : static_cast<size_t>(k)].exists);
+  }
+  for (size_t k = 0; k < static_cast<size_t>(width); ++k) {
+    const size_t lane = group.first_lane + k;
+    for (size_t i = 0; i < needed.size(); ++i) {
+      const Step& step = kernel.steps[i];
+      if (!needed[i] || step.level != inner || !lanes_[lane][i].empty()) continue;
+      Register inputs[3];
+      for (size_t j = 0; j < step.input_count; ++j) inputs[j] = lane_input(step.inputs[j], lane);
+      lanes_[lane][i] = step.op == Op::splice ? chosen(exists[i][k], inputs[1], inputs[0], step.dtype)
+                                              : evaluate(step, {inputs, step.input_count});
+    }
+  }
+}
+
+// --- memory
+
+FusedText::InnerAccess FusedText::inner_access(const Access& access, int64_t bytes) {
+  if (kernel.is_flat) return {Walk::flat(access), bases_[access.array], {}};
+  Walk walk(access);
+  const Register base = bytes > 0 ? bases_[access.array] : Register(); // the bounds of a splice have none
+  if (inner == Level::row) return {walk, base, {}};
+  std::optional<SplitWalk> parts = split(walk, kernel.columns);
+  if (!parts) {
+    if (row_start_.empty()) row_start_ = index.times(row_, kernel.columns);
+    InnerAccess result{walk, base, {}};
+    result.is_linear = true;
+    return result;
+  }
+  InnerAccess result{parts->columns, base, index.exists(parts->rows, row_)};
+  result.is_aligned = parts->rows.offset % width == 0;
+  for (const WalkAxis& axis : parts->rows.axes) result.is_aligned &= axis.stride % width == 0;
+  if (bytes > 0) {
+    const Place place = index.place(parts->rows, row_, base, bytes);
+    result.base = place.address;
+    result.displacement = place.displacement;
+  }
+  return result;
+}
+
+void FusedText::prepare_accesses() {
+  accesses_.clear();
+  for (size_t i = 0; i < kernel.accesses.size(); ++i) {
+    // What it is for: a load at the inner level, or the bounds of a splice there.
+    const auto user = std::find_if(kernel.steps.begin(), kernel.steps.end(), [&](const Step& step) {
+      return step.index == i && step.level == inner && (step.op == Op::stored || step.op == Op::splice);
+    });
+    if (user == kernel.steps.end())
+      accesses_.push_back({Walk(kernel.accesses[i]), {}, {}});
+    else
+      accesses_.push_back(
+          inner_access(kernel.accesses[i], user->op == Op::stored ? bytes_of(user->dtype) : 0));
+  }
+  store_accesses_.clear();
+  for (const Store& store : kernel.stores) {
+    const Step& step = kernel.steps[store.step];
+    if (step.level == inner)
+      store_accesses_.push_back(inner_access(store.access, bytes_of(step.dtype)));
+    else
+      store_accesses_.push_back({Walk(store.access), {}, {}});
+  }
+}
+
+FusedText::Places FusedText::places(const InnerAccess& access, int64_t bytes, const Group& group) {
+  const Walk& walk = access.walk;
+  const Register at = access.is_linear ? index.plus(row_start_, group.index) : group.index;
+  const bool is_bounds = access.base.empty();
+  const auto finished = [&](Place place, Register exists) {
+    place.displacement += access.displacement;
+    place.exists = writer.both(writer.both(access.exists, exists), group.inside);
+    return place;
+  };
+  const auto place_of = [&](const Register& i) {
+    return is_bounds ? Place{} : index.place(walk, i, access.base, bytes);
+  };
+  if (walk.steps_by(width)) {
+    const bool is_still = walk.is_still(width);
+    if (is_still || (access.is_aligned && walk.is_vector(width)))
+      return {is_still ? Layout::still : Layout::vector, {finished(place_of(at), index.exists(walk, at))}};
+    Places result{Layout::apart, {}};
+    const Place first = place_of(at);
+    const Register outer = index.outer_exists(walk, at);
+    for (int64_t k = 0; k < width; ++k) {
+      Place place = first;
+      place.displacement += k * walk.axes.back().stride * bytes;
+      result.lanes.push_back(finished(
+          place, writer.both(outer, index.in_bounds(walk.axes.back(), index.last_digit(walk, at), k))));
+    }
+    return result;
+  }
+  Places result{Layout::apart, {}};
+  for (int64_t k = 0; k < width; ++k) {
+    const Register i = index.plus(at, k);
+    result.lanes.push_back(finished(place_of(i), index.exists(walk, i)));
+  }
+  return result;
+}
+
+Register FusedText::load_one(const Place& place, DType dtype) {
+  const Width width = width_of(dtype);
+  const Register value = writer.fresh(width);
+  if (!place.exists.empty()) writer.line("mov", bits_of(width), " ", value, ", 0");
+  writer.when(place.exists, "ld.global", memory_type(dtype), " ", value, ", ", address(place));
+  return value;
+}
+
+void FusedText::load(const std::vector<bool>& needed, const Group& group) {
+  for (size_t i = 0; i < needed.size(); ++i) {
+    const Step& step = kernel.steps[i];
+    if (!needed[i] || step.level != inner || step.op != Op::stored || !lanes_[group.first_lane][i].empty())
+      continue;
+    const int64_t bytes = bytes_of(step.dtype);
+    const Places found = places(accesses_[step.index], bytes, group);
+    std::vector<Register> values;
+    if (found.layout == Layout::vector && width > 1) {
+      const Place& place = found.lanes[0];
+      const Width register_width = width_of(step.dtype);
+      for (int64_t k = 0; k < width; ++k) {
+        values.push_back(writer.fresh(register_width));
+        if (!place.exists.empty()) writer.line("mov", bits_of(register_width), " ", values.back(), ", 0");
+      }
+      const int64_t each = lanes_at_once(width, bytes);
+      for (int64_t k = 0; k < width; k += each)
+        writer.when(place.exists, "ld.global.v", each, memory_type(step.dtype), " ",
+                    braced(std::span(values).subspan(static_cast<size_t>(k), static_cast<size_t>(each))),
+                    ", ", address(place, k * bytes));
+    } else {
+      for (const Place& place : found.lanes) values.push_back(load_one(place, step.dtype));
+    }
+    for (size_t k = 0; k < static_cast<size_t>(width); ++k)
+      lanes_[group.first_lane + k][i] = values[values.size() == 1 ? 0 : k];
+  }
+}
+
+void FusedText::store_one(const Place& place, DType dtype, const Register& value) {
+  writer.when(place.exists, "st.global", memory_type(dtype), " ", address(place), ", ", value);
+}
+
+void FusedText::store(size_t number, const Group& group) {
+  const Store& store = kernel.stores[number];
+  const DType dtype = kernel.steps[store.step].dtype;
+  const int64_t bytes = bytes_of(dtype);
+  const Places found = places(store_accesses_[number], bytes, group);
+  if (found.layout == Layout::vector && width > 1) {
+    std::vector<Register> values;
+    for (size_t k = 0; k < static_cast<size_t>(width); ++k)
+      values.push_back(lanes_[group.first_lane + k][store.step]);
+    const int64_t each = lanes_at_once(width, bytes);
+    for (int64_t k = 0; k < width; k += each)
+      writer.when(found.lanes[0].exists, "st.global.v", each, memory_type(dtype), " ",
+                  address(found.lanes[0], k * bytes), ", ",
+                  braced(std::span(values).subspan(static_cast<size_t>(k), static_cast<size_t>(each))));
+    return;
+  }
+  // Of lanes that share an element any may write it: they are equal, since it is one index.
+  for (size_t k = 0; k < found.lanes.size(); ++k)
+    store_one(found.lanes[k], dtype, lanes_[group.first_lane + k][store.step]);
+}
+
+void FusedText::store_outer(size_t number, const Register& flag) {
+  const Store& store = kernel.stores[number];
+  const DType dtype = kernel.steps[store.step].dtype;
+  const Walk walk(store.access);
+  const Register value = outer_value(store.step);
+  Place place = index.place(walk, row_, bases_[walk.array], bytes_of(dtype));
+  place.exists = writer.both(index.exists(walk, row_), flag);
+  store_one(place, dtype, value);
+}
+
+// --- measures
+
+size_t statements(const FusedKernel& kernel, const std::vector<bool>& steps) {
+  size_t sum = 0;
+  for (size_t i = 0; i < steps.size(); ++i)
+    if (steps[i]) sum += has_body(kernel.steps[i]) ? body_of(kernel.steps[i]).statements : 2;
+  return sum;
+}
+
+bool needs_wide_indices(const FusedKernel& kernel, int64_t slack) {
+  constexpr int64_t limit = INT32_MAX;
+  if (kernel.rows >= limit || kernel.columns >= limit || kernel.rows * kernel.columns >= limit - slack)
+    return true;
+  for (const Access& access : kernel.accesses)
+    if (Walk(access).reach() >= limit) return true;
+  for (const Store& store : kernel.stores)
+    if (Walk(store.access).reach() >= limit) return true;
+  return false;
+}
+
+} // namespace adjoint::cuda

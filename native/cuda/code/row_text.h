@@ -1,0 +1,56 @@
+// The code of a kernel with rows and columns. A pass goes over the columns with everything that can be
+// computed by then; reductions end a pass, for the threads that share a row, and rows' values follow
+// that need them. Values of elements are computed again in a later pass, unless a thread goes over its
+// columns in one step, and keeps them.
+#pragma once
+#include "cuda/code/reduction_text.h"
+
+namespace adjoint::cuda {
+
+// Which pass needs what.
+struct Passes {
+  std::vector<size_t> of_step;  // the first in which it can be computed
+  std::vector<size_t> of_store; // of elements
+  size_t count = 0;             // of those that have anything to do
+
+  explicit Passes(const FusedKernel& kernel);
+  // The elements' steps that a pass reduces or stores, and all that they need.
+  std::vector<bool> needed(const FusedText& text, size_t pass) const;
+  // The steps that it reduces.
+  std::vector<uint16_t> reductions(const FusedKernel& kernel, size_t pass) const;
+};
+
+class RowText {
+ public:
+  RowText(const FusedKernel& kernel, const RowShape& shape, const Passes& passes);
+
+  std::string write();
+  const Record& record() const { return text_.record; }
+  size_t reductions() const { return reduction_.count(); }
+  // The table's words behind the record: the addresses of partials and tickets.
+  size_t scratch_word() const { return text_.record.words(); }
+
+ private:
+  PtxWriter& w() { return text_.writer; }
+  IndexCode& index() { return text_.index; }
+
+  void find_place();
+  void write_pass(size_t pass);
+  void write_round(size_t pass, const std::vector<bool>& needed, const Register& at);
+  void write_iteration(size_t pass, const std::vector<bool>& needed, const Register& first);
+  // Whether all of so many groups from a round's first on are inside the row, whoever has them.
+  bool is_always_inside(int64_t groups) const;
+  void write_row_stores();
+  bool keeps_elements() const { return shape_.iterations() == 1 && shape_.rounds() == 1; }
+
+  const FusedKernel& kernel_;
+  const RowShape shape_;
+  const Passes& passes_;
+  FusedText text_;
+  ReductionText reduction_;
+  RowPlace place_;
+  Register row_inside_, first_; // the thread's first column of a round
+  std::string end_label_;
+};
+
+} // namespace adjoint::cuda

@@ -1,0 +1,21 @@
+// All that the threads of a process share of one device.
+#pragma once
+#include "cuda/driver/context.h"
+#include "cuda/driver/memory.h"
+#include "cuda/driver/modules.h"
+#include "cuda/driver/staging.h"
+
+namespace adjoint::cuda {
+
+struct Gpu {
+  explicit Gpu(const DeviceInfo& info) : context(info) {}
+  Context context;
+  Pool pool{context};
+  Modules modules{context};
+  Staging staging{context};
+
+  // Throws as device_info does. Lives until the process is gone.
+  static Gpu& at(int64_t ordinal);
+};
+
+} // namespace adjoint::cuda

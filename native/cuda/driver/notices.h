@@ -1,0 +1,47 @@
+// Calls that are wanted when a stream has come so far. A thread sleeps until each has, in order.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "cuda/driver/context.h"
+#include "device/error.h"
+
+namespace adjoint::cuda {
+
+class Notices {
+ public:
+  // What went wrong, or null.
+  using Call = std::function<void(const Error* problem)>;
+
+  explicit Notices(Context& context) : context_(context) {}
+  ~Notices();
+  // After what has been submitted to the stream so far. The context must be entered.
+  void add(StreamHandle stream, Call call);
+  bool is_empty() const;
+  void wait() const; // until all calls have returned
+
+ private:
+  struct Notice {
+    EventHandle event;
+    Call call;
+  };
+  EventHandle take_event();
+  bool has_thread();
+  void serve();
+  void run(const Notice& notice);
+
+  Context& context_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable has_notices_, is_done_;
+  std::deque<Notice> notices_;      // the first one may be under way
+  std::vector<EventHandle> events_; // not in use
+  size_t events_made_ = 0;
+  bool is_stopping_ = false;
+  std::thread thread_;
+};
+
+} // namespace adjoint::cuda
