@@ -20,7 +20,7 @@ export type NativeIndex = number | [number | null, number | null, number | null]
 export interface OpRow {
   name: string;
   label: string;
-  kind: "elementwise" | "reduction" | "generator" | "random" | "structure";
+  kind: "elementwise" | "reduction" | "generator" | "routine" | "structure";
   arity: number;
   dtypes: "any" | "numeric" | "floating" | "truth" | "select" | "total" | "mean" | "own";
   lo: number;

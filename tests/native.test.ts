@@ -108,6 +108,7 @@ describe("threads, memory and matrices", () => {
       "native/cpu/routines/matmul.cpp",
       "native/cpu/pool.cpp",
       "native/device/environment.cpp",
+      "native/device/product.cpp",
     ];
     run(compile(["-O2"], [...sources, "native/cpu/allocator.cpp", ...built], "matmul"));
   });

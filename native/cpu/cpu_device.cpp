@@ -12,8 +12,8 @@
 #include "cpu/pool.h"
 #include "cpu/program.h"
 #include "cpu/queue.h"
+#include "cpu/routine.h"
 #include "cpu/routines/generate.h"
-#include "cpu/routines/matmul.h"
 #include "device/error.h"
 
 namespace adjoint::cpu {
@@ -27,10 +27,30 @@ constexpr size_t most_small_blocks = 4096;
 // What the engines of all threads hold, but for small blocks.
 std::atomic<int64_t> held_bytes = 0;
 
-// A fused kernel becomes a program; the others are run from their description.
 struct CpuKernel final : CompiledKernel {
-  explicit CpuKernel(std::variant<Program, MatmulKernel, GeneratorKernel> work) : work(std::move(work)) {}
-  const std::variant<Program, MatmulKernel, GeneratorKernel> work;
+  using Compiled = std::variant<Program, Routine, GeneratorKernel>;
+  explicit CpuKernel(Compiled work) : work(std::move(work)) {}
+  int64_t scratch_bytes() const override {
+    const auto* routine = std::get_if<Routine>(&work);
+    return routine ? routine->scratch_bytes : 0;
+  }
+  const Compiled work;
+};
+
+Routine routine_of(const RoutineKernel& kernel) {
+  switch (kernel.op) {
+#define ROUTINE(name, ...)                                                                                   \
+  case Op::name:                                                                                             \
+    return routine_of_##name(kernel);
+#include "ops/routines.def"
+#undef ROUTINE
+  default:
+    throw Error(ErrorClass::error, "ERR_INTERNAL", std::string(info(kernel.op).name) + " is no routine");
+  }
+}
+
+template <class... Bodies> struct Overloaded : Bodies... {
+  using Bodies::operator()...;
 };
 
 Error out_of_memory(const std::string& message) {
@@ -87,11 +107,15 @@ class CpuDevice final : public Device {
   }
   std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) override {
     try {
-      if (const auto* fused = std::get_if<FusedKernel>(&kernel))
-        return std::make_unique<CpuKernel>(compile_fused(*fused, loops_, encoding_));
-      if (const auto* matmul = std::get_if<MatmulKernel>(&kernel))
-        return std::make_unique<CpuKernel>(*matmul);
-      return std::make_unique<CpuKernel>(std::get<GeneratorKernel>(kernel));
+      return std::make_unique<CpuKernel>(std::visit(
+          Overloaded{
+              [this](const FusedKernel& fused) -> CpuKernel::Compiled {
+                return compile_fused(fused, loops_, encoding_);
+              },
+              [](const RoutineKernel& routine) -> CpuKernel::Compiled { return routine_of(routine); },
+              [](const GeneratorKernel& generator) -> CpuKernel::Compiled { return generator; },
+          },
+          kernel));
     } catch (const std::bad_alloc&) {
       throw out_of_memory("a kernel could not be compiled");
     }
@@ -126,14 +150,16 @@ class CpuDevice final : public Device {
 } // namespace
 
 void launch_kernel(const CompiledKernel& kernel, std::span<const Instance> instances) {
-  const auto& work = static_cast<const CpuKernel&>(kernel).work;
-  if (const auto* program = std::get_if<Program>(&work)) return run_fused(*program, instances);
-  for (const Instance& instance : instances) {
-    if (const auto* matmul = std::get_if<MatmulKernel>(&work))
-      run_matmul(*matmul, instance.arrays);
-    else
-      run_generator(std::get<GeneratorKernel>(work), instance);
-  }
+  std::visit(Overloaded{
+                 [&](const Program& program) { run_fused(program, instances); },
+                 [&](const Routine& routine) {
+                   for (const Instance& instance : instances) routine.run(instance);
+                 },
+                 [&](const GeneratorKernel& generator) {
+                   for (const Instance& instance : instances) run_generator(generator, instance);
+                 },
+             },
+             static_cast<const CpuKernel&>(kernel).work);
 }
 
 std::unique_ptr<Device> make_device() {

@@ -112,23 +112,25 @@ struct ProductModes {
   bool operator==(const ProductModes&) const = default;
 };
 
-// out = left x right, over a batch: row-major out, operands wherever their strides say.
-struct MatmulKernel {
+// An op over whole arrays, by the op's own rules.
+struct RoutineKernel {
+  // Where a tensor lies: the element with indices (i0, i1, ...) at offset + sum of i * stride, in elements of
+  // its array. Strides may be zero or negative.
   struct Operand {
     uint16_t array = 0;
+    DType dtype = DType::float32;
     int64_t offset = 0;
-    Dims batch_strides;
-    int64_t row_stride = 0, column_stride = 0;
+    Dims shape, strides;
+    int64_t elements() const { return element_count(shape); }
   };
-  DType dtype = DType::float32;
+  Op op{};
+  std::vector<Operand> inputs;
+  std::vector<Operand> results; // row-major
+  Dims parameters;              // the row's own
   ProductModes modes;
-  Dims batch;
-  int64_t rows = 1, columns = 1, inner = 1;
-  Operand left, right, out;
 };
 
-// `elements` values made from their position; p, q, r are numbers 0 to 2. Random ones take the seed and the
-// offset from numbers 0 and 1, as integers.
+// `elements` values made from their position; p, q, r are numbers 0 to 2.
 struct GeneratorKernel {
   Op op{};
   DType dtype = DType::float32;
@@ -136,19 +138,25 @@ struct GeneratorKernel {
   uint16_t array = 0;
 };
 
-using Kernel = std::variant<FusedKernel, MatmulKernel, GeneratorKernel>;
+using Kernel = std::variant<FusedKernel, RoutineKernel, GeneratorKernel>;
 
 // What one launch of a compiled kernel works on.
 struct Instance {
   int64_t rows = 0; // flat kernels only
   void* const* arrays = nullptr;
-  const Number* numbers = nullptr;
+  const Number* numbers = nullptr; // of a routine that draws: the seed and the offset, as integers
+  void* scratch = nullptr;         // as many bytes as the kernel asks for; contents are arbitrary
+  // Of a routine that may fail: a word that is 0 before it runs, and afterwards unless it has failed. Of several
+  // failures the one with the largest word counts, so that threads need no order.
+  uint64_t* failure = nullptr;
 };
 
 // A kernel that its device has made ready. Immutable: any thread may launch it.
 class CompiledKernel {
  public:
   virtual ~CompiledKernel() = default;
+  // What an instance needs beside its arrays.
+  virtual int64_t scratch_bytes() const { return 0; }
 };
 
 } // namespace adjoint

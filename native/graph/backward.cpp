@@ -69,22 +69,35 @@ class Pass {
     for (const Value& root : roots) collect(root.source.get());
     std::sort(order_.begin(), order_.end(),
               [](Function* a, Function* b) { return a->sequence > b->sequence; });
-    for (size_t i = 0; i < order_.size(); ++i) order_[i]->visit_index = static_cast<uint32_t>(i);
+    size_t slots = 0;
+    for (size_t i = 0; i < order_.size(); ++i) {
+      order_[i]->visit_index = static_cast<uint32_t>(i);
+      first_slot_.push_back(slots);
+      slots += order_[i]->result_count;
+    }
     mark_needed();
     for (size_t i = 0; i < order_.size(); ++i)
       if (needed_[i] && order_[i]->is_freed) throw autograd_error(second_time, "backward");
 
     const GradMode mode(session_, options.create_graph);
-    arrived_.resize(order_.size());
+    arrived_.resize(slots);
     for (size_t i = 0; i < roots.size(); ++i) deliver(roots[i].source.get(), checked[i]);
     for (size_t i = 0; i < order_.size(); ++i) {
       Function& function = *order_[i];
-      if (!needed_[i] || !arrived_[i]) continue;
-      for (size_t input = 0; input < function.edge_count; ++input) {
-        Source* source = function.edges[input].source.get();
-        if (source && wants(source)) deliver(source, input_gradient(function, input, arrived_[i]));
+      const std::span<Value> grads(arrived_.data() + first_slot_[i], function.result_count);
+      const bool has_arrived =
+          std::any_of(grads.begin(), grads.end(), [](const Value& grad) { return static_cast<bool>(grad); });
+      if (!needed_[i] || !has_arrived) continue;
+      if (function.op == Op::result) {
+        // Of several results, this one's gradient takes its place among those of the routine.
+        deliver(function.edges[0].source.get(), grads[0], function.attributes->result);
+      } else {
+        for (size_t input = 0; input < function.edge_count; ++input) {
+          Source* source = function.edges[input].source.get();
+          if (source && wants(source)) deliver(source, input_gradient(function, input, grads));
+        }
       }
-      if (!is_target(&function)) arrived_[i] = {};
+      if (!is_target(&function)) std::fill(grads.begin(), grads.end(), Value());
     }
   }
 
@@ -98,7 +111,8 @@ class Pass {
   // Null where nothing arrived.
   Value result(Source* source) const {
     if (source->visit_epoch != epoch_) return {};
-    return source->is_leaf() ? leaves_[source->visit_index].second : arrived_[source->visit_index];
+    return source->is_leaf() ? leaves_[source->visit_index].second
+                             : arrived_[first_slot_[source->visit_index]];
   }
   const std::pmr::vector<std::pair<Cell*, Value>>& leaves() const { return leaves_; }
 
@@ -136,13 +150,14 @@ class Pass {
     }
   }
 
-  void deliver(Source* source, Value grad) {
+  void deliver(Source* source, Value grad, size_t result = 0) {
     if (source->is_leaf() && source->visit_epoch != epoch_) {
       source->visit_epoch = epoch_;
       source->visit_index = static_cast<uint32_t>(leaves_.size());
       leaves_.emplace_back(static_cast<Cell*>(source), Value());
     }
-    Value& slot = source->is_leaf() ? leaves_[source->visit_index].second : arrived_[source->visit_index];
+    Value& slot = source->is_leaf() ? leaves_[source->visit_index].second
+                                    : arrived_[first_slot_[source->visit_index] + result];
     slot = slot ? sum_of(slot, grad) : std::move(grad);
   }
 
@@ -160,6 +175,7 @@ class Pass {
   std::pmr::monotonic_buffer_resource arena_{stack_.data(), stack_.size()};
   std::pmr::vector<Function*> order_{&arena_}; // newest first
   std::pmr::vector<char> needed_{&arena_};
+  std::pmr::vector<size_t> first_slot_{&arena_}; // of a function's results in arrived_
   std::pmr::vector<Value> arrived_{&arena_};
   std::pmr::vector<std::pair<Cell*, Value>> leaves_{&arena_};
 };

@@ -4,6 +4,7 @@
 
 #include "device/environment.h"
 #include "device/error.h"
+#include "graph/routines.h"
 
 namespace adjoint {
 
@@ -62,6 +63,7 @@ std::string Engine::explain(const std::vector<Ref<Node>>& wanted) {
 }
 
 void Engine::run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& request) {
+  settle();
   land();
   epoch_ = session.next_epoch();
   snapshot_.take(epoch_, nodes);
@@ -72,21 +74,50 @@ void Engine::run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& req
     execute(program, request.caller_waits);
   } catch (...) {
     blocks_.clear();
+    failure_words_ = {};
     throw;
   }
   // Inputs before users: storing a node lets its recipe go, and with it perhaps the inputs.
   for (const Snapshot::Entry& entry : snapshot_.entries)
     if (!entry.is_stored && entry.node->times_computed < UINT8_MAX) ++entry.node->times_computed;
-  results_.clear();
-  for (const Program::Output& output : program->outputs)
-    results_.push_back(output.array < program->leaf_count ? snapshot_.leaves[output.array]->buffer
-                                                          : blocks_[output.array - program->leaf_count]);
-  for (size_t i = 0; i < results_.size(); ++i)
-    snapshot_.entries[program->outputs[i].entry].node->store(std::move(results_[i]));
+  if (failure_words_) unsettled_ = Unsettled{program, std::move(failure_words_), {}};
+  store_results(*program);
   blocks_.clear();
+  snapshot_.release();
   ++counts.runs;
   counts.kernels += static_cast<int64_t>(program->launches.size());
   counts.bytes_moved += program->bytes_moved;
+  // State is replaced only by what is known to be right.
+  if (unsettled_ && (request.caller_waits || !request.replaced.empty() || device->is_idle())) {
+    failure_.reset();
+    settle();
+    if (failure_) throw *failure_;
+  }
+}
+
+void Engine::store_results(const Program& program) {
+  results_.clear();
+  for (const Program::Output& output : program.outputs)
+    results_.push_back(output.array < program.leaf_count ? snapshot_.leaves[output.array]->buffer
+                                                         : blocks_[output.array - program.leaf_count]);
+  for (size_t i = 0; i < results_.size(); ++i) {
+    Node& node = *snapshot_.entries[program.outputs[i].entry].node;
+    if (unsettled_) unsettled_->stored.emplace_back(&node, node.recipe());
+    node.store(std::move(results_[i]));
+  }
+}
+
+void Engine::settle() {
+  if (!unsettled_) return;
+  const Unsettled run = std::move(*unsettled_);
+  unsettled_.reset();
+  std::vector<uint64_t> words(run.program->fallible.size());
+  device->download(words.data(), *run.words, run.words->bytes);
+  land();
+  const auto failed = std::find_if(words.begin(), words.end(), [](uint64_t word) { return word != 0; });
+  if (failed == words.end()) return;
+  for (const auto& [node, recipe] : run.stored) node->unstore(recipe);
+  failure_ = failure_of(run.program->fallible[static_cast<size_t>(failed - words.begin())], *failed);
 }
 
 std::shared_ptr<const Program> Engine::program() {
@@ -145,6 +176,11 @@ void Engine::acquire(const Program& program, const std::vector<Node*>& replaced)
                                     [this](uint32_t leaf) { return is_owned_[leaf] != 0; });
     blocks_.push_back(donor == block.donors.end() ? allocate(block.bytes) : snapshot_.leaves[*donor]->buffer);
   }
+  if (program.fallible.empty()) return;
+  const std::vector<uint64_t> none(program.fallible.size(), 0);
+  const auto bytes = static_cast<int64_t>(none.size() * sizeof(uint64_t));
+  failure_words_ = allocate(bytes);
+  device->upload(*failure_words_, none.data(), bytes);
 }
 
 Work& Engine::fresh_work() {
@@ -171,15 +207,18 @@ void Engine::execute(const std::shared_ptr<const Program>& program, bool caller_
     work->launches.push_back({launch.kernel.get(), static_cast<uint32_t>(work->instances.size()),
                               static_cast<uint32_t>(launch.rows.size())});
     for (size_t i = 0; i < launch.rows.size(); ++i)
-      work->instances.push_back({launch.rows[i],
-                                 work->arrays.data() + launch.first_array + i * launch.array_count,
-                                 work->numbers.data() + launch.first_number + i * launch.number_count});
+      work->instances.push_back(
+          {launch.rows[i], work->arrays.data() + launch.first_array + i * launch.array_count,
+           work->numbers.data() + launch.first_number + i * launch.number_count,
+           launch.scratch < 0 ? nullptr : blocks_[static_cast<size_t>(launch.scratch)]->data,
+           launch.failure < 0 ? nullptr : static_cast<uint64_t*>(failure_words_->data) + launch.failure});
   }
   device->submit(work_, caller_waits);
   if (work->is_done.load(std::memory_order_acquire)) return;
   InFlight& flight = in_flight_.emplace_back();
   flight.work = work_;
   flight.buffers = blocks_;
+  if (failure_words_) flight.buffers.push_back(failure_words_);
   for (const Node* leaf : snapshot_.leaves) flight.buffers.push_back(leaf->buffer);
   for (const Ref<Buffer>& buffer : flight.buffers) ++buffer->in_flight;
 }

@@ -3,10 +3,12 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "device/error.h"
 #include "graph/program.h"
 #include "graph/session.h"
 #include "graph/snapshot.h"
@@ -36,6 +38,11 @@ class Engine {
   void run(const Ref<Node>& wanted) { run(std::vector<Ref<Node>>{wanted}); }
   // Until nothing is under way.
   void wait();
+  // Learns whether routines of the last run have failed, waiting for it if it has any that may. If so, its values are
+  // pending again, and computing them once more is going to say why.
+  void settle();
+  // Why the latest run that failed has.
+  const std::optional<Error>& failure() const { return failure_; }
   void download(void* to, const Buffer& from, int64_t bytes); // when it is done
   // The plan of such a run, as text.
   std::string explain(const std::vector<Ref<Node>>& wanted);
@@ -67,6 +74,7 @@ class Engine {
   void find_owned_leaves(const std::vector<Node*>& replaced);
   void execute(const std::shared_ptr<const Program>& program, bool caller_waits);
   Work& fresh_work();
+  void store_results(const Program& program);
   void land();
   Ref<Buffer> allocate(int64_t bytes);
 
@@ -90,6 +98,15 @@ class Engine {
     std::vector<Ref<Buffer>> buffers;
   };
   std::deque<InFlight> in_flight_;
+  // The last run, while it is not known whether its routines have failed. The next one waits for that.
+  struct Unsettled {
+    std::shared_ptr<const Program> program;
+    Ref<Buffer> words;
+    std::vector<std::pair<Ref<Node>, Node::Recipe>> stored; // what to do if they have
+  };
+  std::optional<Unsettled> unsettled_;
+  Ref<Buffer> failure_words_; // of the present run
+  std::optional<Error> failure_;
   uint32_t epoch_ = 0;
 };
 

@@ -50,13 +50,9 @@ std::string headline(const Kernel& kernel) {
         space = counted(static_cast<size_t>(fused->rows), "row") + " of " + std::to_string(fused->columns);
     return "over " + space + ": " + ops(*fused);
   }
-  if (const auto* product = std::get_if<MatmulKernel>(&kernel)) {
-    const int64_t batch = element_count(product->batch);
-    return "matmul " + std::to_string(product->rows) + " x " + std::to_string(product->inner) + " x " +
-           std::to_string(product->columns) + (batch > 1 ? ", " + std::to_string(batch) + " times" : "") +
-           (product->modes.may_round ? ", TF32 allowed" : "") +
-           (product->modes.prefers_library ? ", cuBLAS preferred" : "");
-  }
+  if (const auto* routine = std::get_if<RoutineKernel>(&kernel))
+    return std::string(info(routine->op).name) + (routine->modes.may_round ? ", TF32 allowed" : "") +
+           (routine->modes.prefers_library ? ", cuBLAS preferred" : "");
   return std::string(info(std::get<GeneratorKernel>(kernel).op).name);
 }
 

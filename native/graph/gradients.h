@@ -1,19 +1,12 @@
 #pragma once
+#include <span>
+
 #include "graph/node.h"
 
 namespace adjoint {
 
-// Which values the gradient for one input names. Derived from the rows by evaluating them on sets.
-struct GradientNeeds {
-  bool inputs[3] = {};
-  bool output = false;
-};
-GradientNeeds gradient_needs(Op op, size_t input);
-
-// The gradient for one input, given the output's; of the input's shape and dtype.
-Value input_gradient(const Function& function, size_t input, const Value& grad);
-
-// Sums over what was broadcast, expands what was reduced, and converts to the dtype.
-Value fit(Value grad, const Dims& shape, DType dtype);
+// The gradient for one input, of the input's shape and dtype, from those of the results; of several results,
+// those that nothing depends on have none, but one has.
+Value input_gradient(Function& function, size_t input, std::span<const Value> grads);
 
 } // namespace adjoint

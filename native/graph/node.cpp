@@ -1,5 +1,7 @@
 #include "graph/node.h"
 
+#include <algorithm>
+
 #include "graph/engine.h"
 
 namespace adjoint {
@@ -9,9 +11,23 @@ Node::Node(Engine& engine, Op op, DType dtype, Shape shape)
   ++engine.live_nodes;
 }
 
-Node::~Node() { --engine.live_nodes; }
+Node::~Node() {
+  leave_bundle();
+  --engine.live_nodes;
+}
+
+void Node::add_input(const Ref<Node>& input) {
+  inputs[input_count++] = input;
+  depth = std::max<uint16_t>(depth, static_cast<uint16_t>(input->depth + 1));
+  if (op == Op::result) input->results->items[attributes->result].node = this;
+}
+
+void Node::leave_bundle() {
+  if (op == Op::result && inputs[0]) inputs[0]->results->items[attributes->result].node = nullptr;
+}
 
 void Node::store(Ref<Buffer> result) {
+  leave_bundle();
   buffer = std::move(result);
   depth = 0;
   input_count = 0;
@@ -19,28 +35,39 @@ void Node::store(Ref<Buffer> result) {
   attributes = {};
 }
 
+void Node::unstore(Recipe recipe) {
+  buffer = {};
+  inputs = std::move(recipe.inputs);
+  input_count = recipe.input_count;
+  depth = recipe.depth;
+  attributes = std::move(recipe.attributes);
+  if (op == Op::result) inputs[0]->results->items[attributes->result].node = this;
+}
+
 void Function::save_input(size_t i, const Ref<Node>& node) {
   saved_inputs[i] = node;
   ++node->saved_count;
 }
 
-void Function::save_output(const Ref<Node>& node) {
-  saved_output = node;
+void Function::save_result(size_t i, const Ref<Node>& node) {
+  saved_results[i] = node;
   ++node->saved_count;
 }
 
 bool Function::has_saved() const {
-  return saved_inputs[0] || saved_inputs[1] || saved_inputs[2] || saved_output;
+  const auto is_there = [](const Ref<Node>& node) { return static_cast<bool>(node); };
+  return std::any_of(saved_inputs.begin(), saved_inputs.end(), is_there) ||
+         std::any_of(saved_results.begin(), saved_results.end(), is_there);
 }
 
 void Function::free_saved() {
   if (has_saved()) is_freed = true;
-  for (Ref<Node>& node : saved_inputs) {
+  const auto free = [](Ref<Node>& node) {
     if (node) --node->saved_count;
     node = {};
-  }
-  if (saved_output) --saved_output->saved_count;
-  saved_output = {};
+  };
+  std::for_each(saved_inputs.begin(), saved_inputs.end(), free);
+  std::for_each(saved_results.begin(), saved_results.end(), free);
 }
 
 } // namespace adjoint

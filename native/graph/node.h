@@ -2,10 +2,12 @@
 //
 //   Node      a value: a recipe (op and inputs) until it is stored in a buffer, whereupon the recipe goes.
 //   Function  one step of history: the gradient of one op, with edges to the sources of its inputs.
-//   Cell      what a JavaScript Tensor holds: a value that can be rebound; a leaf's gradient accumulates in
-//   it.
+//   Cell      what a JavaScript Tensor holds: a value that can be rebound; a leaf's gradient accumulates in it.
 //
 // A Node never points to a Function, so freeing history frees no recipe and the other way round.
+//
+// A routine with several results is a node without a value of its own, the bundle, and a node of Op::result for
+// each of them. Whatever wants one of them computes all.
 #pragma once
 #include <array>
 #include <string>
@@ -16,6 +18,7 @@
 namespace adjoint {
 
 class Engine;
+struct StructuralKey;
 
 // What an op needs beyond its inputs; which fields count is the op's own affair.
 struct Attributes final : RefCounted {
@@ -27,7 +30,12 @@ struct Attributes final : RefCounted {
   uint64_t seed = 0;
   uint64_t offset = 0;
   Engine* origin = nullptr; // transfers: where the value came from
-  ProductModes modes;       // products: as they were when it was recorded
+  ProductModes modes;       // routines with that trait: as they were when it was recorded
+  Dims parameters;          // routines: the row's own
+  uint32_t result = 0;      // Op::result: which one
+
+  // Whatever a plan depends on: all but the numbers, which come at run time.
+  void add_to(StructuralKey& key) const;
 };
 
 // An immutable shape that nodes and edges share: most ops give the shape of an input.
@@ -56,7 +64,28 @@ class Shape {
   Ref<const Shared> shared_;
 };
 
+struct Node;
+
+// What the results of a bundle are, and where they are while somebody has them.
+struct Results {
+  struct Item {
+    DType dtype = DType::float32;
+    Shape shape;
+    Node* node = nullptr;
+  };
+  std::array<Item, max_results> items;
+  uint8_t count = 0;
+};
+
 struct Node final : RefCounted {
+  // How to compute a value, where it may have to be computed after all.
+  struct Recipe {
+    std::array<Ref<Node>, max_inputs> inputs;
+    uint8_t input_count = 0;
+    uint16_t depth = 0;
+    Ref<Attributes> attributes;
+  };
+
   Node(Engine& engine, Op op, DType dtype, Shape shape);
   ~Node() override;
 
@@ -71,16 +100,25 @@ struct Node final : RefCounted {
   uint32_t plan_epoch = 0;  // scratch of a run
   uint32_t plan_index = 0;
   const Shape shape;
-  std::array<Ref<Node>, 3> inputs;
+  std::array<Ref<Node>, max_inputs> inputs;
   Ref<Attributes> attributes;
-  Ref<Buffer> buffer; // row-major, once computed
-  Number number;      // Op::number only
+  Ref<Buffer> buffer;               // row-major, once computed
+  Number number;                    // Op::number only
+  std::unique_ptr<Results> results; // of a bundle
 
   bool is_number() const { return op == Op::number; }
   bool is_pending() const { return !buffer && !is_number(); }
   int64_t elements() const { return element_count(shape.dims()); }
   int64_t bytes() const { return elements() * bytes_of(dtype); }
+  // A result makes itself known to its bundle.
+  void add_input(const Ref<Node>& input);
   void store(Ref<Buffer> result);
+  Recipe recipe() const { return {inputs, input_count, depth, attributes}; }
+  // What store() has done is undone.
+  void unstore(Recipe recipe);
+
+ private:
+  void leave_bundle();
 };
 
 // Where a gradient goes: a Function, or a Cell that is a leaf.
@@ -117,13 +155,14 @@ struct Function final : Source {
   char suffix = '0';       // PyTorch numbers the overloads
   bool is_freed = false;   // saved values were there and have been freed
   uint8_t edge_count = 0;
-  std::array<Edge, 3> edges;
-  std::array<Ref<Node>, 3> saved_inputs; // null unless the gradient names them
-  Ref<Node> saved_output;
+  uint8_t result_count = 1;
+  std::array<Edge, max_inputs> edges;
+  std::array<Ref<Node>, max_inputs> saved_inputs; // null unless the gradient names them
+  std::array<Ref<Node>, max_results> saved_results;
   Ref<Attributes> attributes;
 
   void save_input(size_t i, const Ref<Node>& node);
-  void save_output(const Ref<Node>& node);
+  void save_result(size_t i, const Ref<Node>& node);
   bool has_saved() const;
   void free_saved();
   std::string name() const { return std::string(label) + "Backward" + suffix; }

@@ -7,6 +7,7 @@
 #include "graph/draft.h"
 #include "graph/explain.h"
 #include "graph/program.h"
+#include "graph/routines.h"
 
 namespace adjoint {
 
@@ -45,14 +46,16 @@ class Planner {
   }
 
  private:
-  // One kernel: a draft, or the product or generator of one entry.
+  // One kernel: a draft, or the routine or generator of one entry.
   struct Unit {
     uint32_t entry = 0;
     std::optional<Draft> draft;
-    std::vector<Draft::Array> arrays; // of products and generators
-    int32_t level = 0;                // the length of the longest chain of units before
-    int32_t position = 0;             // of its launch
-    std::vector<uint16_t> replaced;   // by array that is written: the array whose place it takes
+    std::vector<Draft::Array> arrays;         // of routines and generators
+    std::unique_ptr<CompiledKernel> compiled; // of a routine, as soon as it is known
+    int32_t scratch = -1;                     // of a routine: a physical block
+    int32_t level = 0;                        // the length of the longest chain of units before
+    int32_t position = 0;                     // of its launch
+    std::vector<uint16_t> replaced;           // by array that is written: the array whose place it takes
     std::span<const Draft::Array> all_arrays() const { return draft ? draft->arrays() : arrays; }
   };
   struct Block {
@@ -68,7 +71,19 @@ class Planner {
   const Node& node(uint32_t i) const { return *snapshot_.entries[i].node; }
   size_t count() const { return snapshot_.entries.size(); }
   Kind kind(uint32_t i) const { return info(node(i).op).kind; }
-  bool is_generated(uint32_t i) const { return kind(i) == Kind::generator || kind(i) == Kind::random; }
+  bool may_fail(const Unit& unit) const {
+    return !unit.draft && info(node(unit.entry).op).failure != Failure::nothing;
+  }
+  bool is_generated(uint32_t i) const { return kind(i) == Kind::generator; }
+  bool is_routine(uint32_t i) const { return kind(i) == Kind::routine; }
+  // The entries that hold a routine's results: those that follow a bundle, or the routine's own.
+  uint32_t first_result(uint32_t i) const { return node(i).results ? i + 1 : i; }
+  uint32_t result_count(uint32_t i) const { return info(node(i).op).results; }
+  bool has_results(uint32_t i) const {
+    for (uint32_t k = 0; k < result_count(i); ++k)
+      if (node(first_result(i) + k).elements() > 0) return true;
+    return false;
+  }
 
   // --- What is materialized
 
@@ -83,11 +98,13 @@ class Planner {
     decide_splices();
     for (uint32_t i = 0; i < count(); ++i) {
       Decision& decision = decisions_[i];
-      decision.is_materialized = kind(i) == Kind::reduction || node(i).op == Op::matmul || is_generated(i) ||
-                                 decision.is_pushed || (!is_fused_ && !is_view(node(i)));
+      // A bundle has no value of its own; its results have.
+      decision.is_materialized = kind(i) == Kind::reduction || (is_routine(i) && !node(i).results) ||
+                                 node(i).op == Op::result || is_generated(i) || decision.is_pushed ||
+                                 (!is_fused_ && !is_view(node(i)) && !node(i).results);
       if (entry(i).is_stored && !decision.is_materialized) decide_stored(i);
-      if (node(i).op == Op::matmul)
-        for (size_t k = 0; k < 2; ++k) find_operand(i, k);
+      if (is_routine(i))
+        for (size_t k = 0; k < node(i).input_count; ++k) find_operand(i, k);
     }
     cut();
   }
@@ -152,7 +169,7 @@ class Planner {
     return map;
   }
 
-  // A factor of a product is read from memory, wherever it lies there.
+  // A routine reads its inputs from memory, wherever they lie there.
   void find_operand(uint32_t i, size_t k) {
     InputRef ref = entry(i).inputs[k];
     const Dims& shape = node(i).inputs[k]->shape;
@@ -230,12 +247,17 @@ class Planner {
       for (size_t k = 0; k < node(i).input_count; ++k)
         if (const InputRef input = entry(i).inputs[k]; input.kind == InputRef::Kind::entry)
           decision.latest = std::max(decision.latest, decisions_[input.index].latest);
+      if (is_routine(i) && has_results(i)) decision.kernel = add_unit(i);
+      if (node(i).op == Op::result) decision.kernel = decisions_[entry(i).inputs[0].index].kernel;
+      decision.latest = std::max(decision.latest, decision.kernel);
       if (!decision.is_materialized) continue;
-      if (node(i).elements() == 0)
+      if (decision.kernel >= 0)
+        block_of_[i] = new_block(node(i).bytes());
+      else if (node(i).elements() == 0)
         decision.kernel = decision.latest;
       else if (decision.is_pushed)
         gather_splice(i);
-      else if (node(i).op == Op::matmul || is_generated(i))
+      else if (is_generated(i))
         decision.kernel = add_unit(i);
       else
         decision.kernel = gather_root(i, Draft::RootKind::value, decision.latest);
@@ -248,9 +270,12 @@ class Planner {
   int32_t add_unit(uint32_t i) {
     Unit& unit = units_.emplace_back();
     unit.entry = i;
-    if (node(i).op == Op::matmul)
-      for (size_t k = 0; k < 2; ++k) unit.arrays.push_back(operands_.at({i, k}).array);
-    unit.arrays.push_back({false, i});
+    if (is_generated(i)) {
+      unit.arrays.push_back({false, i});
+    } else {
+      for (size_t k = 0; k < node(i).input_count; ++k) unit.arrays.push_back(operands_.at({i, k}).array);
+      for (uint32_t k = 0; k < result_count(i); ++k) unit.arrays.push_back({false, first_result(i) + k});
+    }
     return static_cast<int32_t>(units_.size() - 1);
   }
 
@@ -528,11 +553,16 @@ class Planner {
       if (array.is_leaf) leaves_[array.index].is_pinned = true;
       if (Block* kept = block(array)) kept->is_pinned = true;
     }
+    program_.fallible.clear();
+    for (const std::vector<size_t>& launch : launches_)
+      if (const Unit& unit = units_[launch[0]]; may_fail(unit))
+        program_.fallible.push_back(std::get<RoutineKernel>(kernel_of(unit, false)));
     std::vector<int32_t> idle;
     for (size_t position = 0; position < launches_.size(); ++position) {
       const auto now = static_cast<int32_t>(position);
       for (size_t u : launches_[position])
         place_outputs(units_[u], units_[launches_[position][0]], now, idle);
+      for (size_t u : launches_[position]) place_scratch(units_[u], idle);
       for (size_t u : launches_[position])
         for (const Draft::Array& array : units_[u].all_arrays())
           if (Block* used = block(array); used && used->last == now && !used->is_pinned && !used->is_given) {
@@ -543,6 +573,19 @@ class Planner {
     // Values without elements, and whatever else no launch writes.
     for (Block& left : blocks_)
       if (left.physical < 0 && (left.is_pinned || left.first >= 0)) left.physical = new_physical(left.bytes);
+  }
+
+  // A routine says how much it needs when it is compiled; the next launch may have it.
+  void place_scratch(Unit& unit, std::vector<int32_t>& idle) {
+    if (unit.draft || !is_routine(unit.entry)) return;
+    unit.compiled = device_.compile(kernel_of(unit, false));
+    const int64_t bytes = unit.compiled->scratch_bytes();
+    if (bytes == 0) return;
+    const auto found = std::find_if(idle.begin(), idle.end(), [&](int32_t physical) {
+      return program_.blocks[static_cast<size_t>(physical)].bytes >= bytes;
+    });
+    unit.scratch = found == idle.end() ? new_physical(bytes) : *found;
+    if (found == idle.end()) idle.push_back(unit.scratch);
   }
 
   int32_t new_physical(int64_t bytes) {
@@ -568,6 +611,7 @@ class Planner {
         Block* dying = input.is_leaf ? &leaves_[input.index] : block(input);
         if (input.is_leaf) dying->bytes = snapshot_.leaves[input.index]->bytes();
         if (!dying || !dies(*dying, output->bytes) || !may_replace(*unit.draft, array, input)) continue;
+        if (input.is_leaf && !program_.fallible.empty()) continue; // should one fail, all must be as it was
         if (input.is_leaf)
           donor = input.index;
         else if (dying->physical >= 0)
@@ -641,6 +685,7 @@ class Planner {
 
   void compile() {
     program_.leaf_count = snapshot_.leaves.size();
+    int32_t next_failure = 0;
     for (size_t position = 0; position < launches_.size(); ++position) {
       const Unit& first = units_[launches_[position][0]];
       Program::Launch& launch = program_.launches.emplace_back();
@@ -650,7 +695,10 @@ class Planner {
       for (size_t u : launches_[position]) add_instance(launch, units_[u]);
       const Kernel kernel = kernel_of(first, is_flat_launch_[position]);
       program_.cost += cost(kernel) * static_cast<int64_t>(launches_[position].size());
-      launch.kernel = device_.compile(kernel);
+      launch.kernel =
+          first.compiled ? std::move(units_[launches_[position][0]].compiled) : device_.compile(kernel);
+      launch.scratch = first.scratch;
+      if (may_fail(first)) launch.failure = next_failure++;
     }
     program_.cost += program_.bytes_moved;
     for (uint32_t i = 0; i < count(); ++i)
@@ -665,8 +713,7 @@ class Planner {
       for (const Step& step : fused->steps) steps += cost_of(step.op);
       return fused->rows * fused->columns * steps;
     }
-    if (const auto* product = std::get_if<MatmulKernel>(&kernel))
-      return element_count(product->batch) * product->rows * product->columns * product->inner / 4;
+    if (const auto* routine = std::get_if<RoutineKernel>(&kernel)) return cost_of_routine(*routine);
     return std::get<GeneratorKernel>(kernel).elements * 8;
   }
 
@@ -680,8 +727,8 @@ class Planner {
       program_.numbers.insert(program_.numbers.end(), unit.draft->numbers().begin(),
                               unit.draft->numbers().end());
       launch.number_count = static_cast<uint32_t>(unit.draft->numbers().size());
-    } else if (is_generated(unit.entry)) {
-      launch.number_count = kind(unit.entry) == Kind::generator ? 3 : 2;
+    } else if (is_generated(unit.entry) || info(node(unit.entry).op).trait == Trait::draws) {
+      launch.number_count = is_generated(unit.entry) ? 3 : 2;
       for (uint32_t k = 0; k < launch.number_count; ++k)
         program_.numbers.push_back(entry(unit.entry).first_number + k);
     }
@@ -695,32 +742,24 @@ class Planner {
       return kernel;
     }
     const Node& value = node(unit.entry);
-    if (value.op != Op::matmul)
+    if (is_generated(unit.entry))
       return GeneratorKernel{.op = value.op, .dtype = value.dtype, .elements = value.elements()};
-    MatmulKernel kernel;
-    kernel.dtype = value.dtype;
-    if (value.attributes) kernel.modes = value.attributes->modes;
-    const size_t rank = value.shape.size();
-    kernel.batch = value.shape;
-    kernel.batch.resize(rank - 2);
-    kernel.rows = value.shape[rank - 2];
-    kernel.columns = value.shape[rank - 1];
-    kernel.inner = value.inputs[0]->shape.back();
-    const auto operand = [&](uint16_t array, int64_t offset, const Dims& strides) {
-      MatmulKernel::Operand result;
-      result.array = array;
-      result.offset = offset;
-      result.batch_strides = strides;
-      result.batch_strides.resize(rank - 2);
-      result.row_stride = strides[rank - 2];
-      result.column_stride = strides[rank - 1];
-      return result;
-    };
-    const Operand& left = operands_.at({unit.entry, 0});
-    const Operand& right = operands_.at({unit.entry, 1});
-    kernel.left = operand(0, left.offset, left.strides);
-    kernel.right = operand(1, right.offset, right.strides);
-    kernel.out = operand(2, 0, row_major_strides(value.shape));
+    RoutineKernel kernel;
+    kernel.op = value.op;
+    if (value.attributes) {
+      kernel.parameters = value.attributes->parameters;
+      kernel.modes = value.attributes->modes;
+    }
+    uint16_t array = 0;
+    for (size_t k = 0; k < value.input_count; ++k) {
+      const Operand& operand = operands_.at({unit.entry, k});
+      const Node& input = *value.inputs[k];
+      kernel.inputs.push_back({array++, input.dtype, operand.offset, input.shape, operand.strides});
+    }
+    for (uint32_t k = 0; k < result_count(unit.entry); ++k) {
+      const Node& result = node(first_result(unit.entry) + k);
+      kernel.results.push_back({array++, result.dtype, 0, result.shape, row_major_strides(result.shape)});
+    }
     return kernel;
   }
 
@@ -755,7 +794,7 @@ class Planner {
     int64_t offset;
     Dims strides;
   };
-  std::map<std::pair<uint32_t, size_t>, Operand> operands_; // of products
+  std::map<std::pair<uint32_t, size_t>, Operand> operands_; // of routines
   std::vector<Unit> units_;
   std::vector<std::vector<int32_t>> touching_entries_, touching_leaves_; // units that read or compute each
   std::vector<Block> blocks_, leaves_;                                   // of leaves only the use is noted

@@ -24,6 +24,8 @@ struct Program {
     uint32_t number_count = 0;
     uint32_t first_array = 0;
     uint32_t first_number = 0;
+    int32_t scratch = -1; // a block
+    int32_t failure = -1; // a word of the failure block
   };
   struct Output {
     uint32_t entry = 0;
@@ -39,6 +41,9 @@ struct Program {
   int64_t bytes_moved = 0;     // read and written by one run
   int64_t cost = 0;            // as Work counts it
   bool has_donors = false;
+  // Of routines that may fail, what their words in the failure block are about. A program that has any takes no
+  // leaf's place, so that everything is as it was when one has failed.
+  std::vector<RoutineKernel> fallible;
 };
 
 // Plans a run. With `is_fused` false every op is a kernel of its own, with the same results.

@@ -3,7 +3,7 @@
 #include <bit>
 #include <numeric>
 
-#include "graph/gradients.h"
+#include "graph/recording.h"
 #include "ops/arithmetic.h"
 
 namespace adjoint {
@@ -11,52 +11,6 @@ namespace adjoint {
 namespace {
 
 std::string text(std::string_view name) { return std::string(name); }
-
-Ref<Node> make(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
-               const Ref<Attributes>& attributes = {}) {
-  Ref<Node> node = new Node(engine, op, dtype, shape);
-  uint16_t depth = 0;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    node->inputs[i] = inputs[i].node;
-    depth = std::max<uint16_t>(depth, static_cast<uint16_t>(inputs[i].node->depth + 1));
-  }
-  node->input_count = static_cast<uint8_t>(inputs.size());
-  node->depth = depth;
-  if (attributes) node->attributes = attributes;
-  engine.after_recording(node);
-  return node;
-}
-
-// History, when the mode asks for it and an input has some. Only what the gradients name is kept alive.
-Value attach(Ref<Node> node, Op op, std::span<const Value> inputs, const Ref<Attributes>& attributes = {}) {
-  Engine& engine = node->engine;
-  if (!engine.session.grad_enabled || !is_floating(node->dtype)) return {std::move(node), {}};
-  bool is_tracked = false;
-  for (const Value& input : inputs) is_tracked |= static_cast<bool>(input.source);
-  if (!is_tracked) return {std::move(node), {}};
-
-  Ref<Function> function = new Function(op, engine.session.next_sequence++);
-  function->label = info(op).label;
-  if (attributes) function->attributes = attributes;
-  function->edge_count = static_cast<uint8_t>(inputs.size());
-  GradientNeeds needs;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    function->edges[i] = {inputs[i].source, inputs[i].node->shape, inputs[i].dtype()};
-    if (!inputs[i].source) continue;
-    const GradientNeeds own = gradient_needs(op, i);
-    for (size_t j = 0; j < 3; ++j) needs.inputs[j] |= own.inputs[j];
-    needs.output |= own.output;
-  }
-  for (size_t i = 0; i < inputs.size(); ++i)
-    if (needs.inputs[i]) function->save_input(i, inputs[i].node);
-  if (needs.output) function->save_output(node);
-  return {std::move(node), std::move(function)};
-}
-
-Value record(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
-             const Ref<Attributes>& attributes = {}) {
-  return attach(make(engine, op, dtype, shape, inputs, attributes), op, inputs, attributes);
-}
 
 // A row evaluated on numbers alone stays a number.
 Value fold(Engine& engine, Op op, std::span<const Value> inputs) {
@@ -83,14 +37,6 @@ Value fold(Engine& engine, Op op, std::span<const Value> inputs) {
   bool is_whole = info(op).dtypes != Dtypes::floating;
   for (const Value& input : inputs) is_whole &= !is_floating(input.dtype());
   return number(engine, is_whole ? Number::of_integer(static_cast<int64_t>(result)) : Number(result));
-}
-
-Error device_error(std::string_view op, const Engine& a, const Engine& b) {
-  const std::string name = text(op), one = a.device->name(), other = b.device->name();
-  return {ErrorClass::type_error, "ERR_DEVICE",
-          "Expected all tensors to be on the same device, but found at least two devices, " + one + " and " +
-              other + "!; " + name + ": move one of them, as in x.to(\"" + one + "\")",
-          name};
 }
 
 // Numbers, and 0-d tensors of the host, go along with tensors of any device, as in PyTorch.
@@ -129,6 +75,14 @@ DType compute_dtype(const Engine& engine, const OpInfo& op, std::span<const Valu
 }
 
 } // namespace
+
+Error device_error(std::string_view op, const Engine& a, const Engine& b) {
+  const std::string name = text(op), one = a.device->name(), other = b.device->name();
+  return {ErrorClass::type_error, "ERR_DEVICE",
+          "Expected all tensors to be on the same device, but found at least two devices, " + one + " and " +
+              other + "!; " + name + ": move one of them, as in x.to(\"" + one + "\")",
+          name};
+}
 
 void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType dtype) {
   if (shape.size() > max_rank)
@@ -238,21 +192,7 @@ Value generate(Engine& engine, Op op, const Dims& shape, DType dtype, std::span<
   check_shape(engine, info(op).name, shape, dtype);
   Ref<Attributes> attributes = new Attributes;
   std::copy(numbers.begin(), numbers.end(), attributes->numbers);
-  return {make(engine, op, dtype, shape, {}, attributes), {}};
-}
-
-Value draw(Engine& engine, Op op, const Dims& shape, DType dtype) {
-  check_shape(engine, info(op).name, shape, dtype);
-  if (!is_floating(dtype))
-    throw dtype_error(text(info(op).name), text(info(op).name) +
-                                               ": random numbers are float32 or float64, not " +
-                                               std::string(info(dtype).label));
-  Ref<Attributes> attributes = new Attributes;
-  attributes->seed = engine.session.seed;
-  attributes->offset = engine.session.random_offset;
-  // One counter for every two elements at least, whatever the dtype: the stream does not depend on it.
-  engine.session.random_offset += static_cast<uint64_t>(element_count(shape) + 1) / 2;
-  return {make(engine, op, dtype, shape, {}, attributes), {}};
+  return {make_node(engine, op, dtype, shape, {}, attributes), {}};
 }
 
 Value elementwise(Op op, std::span<const Value> inputs) {
@@ -305,6 +245,7 @@ Value transfer(const Value& input, Engine& target) {
   Node& node = *input.node;
   Engine& source = node.engine;
   if (&source == &target || node.is_number()) return input;
+  source.settle();
   if (node.is_pending()) source.run({input.node}, {.replaced = {}, .caller_waits = true});
   source.wait();
   const int64_t bytes = node.bytes();
@@ -501,76 +442,6 @@ Value splice(const Value& base, const Value& part, const Dims& starts, const Dim
   if (fitted.shape() != shape) fitted = expand(fitted, shape);
   const Value inputs[] = {base, fitted};
   return record(base.node->engine, Op::splice, base.dtype(), base.shape(), inputs, attributes);
-}
-
-Ref<Attributes> product_attributes(const Engine& engine, DType dtype) {
-  ProductModes modes = engine.session.product_modes;
-  modes.may_round &= dtype == DType::float32;
-  modes.prefers_library &= is_floating(dtype);
-  if (engine.device->is_host() || modes == ProductModes()) return {};
-  Ref<Attributes> attributes = new Attributes;
-  attributes->modes = modes;
-  return attributes;
-}
-
-Value matmul(const Value& a, const Value& b) {
-  Engine& engine = a.node->engine;
-  if (&engine != &b.node->engine) throw device_error("matmul", engine, b.node->engine);
-  const Dims &x = a.shape(), &y = b.shape();
-  if (x.empty() || y.empty())
-    throw shape_error("matmul",
-                      "both arguments to matmul need to be at least 1D, but they are " +
-                          std::to_string(x.size()) + "D and " + std::to_string(y.size()) +
-                          "D; use mul for scalars",
-                      {x, y});
-  if (a.dtype() != b.dtype())
-    throw dtype_error(
-        "matmul", "expected m1 and m2 to have the same dtype, but got: " + std::string(info(a.dtype()).word) +
-                      " != " + std::string(info(b.dtype()).word) + "; convert one with .to()");
-  const int64_t rows = x.size() == 1 ? 1 : x[x.size() - 2], inner = x.back();
-  const int64_t columns = y.size() == 1 ? 1 : y.back(), inner_b = y.size() == 1 ? y.back() : y[y.size() - 2];
-  if (inner != inner_b) {
-    const std::string shapes = to_string(x) + " and " + to_string(y);
-    throw shape_error("matmul",
-                      x.size() == 1 && y.size() == 1
-                          ? "inconsistent tensor size, expected tensor " + to_string(x) + " and src " +
-                                to_string(y) + " to have the same number of elements; matmul: shapes " +
-                                shapes
-                          : "mat1 and mat2 shapes cannot be multiplied (" + std::to_string(rows) + "x" +
-                                std::to_string(inner) + " and " + std::to_string(inner_b) + "x" +
-                                std::to_string(columns) + "); matmul: shapes " + shapes,
-                      {x, y});
-  }
-  const auto batch_of = [](const Dims& shape) {
-    Dims batch;
-    for (size_t i = 0; i + 2 < shape.size(); ++i) batch.push_back(shape[i]);
-    return batch;
-  };
-  const Dims batch = broadcast_shapes("matmul", batch_of(x), batch_of(y));
-  const auto lifted = [&](const Value& value, int64_t height, int64_t width) {
-    Value untracked{value.node, {}};
-    if (value.shape().size() == 1) untracked = reshape(untracked, {height, width});
-    Dims shape = batch;
-    shape.push_back(height);
-    shape.push_back(width);
-    return untracked.shape() == shape ? untracked : expand(untracked, shape);
-  };
-  Dims full_shape = batch, shape = batch;
-  full_shape.push_back(rows);
-  full_shape.push_back(columns);
-  if (x.size() > 1) shape.push_back(rows);
-  if (y.size() > 1) shape.push_back(columns);
-  check_shape(engine, "matmul", full_shape, a.dtype());
-  const Value operands[] = {lifted(a, rows, inner), lifted(b, inner, columns)};
-  Value product{
-      make(engine, Op::matmul, a.dtype(), full_shape, operands, product_attributes(engine, a.dtype())), {}};
-  if (shape != full_shape) product = reshape(product, shape);
-  const Value inputs[] = {a, b};
-  const std::string_view label = x.size() == 1 && y.size() == 1   ? "Dot"
-                                 : x.size() == 2 && y.size() == 1 ? "Mv"
-                                 : x.size() == 2 && y.size() == 2 ? "Mm"
-                                                                  : "Bmm";
-  return named(attach(product.node, Op::matmul, inputs), label);
 }
 
 Value with_function(const Value& value) {

@@ -15,6 +15,8 @@ inline constexpr size_t max_rank = 32;
 void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType dtype);
 // -1 is the last axis. Throws PyTorch's sentence when out of range.
 int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank);
+// For tensors that have to be on one device.
+Error device_error(std::string_view op, const Engine& a, const Engine& b);
 Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b);
 // PyTorch's promotion: categories before widths, and numbers and 0-d tensors change only the category.
 DType promoted_dtype(const Engine& engine, std::span<const Value> values);
@@ -26,7 +28,6 @@ Value full(Engine& engine, Number value, const Shape& shape, DType dtype);
 Value zeros(Engine& engine, const Shape& shape, DType dtype);
 Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType dtype);
 Value generate(Engine& engine, Op op, const Dims& shape, DType dtype, std::span<const Number> numbers);
-Value draw(Engine& engine, Op op, const Dims& shape, DType dtype);
 
 Value elementwise(Op op, std::span<const Value> inputs);
 // The value on another device: it is computed now, and copied. The gradient goes the way back.
@@ -51,10 +52,6 @@ Value slice(const Value& input, const Dims& starts, const Dims& steps, const Dim
 // `is_disjoint` promises that no gradient of the base is wanted there.
 Value splice(const Value& base, const Value& part, const Dims& starts, const Dims& steps, const Dims& shape,
              bool is_disjoint = false);
-Value matmul(const Value& a, const Value& b);
-// What a product of that dtype is recorded with now: the modes of the session, as far as they mean something
-// there; null for the usual ones.
-Ref<Attributes> product_attributes(const Engine& engine, DType dtype);
 
 // Composed of the above.
 Value transpose(const Value& input, int64_t axis0, int64_t axis1);

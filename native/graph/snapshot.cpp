@@ -4,12 +4,20 @@
 
 namespace adjoint {
 
+void Attributes::add_to(StructuralKey& key) const {
+  key.add(axes);
+  key.add(starts);
+  key.add(steps);
+  key.add(parameters);
+  key.add(static_cast<uint64_t>(is_disjoint) | static_cast<uint64_t>(modes.may_round) << 1 |
+          static_cast<uint64_t>(modes.prefers_library) << 2 | static_cast<uint64_t>(result) << 3);
+}
+
 namespace {
 
 // Worth keeping rather than computing again, when history will ask for it.
 bool is_dear(const Node& node) {
-  return info(node.op).kind == Kind::reduction || info(node.op).kind == Kind::random ||
-         node.op == Op::matmul || node.op == Op::splice;
+  return info(node.op).kind == Kind::reduction || is_routine(node.op) || node.op == Op::splice;
 }
 
 // A value that a third run computes is kept from then on.
@@ -19,7 +27,9 @@ constexpr int64_t small_bytes = 4096;
 
 // What a run stores beside what is wanted. It must not depend on which handles happen to be alive.
 bool is_kept_anyway(const Node& node) {
-  if (is_view(node)) return false;
+  // All results are there once one of them has been computed.
+  if (node.op == Op::result) return true;
+  if (is_view(node) || node.results) return false;
   if (node.is_persistent || node.times_computed + 1 >= max_recomputations) return true;
   return is_dear(node) && (node.saved_count > 0 || (node.bytes() <= small_bytes && node.op != Op::splice));
 }
@@ -44,6 +54,7 @@ void Snapshot::take(uint32_t epoch, const std::vector<Ref<Node>>& wanted) {
   epoch_ = epoch;
   entries.clear();
   leaves.clear();
+  unclaimed_.clear();
   numbers.assign(1, Number(0)); // for whoever needs some number
   key = {};
   const auto enter = [&](Node* node) {
@@ -59,8 +70,10 @@ void Snapshot::take(uint32_t epoch, const std::vector<Ref<Node>>& wanted) {
         enter(visit.node->inputs[visit.next_input++].get());
         continue;
       }
-      add(*visit.node);
+      Node& node = *visit.node;
       path_.pop_back();
+      if (node.op != Op::result) add(node);
+      for (size_t i = 0; i < result_count(node); ++i) add_result(node, i);
     }
     if (root->is_pending()) {
       Entry& entry = entries[root->plan_index];
@@ -86,6 +99,19 @@ InputRef Snapshot::reference(Node& input) {
   return {InputRef::Kind::leaf, input.plan_index};
 }
 
+void Snapshot::add_result(Node& bundle, size_t i) {
+  const Results::Item& item = bundle.results->items[i];
+  Node* node = item.node;
+  if (!node) {
+    node = unclaimed_.emplace_back(new Node(bundle.engine, Op::result, item.dtype, item.shape)).get();
+    node->attributes = new Attributes;
+    node->attributes->result = static_cast<uint32_t>(i);
+    node->add_input(&bundle);
+  }
+  node->plan_epoch = epoch_;
+  add(*node);
+}
+
 void Snapshot::add(Node& node) {
   node.plan_index = static_cast<uint32_t>(entries.size());
   Entry& entry = entries.emplace_back();
@@ -102,22 +128,17 @@ void Snapshot::add(Node& node) {
   }
   if (!node.attributes) return;
   const Attributes& attributes = *node.attributes;
-  const Kind kind = info(node.op).kind;
-  if (kind == Kind::generator || kind == Kind::random) {
+  if (info(node.op).kind == Kind::generator) {
     entry.first_number = static_cast<uint32_t>(numbers.size());
-    if (kind == Kind::generator)
-      numbers.insert(numbers.end(), std::begin(attributes.numbers), std::end(attributes.numbers));
-    else
-      for (uint64_t word : {attributes.seed, attributes.offset})
-        numbers.push_back(Number::of_integer(static_cast<int64_t>(word)));
+    numbers.insert(numbers.end(), std::begin(attributes.numbers), std::end(attributes.numbers));
     return;
   }
-  key.add(attributes.axes);
-  key.add(attributes.starts);
-  key.add(attributes.steps);
-  key.add(attributes.is_disjoint);
-  key.add(static_cast<uint64_t>(attributes.modes.may_round) |
-          static_cast<uint64_t>(attributes.modes.prefers_library) << 1);
+  if (info(node.op).trait == Trait::draws) {
+    entry.first_number = static_cast<uint32_t>(numbers.size());
+    for (uint64_t word : {attributes.seed, attributes.offset})
+      numbers.push_back(Number::of_integer(static_cast<int64_t>(word)));
+  }
+  attributes.add_to(key);
 }
 
 } // namespace adjoint

@@ -39,11 +39,11 @@ struct Snapshot {
   struct Entry {
     Node* node;
     InputRef inputs[3];
-    uint32_t first_number = 0; // of a generator's own numbers
+    uint32_t first_number = 0; // of a generator's own numbers, or those of a draw
     bool is_wanted = false;
     bool is_stored = false; // wanted, or kept anyway
   };
-  std::vector<Entry> entries; // inputs before users
+  std::vector<Entry> entries; // inputs before users; the results of a bundle follow it, all of them
   std::vector<Node*> leaves;  // in the order in which they are met
   std::vector<Number> numbers;
   StructuralKey key;
@@ -51,14 +51,21 @@ struct Snapshot {
   // Nodes that are not pending are passed over. Uses the nodes' plan_epoch and plan_index.
   void take(uint32_t epoch, const std::vector<Ref<Node>>& wanted);
 
+  // Lets go of results that nobody has, once they have been computed.
+  void release() { unclaimed_.clear(); }
+  // How many entries after a routine are its results; 0 where the value is its own.
+  static size_t result_count(const Node& node) { return node.results ? node.results->count : 0; }
+
  private:
   struct Visit {
     Node* node;
     uint8_t next_input;
   };
   void add(Node& node);
+  void add_result(Node& bundle, size_t i);
   InputRef reference(Node& input);
   std::vector<Visit> path_;
+  std::vector<Ref<Node>> unclaimed_; // results that nobody has any more, which are computed all the same
   uint32_t epoch_ = 0;
 };
 

@@ -1,6 +1,6 @@
 #include "graph/template.h"
 
-#include "graph/record.h"
+#include "graph/routines.h"
 
 namespace adjoint {
 
@@ -22,7 +22,8 @@ Template::Template(std::span<const Ref<Node>> inputs, std::span<const Ref<Node>>
 // other constants are made of do no harm.
 Template::Origin Template::capture(const Ref<Node>& node, Origins& known) {
   if (const auto found = known.find(node.get()); found != known.end()) return found->second;
-  Step step{node->op, node->dtype, node->shape, node->input_count, {}, node->attributes};
+  Step step{node->op, node->dtype, node->shape, node->input_count, {}, node->attributes, {}};
+  if (node->results) step.results = std::make_shared<const Results>(*node->results);
   bool is_constant = true;
   for (size_t i = 0; i < node->input_count; ++i) {
     step.inputs[i] = capture(node->inputs[i], known);
@@ -79,13 +80,14 @@ void Template::instantiate(std::span<Node* const> inputs, std::span<const Ref<No
   for (const Step& step : steps_) {
     const Shape& shape = fits_every_shape_ ? inputs[0]->shape : step.shape;
     const Ref<Node>& node = made.emplace_back(new Node(inputs[0]->engine, step.op, step.dtype, shape));
-    for (size_t i = 0; i < step.input_count; ++i) {
-      Node* input = at(step.inputs[i]);
-      node->inputs[node->input_count++] = input;
-      node->depth = std::max<uint16_t>(node->depth, static_cast<uint16_t>(input->depth + 1));
+    node->attributes = info(step.op).trait == Trait::modes
+                           ? attributes_of_the_moment(step.op, node->engine, node->dtype)
+                           : step.attributes;
+    if (step.results) {
+      node->results = std::make_unique<Results>(*step.results);
+      for (Results::Item& item : node->results->items) item.node = nullptr;
     }
-    node->attributes =
-        step.op == Op::matmul ? product_attributes(node->engine, node->dtype) : step.attributes;
+    for (size_t i = 0; i < step.input_count; ++i) node->add_input(at(step.inputs[i]));
   }
   for (const Origin& result : results_) results.emplace_back(at(result));
 }

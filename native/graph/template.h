@@ -41,6 +41,7 @@ class Template {
     uint8_t input_count;
     Origin inputs[3];
     Ref<Attributes> attributes;
+    std::shared_ptr<const Results> results; // of a bundle
   };
   struct Input {
     DType dtype;

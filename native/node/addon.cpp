@@ -26,19 +26,22 @@ Ref<Cell> Addon::cell_of(const Value& value) {
 }
 
 Napi::Value Addon::bind(const Napi::CallbackInfo& info, const Value& value, const char* view_of) {
+  napi_value handle = nullptr;
+  NAPI_THROW_IF_FAILED(info.Env(), napi_create_uint32(info.Env(), bind_at(info, 0, value, view_of), &handle),
+                       Napi::Value());
+  return {info.Env(), handle};
+}
+
+uint32_t Addon::bind_at(const Napi::CallbackInfo& info, size_t i, const Value& value, const char* view_of) {
   Ref<Cell> cell = cell_of(value);
   cell->view_of = view_of;
-  napi_value handle = nullptr;
-  NAPI_THROW_IF_FAILED(
-      info.Env(),
-      napi_create_uint32(info.Env(), handles.bind(info[0].As<Napi::Object>(), std::move(cell)), &handle),
-      Napi::Value());
-  return {info.Env(), handle};
+  return handles.bind(info[i].As<Napi::Object>(), std::move(cell));
 }
 
 void Addon::compute(Cell& cell) {
   if (cell.node->is_number()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a tensor");
   Engine& engine = cell.node->engine;
+  engine.settle();
   if (cell.node->is_pending()) engine.run({cell.node}, {.replaced = {}, .caller_waits = true});
 }
 
@@ -52,7 +55,7 @@ namespace {
 
 // The tables, for TypeScript and for the tests that walk them.
 void export_tables(Napi::Env env, Napi::Object exports) {
-  constexpr const char* kinds[] = {"leaf", "elementwise", "reduction", "generator", "random", "structure"};
+  constexpr const char* kinds[] = {"leaf", "elementwise", "reduction", "generator", "routine", "structure"};
   constexpr const char* dtype_rules[] = {"any",    "numeric", "floating", "truth",
                                          "select", "total",   "mean",     "own"};
   auto ops = Napi::Array::New(env);
@@ -87,6 +90,7 @@ Napi::Object init(Napi::Env env, Napi::Object object) {
   env.AddCleanupHook(+[](Addon* dead) { delete dead; }, addon);
   Exports exports(*addon, object);
   export_ops(exports);
+  export_routines(exports);
   export_creation(exports);
   export_access(exports);
   export_autograd(exports);

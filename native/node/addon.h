@@ -52,6 +52,9 @@ class Addon {
   Ref<Cell> cell_of(const Value& value);
   // Ties a recorded value to the fresh Tensor object that JavaScript passed first.
   Napi::Value bind(const Napi::CallbackInfo& info, const Value& value, const char* view_of = nullptr);
+  // The same of the object passed at `i`; returns its integer.
+  uint32_t bind_at(const Napi::CallbackInfo& info, size_t i, const Value& value,
+                   const char* view_of = nullptr);
   // Computes a value if need be; downloading it waits for it.
   void compute(Cell& cell);
 };
@@ -91,6 +94,7 @@ class Exports {
 };
 
 void export_ops(Exports& exports);
+void export_routines(Exports& exports);
 void export_creation(Exports& exports);
 void export_access(Exports& exports);
 void export_autograd(Exports& exports);

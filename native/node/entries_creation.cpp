@@ -1,4 +1,5 @@
 #include "graph/record.h"
+#include "graph/routines.h"
 #include "node/addon.h"
 
 namespace adjoint::node {
@@ -78,9 +79,10 @@ Napi::Value generate_entry(const Binding& binding, const Napi::CallbackInfo& inf
 
 // out, shape, dtype, device
 Napi::Value draw_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const Dims shape = read_dims(info[1], adjoint::info(binding.op).name.data(), "shape");
-  return binding.addon.bind(info,
-                            draw(binding.addon.engine(info[3]), binding.op, shape, read_dtype(info[2])));
+  RoutineCall call{binding.addon.engine(info[3]), {}, {static_cast<int64_t>(read_dtype(info[2]))}};
+  for (int64_t extent : read_dims(info[1], adjoint::info(binding.op).name.data(), "shape"))
+    call.parameters.push_back(extent);
+  return binding.addon.bind(info, routine(binding.op, call)[0]);
 }
 
 // a number or bigint
@@ -118,7 +120,7 @@ void export_creation(Exports& exports) {
   for (size_t i = 0; i < op_count; ++i) {
     const auto op = static_cast<Op>(i);
     if (info(op).kind == Kind::generator) exports.add<generate_entry>(info(op).name, op);
-    if (info(op).kind == Kind::random) exports.add<draw_entry>(info(op).name, op, draws);
+    if (info(op).trait == Trait::draws) exports.add<draw_entry>(info(op).name, op, draws);
   }
   exports.add<manual_seed_entry>("manualSeed", draws);
   exports.add<set_default_dtype_entry>("setDefaultDtype");

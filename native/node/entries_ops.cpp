@@ -214,11 +214,6 @@ Napi::Value pad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
                             pad(input, read_dims(info[2], "pad", "the widths"), read_number(info[3], "pad")));
 }
 
-Napi::Value matmul_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  return binding.addon.bind(
-      info, matmul(binding.addon.value(info, 1, "matmul"), binding.addon.value(info, 2, "matmul")));
-}
-
 // out, input, dtype
 Napi::Value to_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   return binding.addon.bind(info, to(binding.addon.value(info, 1, "to"), read_dtype(info[2])));
@@ -262,7 +257,6 @@ void export_ops(Exports& exports) {
   exports.add<cat_entry>("cat");
   exports.add<stack_entry>("stack");
   exports.add<pad_entry>("pad");
-  exports.add<matmul_entry>("matmul");
   exports.add<to_entry>("to");
   exports.add<detach_entry>("detach");
   exports.add<name_entry>("nameGradient");

@@ -109,7 +109,15 @@ void Readers::finish(Napi::Env env, Reader& reader) {
     napi_delete_reference(env, reader.array);
   }
   const napi_deferred promise = reader.promise;
-  const std::optional<Error> problem = std::move(reader.problem);
+  std::optional<Error> problem = std::move(reader.problem);
+  // What was read is nothing where the run that made it has failed.
+  Engine& engine = reader.node->engine;
+  try {
+    engine.settle();
+  } catch (const Error& lost) {
+    problem = lost;
+  }
+  if (!problem && reader.node->is_pending()) problem = engine.failure();
   napi_value result = nullptr;
   if (problem)
     result = to_javascript(env, *problem).Value();

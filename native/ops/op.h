@@ -1,5 +1,6 @@
 // The table of ops that everything reads: ids, names and properties, expanded from the rows.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -20,16 +21,17 @@ enum class Op : uint16_t {
 #include "ops/reductions.def"
 #undef REDUCTION
 #define GENERATOR(name, ...) name,
-#define RANDOM(name, ...) name,
 #include "ops/generators.def"
 #undef GENERATOR
-#undef RANDOM
+#define ROUTINE(name, ...) name,
+#include "ops/routines.def"
+#undef ROUTINE
 #define STRUCTURE(name, ...) name,
 #include "ops/structure.def"
 #undef STRUCTURE
 };
 
-enum class Kind : uint8_t { leaf, elementwise, reduction, generator, random, structure };
+enum class Kind : uint8_t { leaf, elementwise, reduction, generator, routine, structure };
 
 // What goes in and comes out.
 enum class Dtypes : uint8_t {
@@ -43,6 +45,32 @@ enum class Dtypes : uint8_t {
   own,      // the op says itself
 };
 
+// What may turn out wrong while a routine runs.
+enum class Failure : uint8_t {
+  nothing,
+  index,    // one that is out of range
+  definite, // a matrix that is not positive definite
+  singular, // a matrix that has no inverse
+};
+
+enum class Trait : uint8_t { plain, draws, modes };
+enum class Devices : uint8_t { every, host };
+
+// How long a routine takes, for n elements of inputs and results and rows of m.
+enum class Effort : uint8_t {
+  linear,  // as n
+  sort,    // as n log m
+  product, // as n m
+};
+
+// Sets of values that a gradient keeps.
+namespace keeps {
+inline constexpr unsigned none = 0, a = 1, b = 2, c = 4, out = 8, out1 = 16, out2 = 32;
+}
+
+inline constexpr size_t max_inputs = 3;
+inline constexpr size_t max_results = 3;
+
 struct OpInfo {
   std::string_view name;
   std::string_view label; // PyTorch's name of the gradient, without "Backward0"
@@ -50,6 +78,14 @@ struct OpInfo {
   uint8_t arity;
   Dtypes dtypes;
   double lo = 0, hi = 0; // where the op is smooth, for tests
+  // Of routines; see routines.def.
+  uint8_t results = 1;
+  std::array<unsigned, max_inputs> keeps{};
+  Trait trait = Trait::plain;
+  Failure failure = Failure::nothing;
+  Effort effort = Effort::linear;
+  Devices devices = Devices::every;
+  std::string_view parameters{};
 };
 
 inline constexpr OpInfo op_table[] = {
@@ -68,10 +104,15 @@ inline constexpr OpInfo op_table[] = {
 #include "ops/reductions.def"
 #undef REDUCTION
 #define GENERATOR(name, ...) {#name, "", Kind::generator, 0, Dtypes::own},
-#define RANDOM(name, ...) {#name, "", Kind::random, 0, Dtypes::own},
 #include "ops/generators.def"
 #undef GENERATOR
-#undef RANDOM
+#define KEEPS(first, second, third) keeps::first, keeps::second, keeps::third
+#define ROUTINE(name, label, inputs, results, kept, dtypes, trait, failure, effort, devices, parameters)     \
+  {#name,        label,        Kind::routine,    inputs,         Dtypes::dtypes,   0,         0, results,    \
+   {KEEPS kept}, Trait::trait, Failure::failure, Effort::effort, Devices::devices, parameters},
+#include "ops/routines.def"
+#undef ROUTINE
+#undef KEEPS
 #define STRUCTURE(name, label, arity) {#name, label, Kind::structure, arity, Dtypes::own},
 #include "ops/structure.def"
 #undef STRUCTURE
@@ -79,5 +120,7 @@ inline constexpr OpInfo op_table[] = {
 inline constexpr size_t op_count = sizeof(op_table) / sizeof(op_table[0]);
 
 inline constexpr const OpInfo& info(Op op) { return op_table[static_cast<size_t>(op)]; }
+
+inline constexpr bool is_routine(Op op) { return info(op).kind == Kind::routine; }
 
 } // namespace adjoint

@@ -16,6 +16,7 @@
 #include "cpu/cpu_device.h"
 #include "cuda_driver.h"
 #include "device/device.h"
+#include "device/product.h"
 #include "random_kernels.h"
 #include "written_kernels.h"
 
@@ -202,30 +203,51 @@ std::vector<Named> random_kernels(uint64_t count, uint64_t first_seed) {
   return list;
 }
 
-MatmulKernel product(DType dtype, Dims batch, int64_t rows, int64_t columns, int64_t inner, unsigned layout) {
-  MatmulKernel kernel;
-  kernel.dtype = dtype;
-  kernel.batch = batch;
-  kernel.rows = rows;
-  kernel.columns = columns;
-  kernel.inner = inner;
-  const auto operand = [&](uint16_t array, int64_t height, int64_t width, bool is_transposed, bool is_one) {
-    MatmulKernel::Operand result;
-    result.array = array;
-    result.row_stride = is_transposed ? 1 : width;
-    result.column_stride = is_transposed ? height : 1;
-    result.batch_strides = row_major_strides(batch);
-    for (int64_t& stride : result.batch_strides) stride *= is_one ? 0 : height * width;
-    return result;
-  };
-  kernel.left = operand(0, rows, inner, layout & 1, false);
-  kernel.right = operand(1, inner, columns, layout & 2, layout & 4);
-  kernel.out = operand(2, rows, columns, false, false);
+// --- routines
+
+RoutineKernel::Operand operand(uint16_t array, DType dtype, const Dims& shape, const Dims& strides) {
+  return {array, dtype, 0, shape, strides};
+}
+
+// Inputs and results in arrays of their own, in that order, all of them row-major.
+RoutineKernel routine(Op op, const std::vector<std::pair<DType, Dims>>& inputs,
+                      const std::vector<std::pair<DType, Dims>>& results, const Dims& parameters) {
+  RoutineKernel kernel;
+  kernel.op = op;
+  kernel.parameters = parameters;
+  uint16_t array = 0;
+  for (const auto& [dtype, shape] : inputs)
+    kernel.inputs.push_back(operand(array++, dtype, shape, row_major_strides(shape)));
+  for (const auto& [dtype, shape] : results)
+    kernel.results.push_back(operand(array++, dtype, shape, row_major_strides(shape)));
   return kernel;
 }
 
-std::vector<MatmulKernel> products() {
-  std::vector<MatmulKernel> list;
+RoutineKernel product(DType dtype, Dims batch, int64_t rows, int64_t columns, int64_t inner,
+                      unsigned layout) {
+  const auto matrix = [&](int64_t height, int64_t width) {
+    Dims shape = batch;
+    shape.push_back(height);
+    shape.push_back(width);
+    return shape;
+  };
+  RoutineKernel kernel = routine(Op::matmul, {{dtype, matrix(rows, inner)}, {dtype, matrix(inner, columns)}},
+                                 {{dtype, matrix(rows, columns)}}, {});
+  const auto lay_out = [&](RoutineKernel::Operand& operand, bool is_transposed, bool is_one) {
+    const size_t rank = operand.shape.size();
+    if (is_transposed) {
+      operand.strides[rank - 2] = 1;
+      operand.strides[rank - 1] = operand.shape[rank - 2];
+    }
+    for (size_t axis = 0; is_one && axis + 2 < rank; ++axis) operand.strides[axis] = 0;
+  };
+  lay_out(kernel.inputs[0], layout & 1, false);
+  lay_out(kernel.inputs[1], layout & 2, layout & 4);
+  return kernel;
+}
+
+std::vector<RoutineKernel> products() {
+  std::vector<RoutineKernel> list;
   for (size_t d = 0; d < dtype_count; ++d)
     for (unsigned layout = 0; layout < 4; ++layout) {
       const DType dtype = static_cast<DType>(d);
@@ -244,8 +266,8 @@ std::vector<MatmulKernel> products() {
 }
 
 // That may be rounded; all layouts, with tiles that are whole and not, of both sizes, and few rows.
-std::vector<MatmulKernel> rounded_products() {
-  std::vector<MatmulKernel> list;
+std::vector<RoutineKernel> rounded_products() {
+  std::vector<RoutineKernel> list;
   for (unsigned layout = 0; layout < 4; ++layout) {
     list.push_back(product(DType::float32, {}, 37, 29, 45, layout));
     list.push_back(product(DType::float32, {3}, 64, 64, 32, layout | 4));
@@ -254,7 +276,7 @@ std::vector<MatmulKernel> rounded_products() {
     list.push_back(product(DType::float32, {}, 200, 136, 48, layout));
     list.push_back(product(DType::float32, {}, 131, 129, 4100, layout));
   }
-  for (MatmulKernel& kernel : list) kernel.modes.may_round = true;
+  for (RoutineKernel& kernel : list) kernel.modes.may_round = true;
   return list;
 }
 
@@ -263,10 +285,17 @@ std::vector<GeneratorKernel> generators() {
   for (size_t i = 0; i < op_count; ++i)
     for (size_t d = 0; d < dtype_count; ++d) {
       const Op op = static_cast<Op>(i);
-      const DType dtype = static_cast<DType>(d);
-      if (info(op).kind == Kind::generator || (info(op).kind == Kind::random && is_floating(dtype)))
-        for (const int64_t n : {1, 1003, 40000}) list.push_back({op, dtype, n, 0});
+      if (info(op).kind == Kind::generator)
+        for (const int64_t n : {1, 1003, 40000}) list.push_back({op, static_cast<DType>(d), n, 0});
     }
+  return list;
+}
+
+std::vector<RoutineKernel> draws() {
+  std::vector<RoutineKernel> list;
+  for (const Op op : {Op::rand, Op::randn})
+    for (const DType dtype : {DType::float32, DType::float64})
+      for (const int64_t n : {1, 1003, 40000}) list.push_back(routine(op, {}, {{dtype, {n}}}, {}));
   return list;
 }
 
@@ -310,8 +339,8 @@ int write_modules(const std::string& folder, uint64_t random) {
     ok = false;
   }
   size_t i = 0;
-  for (const MatmulKernel& kernel : products()) ok &= write("product_" + std::to_string(i++), kernel, large);
-  for (const MatmulKernel& kernel : rounded_products()) {
+  for (const RoutineKernel& kernel : products()) ok &= write("product_" + std::to_string(i++), kernel, large);
+  for (const RoutineKernel& kernel : rounded_products()) {
     ok &= write("rounded_product_" + std::to_string(i++), kernel, large);
     if (cuda::make_code(kernel, small)->ptx->find("tf32") != std::string::npos) {
       std::printf("TF32 for a chip without it\n");
@@ -321,6 +350,9 @@ int write_modules(const std::string& folder, uint64_t random) {
   for (const GeneratorKernel& kernel : generators())
     ok &=
         write(std::string(info(kernel.op).name) + "_" + std::string(info(kernel.dtype).label), kernel, large);
+  for (const RoutineKernel& kernel : draws())
+    ok &= write(std::string(info(kernel.op).name) + "_" + std::string(info(kernel.results[0].dtype).label),
+                kernel, large);
   std::printf("%zu modules\n", seen.size());
   return ok ? 0 : 1;
 }
@@ -347,8 +379,15 @@ class Runner {
         of_one.push_back(reinterpret_cast<void*>(address));
       }
     }
+    const auto scratch_bytes = static_cast<size_t>(code->scratch_bytes());
+    const uint64_t failure = allocate(sizeof(uint64_t)), own_scratch = allocate(scratch_bytes);
+    const uint64_t no_failure = 0;
+    const std::vector<unsigned char> garbage(scratch_bytes, 0xa5);
+    driver_.upload(failure, &no_failure, sizeof no_failure);
+    driver_.upload(own_scratch, garbage.data(), scratch_bytes);
     for (size_t i = 0; i < arrays.size(); ++i)
-      instances.push_back({rows[i], addresses[i].data(), numbers[i]});
+      instances.push_back({rows[i], addresses[i].data(), numbers[i], reinterpret_cast<void*>(own_scratch),
+                           reinterpret_cast<uint64_t*>(failure)});
     const auto tickets = static_cast<size_t>(code->ticket_count(instances));
     const auto partials = static_cast<size_t>(code->partials_bytes(instances));
     cuda::Scratch scratch{allocate(partials), allocate(4 * tickets)};
@@ -366,6 +405,7 @@ class Runner {
       for (size_t k = 0; k < arrays[i]->size(); ++k)
         driver_.download((*arrays[i])[k].data(), reinterpret_cast<uint64_t>(addresses[i][k]),
                          (*arrays[i])[k].size());
+    driver_.download(&this->failure, failure, sizeof no_failure);
     std::vector<unsigned char> left(4 * tickets);
     driver_.download(left.data(), scratch.tickets, left.size());
     if (left != nothing) std::printf("tickets are left\n");
@@ -374,16 +414,23 @@ class Runner {
   }
   cuda::Chip chip() { return driver_.chip(); }
   bool has_left_tickets = false;
+  uint64_t failure = 0; // of the last run
 
  private:
   CudaDriver driver_;
 };
 
-void run_on_cpu(const Kernel& kernel, std::vector<Bytes>& arrays, int64_t rows, const Number* numbers) {
+// Returns the failure word.
+uint64_t run_on_cpu(const Kernel& kernel, std::vector<Bytes>& arrays, int64_t rows, const Number* numbers) {
   static const std::unique_ptr<Device> device = cpu::make_device();
   const std::vector<void*> data = pointers(arrays);
-  const Instance instance{rows, data.data(), numbers};
-  cpu::launch_kernel(*device->compile(kernel), {&instance, 1});
+  const std::unique_ptr<CompiledKernel> compiled = device->compile(kernel);
+  const Ref<Buffer> scratch = device->allocate(compiled->scratch_bytes());
+  if (scratch->bytes > 0) std::memset(scratch->data, 0xa5, static_cast<size_t>(scratch->bytes));
+  uint64_t failure = 0;
+  const Instance instance{rows, data.data(), numbers, scratch->data, &failure};
+  cpu::launch_kernel(*compiled, {&instance, 1});
+  return failure;
 }
 
 // Prints where two arrays differ first.
@@ -440,48 +487,68 @@ bool check_flat(Runner& runner, uint64_t seed, const cuda::Chip& chip) {
   return true;
 }
 
-// Whole numbers, so that products are exact in any order; integers of all sizes wrap.
-bool check_product(Runner& runner, const MatmulKernel& kernel, const cuda::Chip& chip) {
-  Random random{static_cast<uint64_t>(kernel.rows * kernel.inner) + 1};
-  const int64_t batch = element_count(kernel.batch);
+// As many bytes as the operand's elements, whatever its strides: none of them reaches further.
+Bytes bytes_for(const RoutineKernel::Operand& operand) {
+  return Bytes(static_cast<size_t>(operand.elements() * bytes_of(operand.dtype)));
+}
+
+std::string description(const RoutineKernel& kernel) {
+  std::string text(info(kernel.op).name);
+  for (const auto* operands : {&kernel.inputs, &kernel.results})
+    for (const RoutineKernel::Operand& operand : *operands)
+      text += " " + std::string(info(operand.dtype).label) + to_string(operand.shape) + " by " +
+              to_string(operand.strides);
+  return text + ", parameters " + to_string(kernel.parameters);
+}
+
+// The CPU and the kernels give the same bits, and the same failure word. `fill` makes an element of an input.
+template <class Fill>
+bool check_routine(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& chip, const Fill& fill) {
   std::vector<Bytes> arrays;
-  for (const int64_t elements : {batch * kernel.rows * kernel.inner, batch * kernel.inner * kernel.columns,
-                                 batch * kernel.rows * kernel.columns}) {
-    Bytes bytes(static_cast<size_t>(elements * bytes_of(kernel.dtype)));
-    with_type(kernel.dtype, [&]<class T>() {
-      for (size_t i = 0; i < bytes.size(); i += sizeof(T)) {
-        const T value =
-            is_floating(kernel.dtype) ? static_cast<T>(random.below(17) - 8) : static_cast<T>(random.bits());
-        std::memcpy(&bytes[i], &value, sizeof value);
+  for (size_t i = 0; i < kernel.inputs.size(); ++i) {
+    Bytes& bytes = arrays.emplace_back(bytes_for(kernel.inputs[i]));
+    with_type(kernel.inputs[i].dtype, [&]<class T>() {
+      for (size_t at = 0; at < bytes.size(); at += sizeof(T)) {
+        const T value = fill.template operator()<T>(i, static_cast<int64_t>(at / sizeof(T)));
+        std::memcpy(&bytes[at], &value, sizeof value);
       }
     });
-    arrays.push_back(std::move(bytes));
   }
+  for (const RoutineKernel::Operand& result : kernel.results) arrays.push_back(bytes_for(result));
   std::vector<Bytes> expected = arrays, got = arrays;
-  run_on_cpu(kernel, expected, 0, nullptr);
+  const uint64_t failure = run_on_cpu(kernel, expected, 0, nullptr);
   runner.run(kernel, chip, {&got}, {0}, {nullptr});
-  if (is_same(got[2], expected[2], kernel.dtype)) return true;
-  std::printf("product of %s, %ld x %ld x %ld, batch %s, left %ld %ld, right %ld %ld differs\n",
-              std::string(info(kernel.dtype).label).c_str(), static_cast<long>(kernel.rows),
-              static_cast<long>(kernel.inner), static_cast<long>(kernel.columns),
-              to_string(kernel.batch).c_str(), static_cast<long>(kernel.left.row_stride),
-              static_cast<long>(kernel.left.column_stride), static_cast<long>(kernel.right.row_stride),
-              static_cast<long>(kernel.right.column_stride));
-  show_difference(got[2], expected[2], kernel.dtype);
-  return false;
+  bool ok = runner.failure == failure;
+  if (!ok)
+    std::printf("the failure word is %lx and should be %lx\n", static_cast<unsigned long>(runner.failure),
+                static_cast<unsigned long>(failure));
+  for (const RoutineKernel::Operand& result : kernel.results) {
+    if (is_same(got[result.array], expected[result.array], result.dtype)) continue;
+    ok = false;
+    std::printf("result %d differs\n", result.array - static_cast<int>(kernel.inputs.size()));
+    show_difference(got[result.array], expected[result.array], result.dtype);
+  }
+  if (!ok) std::printf("%s, %d multiprocessors\n", description(kernel).c_str(), chip.multiprocessors);
+  return ok;
+}
+
+// Whole numbers, so that products are exact in any order; integers of all sizes wrap.
+bool check_product(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& chip) {
+  Random random{static_cast<uint64_t>(kernel.inputs[0].elements()) + 1};
+  return check_routine(runner, kernel, chip, [&]<class T>(size_t, int64_t) {
+    return std::is_floating_point_v<T> ? static_cast<T>(random.below(17) - 8) : static_cast<T>(random.bits());
+  });
 }
 
 // Normal numbers go through logarithms and cosines without fused multiply-adds on the CPU.
-bool check_generator(Runner& runner, const GeneratorKernel& kernel, const cuda::Chip& chip) {
-  const bool is_random = info(kernel.op).kind == Kind::random;
-  std::vector<Bytes> expected = {Bytes(static_cast<size_t>(kernel.elements * bytes_of(kernel.dtype)))};
+bool check_numbers(Runner& runner, const Kernel& kernel, Op op, DType dtype, int64_t elements,
+                   const std::array<Number, 3>& numbers, const cuda::Chip& chip) {
+  std::vector<Bytes> expected = {Bytes(static_cast<size_t>(elements * bytes_of(dtype)))};
   std::vector<Bytes> got = expected;
-  const Number numbers[] = {is_random ? Number::of_integer(0x123456789abcdef) : Number(3),
-                            is_random ? Number::of_integer(77) : Number(0.5), Number(0.25)};
-  run_on_cpu(kernel, expected[0].empty() ? got : expected, 0, numbers);
-  runner.run(kernel, chip, {&got}, {0}, {numbers});
+  run_on_cpu(kernel, expected, 0, numbers.data());
+  runner.run(kernel, chip, {&got}, {0}, {numbers.data()});
   double worst = 0;
-  with_type(kernel.dtype, [&]<class T>() {
+  with_type(dtype, [&]<class T>() {
     for (size_t i = 0; i < got[0].size(); i += sizeof(T)) {
       T a, b;
       std::memcpy(&a, &got[0][i], sizeof(T));
@@ -497,16 +564,26 @@ bool check_generator(Runner& runner, const GeneratorKernel& kernel, const cuda::
       }
     }
   });
-  if (worst <= (kernel.op == Op::randn ? 4 : 0)) return true;
-  std::printf("%s %s of %ld elements: off by %g ulp\n", std::string(info(kernel.op).name).c_str(),
-              std::string(info(kernel.dtype).label).c_str(), static_cast<long>(kernel.elements), worst);
-  show_difference(got[0], expected[0], kernel.dtype);
+  if (worst <= (op == Op::randn ? 4 : 0)) return true;
+  std::printf("%s %s of %ld elements: off by %g ulp\n", std::string(info(op).name).c_str(),
+              std::string(info(dtype).label).c_str(), static_cast<long>(elements), worst);
+  show_difference(got[0], expected[0], dtype);
   return false;
+}
+
+bool check_generator(Runner& runner, const GeneratorKernel& kernel, const cuda::Chip& chip) {
+  return check_numbers(runner, kernel, kernel.op, kernel.dtype, kernel.elements, {3.0, 0.5, 0.25}, chip);
+}
+
+bool check_draw(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& chip) {
+  return check_numbers(runner, kernel, kernel.op, kernel.results[0].dtype, kernel.results[0].elements(),
+                       {Number::of_integer(0x123456789abcdef), Number::of_integer(77)}, chip);
 }
 
 // Products of fractions, which TF32 rounds to 11 significant bits each before they are multiplied; the sum is of
 // float32, whose bits tensor cores may cut off rather than round.
-bool check_rounding(Runner& runner, const MatmulKernel& kernel, const cuda::Chip& chip) {
+bool check_rounding(Runner& runner, const RoutineKernel& routine, const cuda::Chip& chip) {
+  const MatrixProduct kernel = product_of(routine);
   const bool is_rounded = chip.capability >= 80 && std::min(kernel.rows, kernel.columns) > 16;
   Random random{77};
   const int64_t batch = element_count(kernel.batch);
@@ -526,7 +603,7 @@ bool check_rounding(Runner& runner, const MatmulKernel& kernel, const cuda::Chip
     return static_cast<double>(value);
   };
   std::vector<Bytes> got = arrays;
-  runner.run(kernel, chip, {&got}, {0}, {nullptr});
+  runner.run(routine, chip, {&got}, {0}, {nullptr});
   const double factors = is_rounded ? 0x1p-10 + 0x1p-22 : 0;
   const double bound = factors + static_cast<double>(kernel.inner) * 0x1p-23;
   double worst = 0; // of what the sum of magnitudes bounds
@@ -563,9 +640,9 @@ bool check_rounding(Runner& runner, const MatmulKernel& kernel, const cuda::Chip
 bool check_products(Runner& runner, const cuda::Chip& chip) {
   bool ok = true;
   for (const auto& list : {products(), rounded_products()})
-    for (const MatmulKernel& kernel : list) ok = ok && check_product(runner, kernel, chip);
-  for (const MatmulKernel& kernel : rounded_products())
-    if (kernel.inner < 1000) ok = ok && check_rounding(runner, kernel, chip);
+    for (const RoutineKernel& kernel : list) ok = ok && check_product(runner, kernel, chip);
+  for (const RoutineKernel& kernel : rounded_products())
+    if (kernel.inputs[0].shape.back() < 1000) ok = ok && check_rounding(runner, kernel, chip);
   return ok;
 }
 
@@ -610,6 +687,8 @@ int run_all(uint64_t random, uint64_t first_seed) {
     note(check_products(runner, chip));
     for (const GeneratorKernel& kernel : generators())
       if (failures < 5) note(check_generator(runner, kernel, chip));
+    for (const RoutineKernel& kernel : draws())
+      if (failures < 5) note(check_draw(runner, kernel, chip));
   }
   note(!runner.has_left_tickets);
   std::printf("%zu checks, %zu failures\n", checks, failures);
@@ -631,6 +710,7 @@ int main(int count, char** arguments) {
   if (what == "--write" && count > 2) return write_modules(arguments[2], number(3, 100));
   if (what == "--products") return run_products();
   if (what == "--run") return run_all(number(2, 300), number(3, 1));
-  std::printf("usage: cuda_code --write folder [random kernels] | --run [random kernels] [seed] | --products\n");
+  std::printf(
+      "usage: cuda_code --write folder [random kernels] | --run [random kernels] [seed] | --products\n");
   return 2;
 }

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "cpu/routines/matmul.h"
 #include "cpu/pool.h"
+#include "cpu/routines/matmul.h"
 
 namespace adjoint::cpu {
 Isa chosen_isa() { return Isa::portable; } // every call below says what it wants
@@ -23,7 +23,7 @@ namespace {
 
 using adjoint::Dims;
 using adjoint::DType;
-using adjoint::MatmulKernel;
+using adjoint::MatrixProduct;
 using adjoint::cpu::Isa;
 
 constexpr const char* isa_labels[] = {"portable", "v2", "v3", "v4"};
@@ -54,7 +54,7 @@ template <class T> T random_value() {
 }
 
 template <class T> struct Case {
-  MatmulKernel kernel;
+  MatrixProduct kernel;
   std::vector<uint8_t> left, right, out; // not vector<T>: that of bool has no elements
   Case() { kernel.dtype = adjoint::dtype_of<T>; }
   T* data(std::vector<uint8_t>& bytes) { return reinterpret_cast<T*>(bytes.data()); }
@@ -64,7 +64,7 @@ template <class T> struct Case {
 // Gives an operand random strides (gaps, flips, broadcasts, any order of axes), and memory that just covers
 // them.
 template <class T>
-void lay_out(MatmulKernel::Operand& operand, const Dims& batch, int64_t rows, int64_t columns,
+void lay_out(MatrixProduct::Operand& operand, const Dims& batch, int64_t rows, int64_t columns,
              std::vector<uint8_t>& bytes) {
   Dims extents = batch;
   extents.push_back(rows);
@@ -98,7 +98,7 @@ void lay_out(MatmulKernel::Operand& operand, const Dims& batch, int64_t rows, in
 }
 
 template <class T> void finish(Case<T>& test) {
-  MatmulKernel& kernel = test.kernel;
+  MatrixProduct& kernel = test.kernel;
   kernel.left.array = 0;
   kernel.right.array = 1;
   kernel.out.array = 2;
@@ -116,7 +116,7 @@ template <class T> void finish(Case<T>& test) {
 
 template <class T> Case<T> random_case() {
   Case<T> test;
-  MatmulKernel& kernel = test.kernel;
+  MatrixProduct& kernel = test.kernel;
   const int64_t most = one_in(8) ? 300 : one_in(3) ? 70 : 20;
   const auto extent = [&] { return one_in(40) ? 0 : one_in(8) ? 1 : between(1, most); };
   kernel.rows = extent();
@@ -150,7 +150,7 @@ T element(const T* left, int64_t left_step, const T* right, int64_t right_step, 
 
 // Calls body(left, right, out) with the first row, the first column and the place of every element.
 template <class T, class Body> void each_element(Case<T>& test, Body body) {
-  const MatmulKernel& kernel = test.kernel;
+  const MatrixProduct& kernel = test.kernel;
   T* out = test.data(test.out);
   for (int64_t item = 0; item < adjoint::element_count(kernel.batch); ++item) {
     const T* left = test.data(test.left) + kernel.left.offset;
@@ -166,13 +166,18 @@ template <class T, class Body> void each_element(Case<T>& test, Body body) {
   }
 }
 
-template <class T> void run(Case<T>& test, Isa isa) {
+// Without scratch memory the bits are the same.
+template <class T> void run(Case<T>& test, Isa isa, bool has_scratch = true) {
   void* const arrays[] = {test.left.data(), test.right.data(), test.out.data()};
-  adjoint::cpu::run_matmul(test.kernel, arrays, isa);
+  const adjoint::cpu::Routine product = adjoint::cpu::prepare_product(test.kernel, isa);
+  static std::vector<uint8_t> scratch;
+  scratch.resize(static_cast<size_t>(product.scratch_bytes) + 64);
+  auto* const aligned = scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64);
+  product.run({.arrays = arrays, .scratch = has_scratch ? aligned : nullptr});
 }
 
 template <class T> std::vector<uint8_t> expected(Case<T>& test, bool fused) {
-  const MatmulKernel& kernel = test.kernel;
+  const MatrixProduct& kernel = test.kernel;
   const std::vector<uint8_t> before = test.out;
   each_element(test, [&](const T* left, const T* right, T* out) {
     *out = element(left, kernel.left.column_stride, right, kernel.right.row_stride, kernel.inner, fused);
@@ -182,7 +187,7 @@ template <class T> std::vector<uint8_t> expected(Case<T>& test, bool fused) {
 
 // How far the definition itself is off, in units of what rounding may make of the sum of absolute values.
 double definition_error(Case<double>& test) {
-  const MatmulKernel& kernel = test.kernel;
+  const MatrixProduct& kernel = test.kernel;
   double worst = 0;
   each_element(test, [&](const double* left, const double* right, const double* out) {
     long double sum = 0, size = 0;
@@ -200,7 +205,7 @@ double definition_error(Case<double>& test) {
   return worst;
 }
 
-template <class T> std::string description(const MatmulKernel& kernel) {
+template <class T> std::string description(const MatrixProduct& kernel) {
   std::string text = std::string(info(kernel.dtype).label) + " batch " + to_string(kernel.batch) + " " +
                      std::to_string(kernel.rows) + "x" + std::to_string(kernel.inner) + "x" +
                      std::to_string(kernel.columns);
@@ -216,7 +221,7 @@ template <class T> bool check_case(Case<T>& test, Isa isa) {
   for (int threads : {1, 2, 4}) {
     adjoint::cpu::set_thread_count(threads);
     test.out = before;
-    run(test, isa);
+    run(test, isa, !one_in(4));
     if (test.out == want) continue;
     std::printf("WRONG: %s, %d threads, %s\n", isa_labels[static_cast<int>(isa)], threads,
                 description<T>(test.kernel).c_str());
@@ -243,12 +248,12 @@ template <class T> bool check_type(int cases) {
 template <class T>
 Case<T> dense_case(int64_t batch, int64_t rows, int64_t inner, int64_t columns, bool left_t, bool right_t) {
   Case<T> test;
-  MatmulKernel& kernel = test.kernel;
+  MatrixProduct& kernel = test.kernel;
   kernel.rows = rows;
   kernel.columns = columns;
   kernel.inner = inner;
   if (batch > 1) kernel.batch.push_back(batch);
-  const auto dense = [&](MatmulKernel::Operand& operand, int64_t height, int64_t width, bool transposed,
+  const auto dense = [&](MatrixProduct::Operand& operand, int64_t height, int64_t width, bool transposed,
                          std::vector<uint8_t>& bytes) {
     operand.row_stride = transposed ? 1 : width;
     operand.column_stride = transposed ? height : 1;

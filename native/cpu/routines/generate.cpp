@@ -1,13 +1,10 @@
-// Values made from positions, in blocks that threads share. Compiled for no particular instruction set:
-// normal numbers go through logarithms and cosines, whose last bit depends on it, and a seed should mean the
-// same numbers on every processor.
+// Values made from positions, in blocks that threads share.
 #include "cpu/routines/generate.h"
 
 #include <algorithm>
 
 #include "cpu/pool.h"
 #include "ops/op.h"
-#include "ops/random.h"
 
 namespace adjoint::cpu {
 
@@ -24,19 +21,6 @@ template <class Body> void each_block(int64_t n, Body body) {
   };
   if (blocks == 1) return run(0);
   parallel_for(blocks, run);
-}
-
-template <class T, class Block> void fill_random(T* out, int64_t n, const Number* numbers, Block block) {
-  const auto seed = static_cast<uint64_t>(numbers[0].as<int64_t>());
-  const auto offset = static_cast<uint64_t>(numbers[1].as<int64_t>());
-  constexpr int64_t width = random::block_elements<T>;
-  each_block(n, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i += width) {
-      T values[4];
-      block(seed, offset + static_cast<uint64_t>(i / width), values);
-      std::copy_n(values, std::min(width, end - i), out + i);
-    }
-  });
 }
 
 } // namespace
@@ -57,15 +41,8 @@ void run_generator(const GeneratorKernel& kernel, const Instance& instance) {
     });                                                                                                      \
     break;                                                                                                   \
   }
-#define RANDOM(name, block)                                                                                  \
-  case Op::name:                                                                                             \
-    if constexpr (std::is_floating_point_v<T>)                                                               \
-      fill_random(out, n, instance.numbers,                                                                  \
-                  [](uint64_t seed, uint64_t counter, T* values) { block(seed, counter, values); });         \
-    break;
 #include "ops/generators.def"
 #undef GENERATOR
-#undef RANDOM
     default:
       break;
     }

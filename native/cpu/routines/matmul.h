@@ -4,13 +4,12 @@
 // with each other, and so do those without.
 #pragma once
 #include "cpu/isa.h"
-#include "device/kernel.h"
+#include "cpu/routine.h"
+#include "device/product.h"
 
 namespace adjoint::cpu {
 
-// Runs on the thread pool; `out` must be contiguous. Never throws: without memory for copies it works in
-// place, slowly.
-void run_matmul(const MatmulKernel& kernel, void* const* arrays);
-void run_matmul(const MatmulKernel& kernel, void* const* arrays, Isa isa);
+// It runs on the thread pool; `out` must be contiguous. Without scratch memory it works in place, slowly.
+Routine prepare_product(const MatrixProduct& product, Isa isa);
 
 } // namespace adjoint::cpu

@@ -8,7 +8,6 @@
 //   row and a column
 //
 // Integers, which are rarely multiplied, take a plain loop.
-#include "cpu/allocator.h"
 #include "cpu/pool.h"
 #include "cpu/routines/matmul_product.h"
 #include "cpu/routines/matmul_tile.h"
@@ -68,7 +67,7 @@ template <class T, class Body> void in_parts(const Product<T>& product, int64_t 
 
 template <class T> void multiply_direct(const Product<T>& product) {
   alignas(64) T packed[block_depth * tile_width<T>];
-  const auto& [rows, columns, inner, left, right, out, out_stride] = product;
+  const auto& [rows, columns, inner, left, right, out, out_stride, panels] = product;
   for (int64_t k = 0; k < inner; k += block_depth) {
     const int64_t depth = least(block_depth, inner - k);
     for (int64_t j = 0; j < columns; j += tile_width<T>) {
@@ -90,7 +89,7 @@ template <class T> void multiply_direct(const Product<T>& product) {
 template <class T> void multiply_row(const Product<T>& product) {
   constexpr int64_t width = 1024, height = 4;
   alignas(64) T sums[width];
-  const auto& [rows, columns, inner, left, right, out, out_stride] = product;
+  const auto& [rows, columns, inner, left, right, out, out_stride, panels] = product;
   const auto add_rows = [&]<int64_t Rows>(int64_t k, int64_t j, int64_t count) {
     const T* factor = left.at(0, k);
     const T* row = right.at(k, j);
@@ -147,7 +146,7 @@ T dot(const T* left, int64_t left_step, const T* right, int64_t right_step, int6
 template <int quads, class T>
 void add_columns(const Product<T>& product, int64_t j, int64_t k, int64_t end, T* sums) {
   constexpr int side = quad_lanes<T>;
-  const auto& [rows, columns, inner, left, right, out, out_stride] = product;
+  const auto& [rows, columns, inner, left, right, out, out_stride, panels] = product;
   Quad<T> total[quads] = {};
   const auto add_squares = [&]<int Squares>() {
     for (; k + Squares * side <= end; k += Squares * side)
@@ -195,20 +194,19 @@ template <class T> void multiply_columns(const Product<T>& product) {
   if (j < product.columns) multiply_dots(part(product, 0, 1, j, product.columns - j));
 }
 
-// Memory for copies, or null.
-template <class T> class Scratch {
+// A panel, or null.
+template <class T> class TakenPanel {
  public:
-  explicit Scratch(int64_t count)
-      : bytes_(count * static_cast<int64_t>(sizeof(T))), data_(Allocator::shared().allocate(bytes_)) {}
-  ~Scratch() {
-    if (data_) Allocator::shared().free(data_, bytes_);
+  explicit TakenPanel(Panels* panels) : panels_(panels), data_(panels ? panels->take() : nullptr) {}
+  ~TakenPanel() {
+    if (data_) panels_->give_back(data_);
   }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
+  TakenPanel(const TakenPanel&) = delete;
+  TakenPanel& operator=(const TakenPanel&) = delete;
   T* data() const { return static_cast<T*>(data_); }
 
  private:
-  int64_t bytes_;
+  Panels* panels_;
   void* data_;
 };
 
@@ -233,29 +231,29 @@ template <class T> void pack_right(const Product<T>& product, int64_t k, int64_t
 
 // A block of the left operand, as panels one tile high; in place where there is no memory.
 template <class T> struct LeftBlock {
-  Scratch<T> scratch;
+  TakenPanel<T> panel;
   Matrix<T> matrix;
   int64_t rows, depth;
-  LeftBlock(const Matrix<T>& matrix, int64_t rows, int64_t depth)
-      : scratch(rows * depth), matrix(matrix), rows(rows), depth(depth) {
-    if (!scratch.data()) return;
+  LeftBlock(Panels* panels, const Matrix<T>& matrix, int64_t rows, int64_t depth)
+      : panel(panels), matrix(matrix), rows(rows), depth(depth) {
+    if (!panel.data()) return;
     for (int64_t i = 0; i < rows; i += tile_height) {
       const int64_t height = least(tile_height, rows - i);
       pack<T>({depth, height, matrix.at(i, 0), matrix.column_stride, matrix.row_stride},
-              scratch.data() + i * depth, height);
+              panel.data() + i * depth, height);
     }
   }
   TileOperands<T> operands(int64_t i, const T* right, int64_t right_step) const {
-    if (!scratch.data())
+    if (!panel.data())
       return {depth, matrix.at(i, 0), matrix.row_stride, matrix.column_stride, right, right_step};
-    return {depth, scratch.data() + i * depth, 1, least(tile_height, rows - i), right, right_step};
+    return {depth, panel.data() + i * depth, 1, least(tile_height, rows - i), right, right_step};
   }
 };
 
 // out (+)= the product over one block of the inner axis, the right operand having been packed.
 template <class T> void multiply_block(const Product<T>& product, int64_t k, int64_t depth, const T* packed) {
   const Matrix<T> left{product.left.at(0, k), product.left.row_stride, product.left.column_stride};
-  const LeftBlock<T> block(left, product.rows, depth);
+  const LeftBlock<T> block(product.panels.left, left, product.rows, depth);
   for (int64_t j = 0; j < product.columns; j += tile_width<T>) {
     const int64_t width = least(tile_width<T>, product.columns - j);
     const int64_t full = width <= lanes<T> ? lanes<T> : tile_width<T>;
@@ -267,9 +265,7 @@ template <class T> void multiply_block(const Product<T>& product, int64_t k, int
 }
 
 template <class T> void multiply_blocked(const Product<T>& whole) {
-  const int64_t packed_columns =
-      least(quotient_up(whole.columns, tile_width<T>) * tile_width<T>, block_columns<T>);
-  const Scratch<T> packed(least(whole.inner, block_depth) * packed_columns);
+  const TakenPanel<T> packed(whole.panels.right);
   if (!packed.data()) return in_parts(whole, tile_width<T>, multiply_direct<T>);
   for (int64_t column = 0; column < whole.columns; column += block_columns<T>) {
     const Product<T> product =
@@ -291,28 +287,41 @@ template <class T> void multiply_blocked(const Product<T>& whole) {
   }
 }
 
+// Whether copying pays.
+template <class T> bool is_blocked(const Product<T>& product) {
+  return product.rows > tile_height && product.columns > 1 && work_of(product) > blocked_work;
+}
+
 template <class T> Matrix<T> transposed(const Matrix<T>& matrix) {
   return {matrix.data, matrix.column_stride, matrix.row_stride};
 }
 
 template <class T> void multiply_floating(const Product<T>& product) {
-  const auto& [rows, columns, inner, left, right, out, out_stride] = product;
+  const auto& [rows, columns, inner, left, right, out, out_stride, panels] = product;
   // A column is a row of the transposed product.
   if (columns == 1 && rows > 1 && out_stride == 1)
-    return multiply_floating<T>({1, rows, inner, transposed(right), transposed(left), out, rows});
+    return multiply_floating<T>({1, rows, inner, transposed(right), transposed(left), out, rows, panels});
   if (rows == 1 && columns == 1) return multiply_dots(product);
   if (rows == 1 && right.row_stride == 1) return in_parts(product, lanes<T>, multiply_columns<T>);
   if (rows == 1 && right.column_stride == 1) return in_parts(product, lanes<T>, multiply_row<T>);
-  if (rows <= tile_height || work_of(product) <= blocked_work)
-    return in_parts(product, tile_width<T>, multiply_direct<T>);
+  if (!is_blocked(product)) return in_parts(product, tile_width<T>, multiply_direct<T>);
   multiply_blocked(product);
+}
+
+template <class T> PanelSizes panel_sizes_of(const Product<T>& product) {
+  if (!is_blocked(product)) return {};
+  const int64_t depth = least(product.inner, block_depth) * static_cast<int64_t>(sizeof(T));
+  const int64_t rows = least(quotient_up(product.rows, tile_height) * tile_height, block_rows<T>);
+  const int64_t columns =
+      least(quotient_up(product.columns, tile_width<T>) * tile_width<T>, block_columns<T>);
+  return {rows * depth, columns * depth};
 }
 
 // A panel of the right matrix is laid out row after row, and rows of the left one run over it.
 template <class T> void multiply_whole_part(const Product<T>& product) {
   constexpr int64_t panel_depth = 32, panel_width = 256;
   T panel[panel_depth * panel_width];
-  const auto& [rows, columns, inner, left, right, out, out_stride] = product;
+  const auto& [rows, columns, inner, left, right, out, out_stride, panels] = product;
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < columns; ++j) out[i * out_stride + j] = T(0);
   for (int64_t j = 0; j < columns; j += panel_width) {
@@ -344,5 +353,12 @@ void multiply(const Product<int32_t>& product) { multiply_whole(product); }
 void multiply(const Product<int64_t>& product) { multiply_whole(product); }
 void multiply(const Product<uint8_t>& product) { multiply_whole(product); }
 void multiply(const Product<bool>& product) { multiply_whole(product); }
+
+PanelSizes panel_sizes(const Product<float>& product) { return panel_sizes_of(product); }
+PanelSizes panel_sizes(const Product<double>& product) { return panel_sizes_of(product); }
+PanelSizes panel_sizes(const Product<int32_t>&) { return {}; }
+PanelSizes panel_sizes(const Product<int64_t>&) { return {}; }
+PanelSizes panel_sizes(const Product<uint8_t>&) { return {}; }
+PanelSizes panel_sizes(const Product<bool>&) { return {}; }
 
 } // namespace adjoint::cpu::ADJOINT_ISA

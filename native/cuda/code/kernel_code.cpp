@@ -4,6 +4,7 @@
 
 #include "cuda/code/embedded.h"
 #include "cuda/code/fused_code.h"
+#include "cuda/code/routine.h"
 #include "device/error.h"
 
 namespace adjoint::cuda {
@@ -22,6 +23,30 @@ class NoCode final : public FixedCode {
   void fill_table(std::span<const Instance>, Scratch, uint64_t*) const override {}
 };
 
+std::unique_ptr<KernelCode> code_of(const FusedKernel& kernel, const Chip& chip) {
+  if (!kernel.is_flat && kernel.rows == 0) return std::make_unique<NoCode>();
+  const bool has_columns = std::any_of(kernel.steps.begin(), kernel.steps.end(), [](const Step& step) {
+    return step.level == Level::element || info(step.op).kind == Kind::reduction;
+  });
+  return has_columns ? make_row_code(kernel, chip) : make_elementwise_code(kernel, chip);
+}
+
+std::unique_ptr<KernelCode> code_of(const RoutineKernel& kernel, const Chip& chip) {
+  switch (kernel.op) {
+#define ROUTINE(name, ...)                                                                                   \
+  case Op::name:                                                                                             \
+    return code_of_##name(kernel, chip);
+#include "ops/routines.def"
+#undef ROUTINE
+  default:
+    throw Error(ErrorClass::error, "ERR_INTERNAL", std::string(info(kernel.op).name) + " is no routine");
+  }
+}
+
+std::unique_ptr<KernelCode> code_of(const GeneratorKernel& kernel, const Chip& chip) {
+  return make_generator_code(kernel, chip);
+}
+
 } // namespace
 
 bool has_code() { return embedded_count > 0; }
@@ -32,15 +57,7 @@ std::unique_ptr<KernelCode> make_code(const Kernel& kernel, const Chip& chip) {
         ErrorClass::error, "ERR_CUDA_BUILD",
         "this addon was built without CUDA: install nvcc 12 or newer (a compiler, no driver is needed), "
         "see that it is found (PATH, CUDA_PATH), and build again with `npm rebuild adjoint`");
-  if (const auto* product = std::get_if<MatmulKernel>(&kernel)) return make_matmul_code(*product, chip);
-  if (const auto* generator = std::get_if<GeneratorKernel>(&kernel))
-    return make_generator_code(*generator, chip);
-  const auto& fused = std::get<FusedKernel>(kernel);
-  if (!fused.is_flat && fused.rows == 0) return std::make_unique<NoCode>();
-  const bool has_columns = std::any_of(fused.steps.begin(), fused.steps.end(), [](const Step& step) {
-    return step.level == Level::element || info(step.op).kind == Kind::reduction;
-  });
-  return has_columns ? make_row_code(fused, chip) : make_elementwise_code(fused, chip);
+  return std::visit([&](const auto& form) { return code_of(form, chip); }, kernel);
 }
 
 } // namespace adjoint::cuda

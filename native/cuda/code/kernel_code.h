@@ -16,7 +16,7 @@ struct Chip {
   int multiprocessors = 1;
 };
 
-// Device memory that a launch works in, beside its arrays. Launches on one stream share it.
+// Device memory that a launch of a fused kernel works in, beside its arrays. Launches on one stream share it.
 struct Scratch {
   uint64_t partials = 0; // an address; contents are arbitrary before and after
   uint64_t tickets = 0;  // an address of 32-bit words, all zero before and after every launch
@@ -46,6 +46,22 @@ class KernelCode {
   virtual std::vector<FunctionLaunch> launches(std::span<const Instance> instances) const = 0;
   virtual int64_t partials_bytes(std::span<const Instance> instances) const = 0;
   virtual int64_t ticket_count(std::span<const Instance> instances) const = 0;
+  // As CompiledKernel says.
+  virtual int64_t scratch_bytes() const { return 0; }
+};
+
+// A kernel whose launches are the same every time, of one function.
+class FixedCode : public KernelCode {
+ public:
+  FunctionLaunch launch;
+  int64_t partials = 0, tickets = 0, scratch = 0;
+
+  std::vector<FunctionLaunch> launches(std::span<const Instance>) const override {
+    return launch.blocks > 0 ? std::vector{launch} : std::vector<FunctionLaunch>();
+  }
+  int64_t partials_bytes(std::span<const Instance>) const override { return partials; }
+  int64_t ticket_count(std::span<const Instance>) const override { return tickets; }
+  int64_t scratch_bytes() const override { return scratch; }
 };
 
 // Whether the addon was built with nvcc.

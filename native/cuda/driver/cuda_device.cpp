@@ -100,8 +100,8 @@ class CudaDevice final : public Device {
   std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) override {
     gpu_.context.enter();
     auto compiled = std::make_unique<CudaKernel>();
-    if (const auto* product = std::get_if<MatmulKernel>(&kernel); product && product->modes.prefers_library)
-      compiled->gemm = gemm_of(*product);
+    if (const auto* routine = std::get_if<RoutineKernel>(&kernel); routine && routine->modes.prefers_library)
+      compiled->gemm = gemm_of(product_of(*routine));
     if (compiled->gemm) {
       if (!blas_) blas_ = std::make_unique<BlasStream>(gpu_, stream_.handle, *stream_.arena);
       return compiled;

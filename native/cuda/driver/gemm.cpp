@@ -5,33 +5,12 @@
 
 namespace adjoint::cuda {
 
-// Batch axes that merely lengthen the left matrix become rows of it: one right operand for all of them, under
-// which left and out go on as if they were one matrix.
-MatmulKernel with_batch_in_rows(MatmulKernel kernel) {
-  while (!kernel.batch.empty()) {
-    const size_t axis = kernel.batch.size() - 1;
-    if (kernel.batch[axis] != 1) {
-      if (kernel.rows == 1) { // whose distance from the next row is yet unknown
-        kernel.left.row_stride = kernel.left.batch_strides[axis];
-        kernel.out.row_stride = kernel.out.batch_strides[axis];
-      }
-      const bool is_one_matrix = kernel.right.batch_strides[axis] == 0 &&
-                                 kernel.left.batch_strides[axis] == kernel.rows * kernel.left.row_stride &&
-                                 kernel.out.batch_strides[axis] == kernel.rows * kernel.out.row_stride;
-      if (!is_one_matrix) break;
-      kernel.rows *= kernel.batch[axis];
-    }
-    kernel.batch.resize(axis);
-  }
-  return kernel;
-}
-
 namespace {
 
 // Axes over which all operands go on evenly become one.
-MatmulKernel with_one_batch_axis(MatmulKernel kernel) {
+MatrixProduct with_one_batch_axis(MatrixProduct kernel) {
   Dims batch;
-  MatmulKernel::Operand* const operands[] = {&kernel.left, &kernel.right, &kernel.out};
+  MatrixProduct::Operand* const operands[] = {&kernel.left, &kernel.right, &kernel.out};
   Dims strides[3];
   for (size_t axis = 0; axis < kernel.batch.size(); ++axis) {
     const int64_t extent = kernel.batch[axis];
@@ -56,8 +35,8 @@ MatmulKernel with_one_batch_axis(MatmulKernel kernel) {
 bool fits_int(int64_t value) { return value <= std::numeric_limits<int>::max(); }
 
 // A matrix of so many rows and columns, where a stride over one of them means nothing.
-std::optional<Gemm::Operand> column_major(const MatmulKernel::Operand& operand, int64_t rows, int64_t columns,
-                                          int64_t row_stride, int64_t column_stride) {
+std::optional<Gemm::Operand> column_major(const MatrixProduct::Operand& operand, int64_t rows,
+                                          int64_t columns, int64_t row_stride, int64_t column_stride) {
   Gemm::Operand made{.array = operand.array, .offset = operand.offset};
   made.batch_stride = operand.batch_strides.empty() ? 0 : operand.batch_strides[0];
   if (made.batch_stride < 0) return std::nullopt;
@@ -76,14 +55,14 @@ std::optional<Gemm::Operand> column_major(const MatmulKernel::Operand& operand, 
 
 } // namespace
 
-std::optional<Gemm> gemm_of(const MatmulKernel& given) {
-  const MatmulKernel kernel = with_one_batch_axis(with_batch_in_rows(given));
+std::optional<Gemm> gemm_of(const MatrixProduct& given) {
+  const MatrixProduct kernel = with_one_batch_axis(with_batch_in_rows(given));
   const int64_t batch = element_count(kernel.batch);
   if (!is_floating(kernel.dtype) || kernel.batch.size() > 1) return std::nullopt;
   for (const int64_t extent : {kernel.rows, kernel.columns, kernel.inner, batch})
     if (extent < 1 || !fits_int(extent)) return std::nullopt;
   // Column-major is the transpose of row-major, and (left x right)' = right' x left'.
-  const auto transposed = [](const MatmulKernel::Operand& operand, int64_t rows, int64_t columns) {
+  const auto transposed = [](const MatrixProduct::Operand& operand, int64_t rows, int64_t columns) {
     return column_major(operand, columns, rows, operand.column_stride, operand.row_stride);
   };
   const auto left = transposed(kernel.right, kernel.inner, kernel.columns);

@@ -2,13 +2,9 @@
 #pragma once
 #include <optional>
 
-#include "device/kernel.h"
+#include "device/product.h"
 
 namespace adjoint::cuda {
-
-// Batch axes that merely lengthen the left matrix become rows of it: one right operand for all of them, under
-// which left and out go on as if they were one matrix.
-MatmulKernel with_batch_in_rows(MatmulKernel kernel);
 
 // out = left x right, column-major, over one batch axis. An operand that is not transposed has its columns
 // `leading` elements apart, one that is has its rows.
@@ -28,6 +24,6 @@ struct Gemm {
 
 // Nothing if BLAS has no words for it: integers, an operand that is adjacent neither along rows nor along
 // columns, overlaps or walks backwards, a batch of several strides, sums of nothing, extents beyond 32 bits.
-std::optional<Gemm> gemm_of(const MatmulKernel& kernel);
+std::optional<Gemm> gemm_of(const MatrixProduct& kernel);
 
 } // namespace adjoint::cuda

@@ -19,6 +19,7 @@ class BlasStream;
 struct CudaKernel final : CompiledKernel {
   std::optional<Gemm> gemm; // all that there is, if it is there
   std::unique_ptr<KernelCode> code;
+  int64_t scratch_bytes() const override { return code ? code->scratch_bytes() : 0; }
   std::shared_ptr<const Module> module;
   std::vector<FunctionHandle> functions;
 };

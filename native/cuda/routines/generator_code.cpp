@@ -19,10 +19,9 @@ class GeneratorCode final : public FixedCode {
     words[0] = reinterpret_cast<uintptr_t>(instances[0].arrays[kernel_.array]);
     words[1] = static_cast<uint64_t>(kernel_.elements);
     words[4] = 0;
-    const bool is_random = info(kernel_.op).kind == Kind::random;
     const auto put = [&](size_t word, auto value) { std::memcpy(words + word, &value, sizeof value); };
-    for (size_t i = 0; i < (is_random ? 2u : 3u); ++i) {
-      if (!is_random && is_floating(kernel_.dtype))
+    for (size_t i = 0; i < 3; ++i) {
+      if (is_floating(kernel_.dtype))
         put(2 + i, numbers[i].as<double>());
       else
         put(2 + i, numbers[i].as<int64_t>());

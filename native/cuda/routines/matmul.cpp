@@ -2,9 +2,11 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "cuda/code/fused_code.h"
-#include "cuda/driver/gemm.h"
+#include "cuda/code/module_text.h"
+#include "cuda/code/ptx_writer.h"
+#include "cuda/code/routine.h"
 #include "cuda/kernels/matmul_table.h"
+#include "device/product.h"
 
 namespace adjoint::cuda {
 
@@ -21,16 +23,17 @@ constexpr int64_t few_for_tensor_cores = 16;
 int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The product of the transposed matrices, in the other order.
-MatmulKernel transposed(MatmulKernel kernel) {
+MatrixProduct transposed(MatrixProduct kernel) {
   std::swap(kernel.rows, kernel.columns);
   std::swap(kernel.left, kernel.right);
-  for (MatmulKernel::Operand* operand : {&kernel.left, &kernel.right, &kernel.out})
+  for (MatrixProduct::Operand* operand : {&kernel.left, &kernel.right, &kernel.out})
     std::swap(operand->row_stride, operand->column_stride);
   return kernel;
 }
 
 // Whether vectors along the axis with stride 1 begin at multiples of their length.
-bool is_aligned(const MatmulKernel::Operand& operand, size_t batch_rank, int64_t bytes, bool by_column_only) {
+bool is_aligned(const MatrixProduct::Operand& operand, size_t batch_rank, int64_t bytes,
+                bool by_column_only) {
   const int64_t elements = bytes >= 4 ? 16 / bytes : 4;
   const bool along_columns = operand.column_stride == 1;
   if (!along_columns && (by_column_only || operand.row_stride != 1)) return false;
@@ -42,21 +45,21 @@ bool is_aligned(const MatmulKernel::Operand& operand, size_t batch_rank, int64_t
 
 class MatmulCode final : public FixedCode {
  public:
-  MatmulCode(const MatmulKernel& kernel, MatmulTable table) : kernel_(kernel), table_(table) {}
+  MatmulCode(const MatrixProduct& kernel, MatmulTable table) : kernel_(kernel), table_(table) {}
   size_t table_words(std::span<const Instance>) const override {
     return sizeof(MatmulTable) / 8 + kernel_.batch.size() * sizeof(MatmulBatchAxis) / 8;
   }
-  void fill_table(std::span<const Instance> instances, Scratch scratch, uint64_t* words) const override {
+  void fill_table(std::span<const Instance> instances, Scratch shared, uint64_t* words) const override {
     MatmulTable table = table_;
-    const auto address = [&](const MatmulKernel::Operand& operand) {
+    const auto address = [&](const MatrixProduct::Operand& operand) {
       return reinterpret_cast<uintptr_t>(instances[0].arrays[operand.array]) +
              static_cast<uint64_t>(operand.offset * bytes_of(kernel_.dtype));
     };
     table.left = address(kernel_.left);
     table.right = address(kernel_.right);
     table.out = address(kernel_.out);
-    table.partials = scratch.partials;
-    table.tickets = scratch.tickets;
+    table.partials = reinterpret_cast<uintptr_t>(instances[0].scratch);
+    table.tickets = shared.tickets;
     std::memcpy(words, &table, sizeof table);
     words += sizeof table / 8;
     for (size_t i = 0; i < kernel_.batch.size(); ++i, words += sizeof(MatmulBatchAxis) / 8) {
@@ -67,14 +70,14 @@ class MatmulCode final : public FixedCode {
   }
 
  private:
-  MatmulKernel kernel_;
+  MatrixProduct kernel_;
   MatmulTable table_;
 };
 
 } // namespace
 
-std::unique_ptr<KernelCode> make_matmul_code(const MatmulKernel& given, const Chip& chip) {
-  MatmulKernel kernel = with_batch_in_rows(given);
+std::unique_ptr<KernelCode> code_of_matmul(const RoutineKernel& routine, const Chip& chip) {
+  MatrixProduct kernel = with_batch_in_rows(product_of(routine));
   const bool is_float32 = kernel.dtype == DType::float32;
   const bool is_tf32 = is_float32 && kernel.modes.may_round && chip.capability >= tf32_capability &&
                        std::min(kernel.rows, kernel.columns) > few_for_tensor_cores;
@@ -133,7 +136,7 @@ std::unique_ptr<KernelCode> make_matmul_code(const MatmulKernel& given, const Ch
   code->functions = {std::move(embedded.name)};
   code->launch = {0, static_cast<uint32_t>(count * table.splits), static_cast<uint32_t>(tile.threads()), 0};
   if (table.splits > 1) {
-    code->partials = count * table.splits * tile.rows * tile.columns * bytes;
+    code->scratch = count * table.splits * tile.rows * tile.columns * bytes;
     code->tickets = count;
   }
   return code;

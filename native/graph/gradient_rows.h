@@ -1,0 +1,54 @@
+// The gradients that stand in the rows, as templates over what they are read for: graph values, which record a
+// gradient (gradients.cpp), or sets of names, which tell what it needs (needs.cpp). V has the rows' names as
+// functions, and arithmetic.
+#pragma once
+#include "ops/op.h"
+
+namespace adjoint {
+
+inline constexpr double ln2 = 0.693147180559945309417232121458;
+inline constexpr double ln10 = 2.302585092994045684017991454684;
+inline constexpr double two_over_sqrt_pi = 1.128379167095512573896158903122;
+
+template <class V>
+constexpr V elementwise_gradient(Op op, size_t input, const V& grad, const V& a, const V& b, const V& c,
+                                 const V& out) {
+  const V nothing = 0.0;
+  switch (op) {
+#define UNARY(name, label, dtypes, lo, hi, value, gradient)                                                  \
+  case Op::name:                                                                                             \
+    return gradient;
+#define BINARY(name, label, dtypes, lo, hi, value, gradient_a, gradient_b)                                   \
+  case Op::name:                                                                                             \
+    if (input == 0) return gradient_a;                                                                       \
+    return gradient_b;
+#define TERNARY(name, label, dtypes, lo, hi, value, gradient_a, gradient_b, gradient_c)                      \
+  case Op::name:                                                                                             \
+    if (input == 0) return gradient_a;                                                                       \
+    if (input == 1) return gradient_b;                                                                       \
+    return gradient_c;
+#include "ops/elementwise.def"
+#undef UNARY
+#undef BINARY
+#undef TERNARY
+  default:
+    return nothing;
+  }
+}
+
+template <class V, class Total>
+constexpr V reduction_gradient(Op op, const V& grad, const V& a, const V& out, [[maybe_unused]] double count,
+                               [[maybe_unused]] const Total& total) {
+  const V nothing = 0.0;
+  switch (op) {
+#define REDUCTION(name, label, dtypes, lo, hi, identity, combine, finish, gradient)                          \
+  case Op::name:                                                                                             \
+    return gradient;
+#include "ops/reductions.def"
+#undef REDUCTION
+  default:
+    return nothing;
+  }
+}
+
+} // namespace adjoint

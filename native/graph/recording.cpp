@@ -1,0 +1,100 @@
+#include "graph/recording.h"
+
+#include "graph/needs.h"
+
+namespace adjoint {
+
+namespace {
+
+bool wants_history(const Engine& engine, std::span<const Value> inputs) {
+  if (!engine.session.grad_enabled) return false;
+  bool is_tracked = false;
+  for (const Value& input : inputs) is_tracked |= static_cast<bool>(input.source);
+  return is_tracked;
+}
+
+// With the edges, and what the gradients name of the inputs; returns what they name beside that.
+GradientNeeds begin(Function& function, std::span<const Value> inputs, const Ref<Attributes>& attributes) {
+  function.label = info(function.op).label;
+  if (attributes) function.attributes = attributes;
+  function.edge_count = static_cast<uint8_t>(inputs.size());
+  GradientNeeds needs;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    function.edges[i] = {inputs[i].source, inputs[i].node->shape, inputs[i].dtype()};
+    if (!inputs[i].source) continue;
+    const GradientNeeds own = gradient_needs(function.op, i);
+    for (size_t j = 0; j < max_inputs; ++j) needs.inputs[j] |= own.inputs[j];
+    for (size_t j = 0; j < max_results; ++j) needs.results[j] |= own.results[j];
+  }
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (needs.inputs[i]) function.save_input(i, inputs[i].node);
+  return needs;
+}
+
+} // namespace
+
+Ref<Node> make_node(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
+                    const Ref<Attributes>& attributes) {
+  Ref<Node> node = new Node(engine, op, dtype, shape);
+  if (attributes) node->attributes = attributes;
+  for (const Value& input : inputs) node->add_input(input.node);
+  engine.after_recording(node);
+  return node;
+}
+
+Value attach(Ref<Node> node, Op op, std::span<const Value> inputs, const Ref<Attributes>& attributes) {
+  Engine& engine = node->engine;
+  if (!is_floating(node->dtype) || !wants_history(engine, inputs)) return {std::move(node), {}};
+  Ref<Function> function = new Function(op, engine.session.next_sequence++);
+  if (begin(*function, inputs, attributes).results[0]) function->save_result(0, node);
+  return {std::move(node), std::move(function)};
+}
+
+Value record(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
+             const Ref<Attributes>& attributes) {
+  return attach(make_node(engine, op, dtype, shape, inputs, attributes), op, inputs, attributes);
+}
+
+RoutineValues record(Engine& engine, Op op, std::span<const ResultType> results,
+                     std::span<const Value> inputs, const Ref<Attributes>& attributes) {
+  if (results.size() == 1)
+    return {record(engine, op, results[0].dtype, results[0].shape, inputs, attributes)};
+  Ref<Node> bundle = new Node(engine, op, results[0].dtype, results[0].shape);
+  bundle->attributes = attributes;
+  bundle->results = std::make_unique<Results>();
+  bundle->results->count = static_cast<uint8_t>(results.size());
+  for (const Value& input : inputs) bundle->add_input(input.node);
+  RoutineValues values;
+  for (size_t i = 0; i < results.size(); ++i) {
+    bundle->results->items[i] = {results[i].dtype, results[i].shape, nullptr};
+    Ref<Attributes> which = new Attributes;
+    which->result = static_cast<uint32_t>(i);
+    values[i].node = new Node(engine, Op::result, results[i].dtype, results[i].shape);
+    values[i].node->attributes = which;
+    values[i].node->add_input(bundle);
+  }
+  if (wants_history(engine, inputs)) {
+    Ref<Function> function = new Function(op, engine.session.next_sequence++);
+    function->result_count = static_cast<uint8_t>(results.size());
+    const GradientNeeds needs = begin(*function, inputs, attributes);
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (needs.results[i]) function->save_result(i, values[i].node);
+      if (is_floating(results[i].dtype)) values[i].source = result_function(*function, i, *values[i].node);
+    }
+  }
+  for (size_t i = 0; i < results.size(); ++i) engine.after_recording(values[i].node);
+  return values;
+}
+
+Ref<Function> result_function(Function& routine, size_t i, const Node& node) {
+  Ref<Function> function = new Function(Op::result, node.engine.session.next_sequence++);
+  function->label = routine.label;
+  function->suffix = routine.suffix;
+  function->edge_count = 1;
+  function->edges[0] = {&routine, node.shape, node.dtype};
+  function->attributes = new Attributes;
+  function->attributes->result = static_cast<uint32_t>(i);
+  return function;
+}
+
+} // namespace adjoint

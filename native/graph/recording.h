@@ -1,0 +1,36 @@
+// How nodes and histories are made, whatever the op. The functions of record.h and those of routines check
+// shapes and dtypes, and then call these.
+#pragma once
+#include <span>
+#include <string_view>
+
+#include "graph/engine.h"
+
+namespace adjoint {
+
+// What a routine's result will be.
+struct ResultType {
+  Shape shape;
+  DType dtype = DType::float32;
+};
+// As many as the routine has; the others are null.
+using RoutineValues = std::array<Value, max_results>;
+
+Ref<Node> make_node(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
+                    const Ref<Attributes>& attributes = {});
+
+// Gives the node a history, when the mode asks for it and an input has some. Only what the gradients name is
+// kept alive.
+Value attach(Ref<Node> node, Op op, std::span<const Value> inputs, const Ref<Attributes>& attributes = {});
+
+// Both.
+Value record(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
+             const Ref<Attributes>& attributes = {});
+// The same of a routine with any number of results.
+RoutineValues record(Engine& engine, Op op, std::span<const ResultType> results,
+                     std::span<const Value> inputs, const Ref<Attributes>& attributes);
+
+// The history of one result of several, the node.
+Ref<Function> result_function(Function& routine, size_t i, const Node& node);
+
+} // namespace adjoint

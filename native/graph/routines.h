@@ -1,0 +1,44 @@
+// Routines: ops over whole arrays. A row of routines.def declares the function that records it and the one that
+// gives its gradients; both are in graph/routines.
+#pragma once
+#include "device/error.h"
+#include "graph/recording.h"
+
+namespace adjoint {
+
+// What a routine is asked to do. Where there are inputs, the engine is theirs.
+struct RoutineCall {
+  Engine& engine;
+  std::span<const Value> inputs;
+  Dims parameters; // the row's own; of those that draw, the dtype and the shape
+};
+
+#define ROUTINE(name, ...)                                                                                   \
+  RoutineValues record_##name(const RoutineCall& call);                                                      \
+  Value gradient_of_##name(Function& function, size_t input, std::span<const Value> grads);
+#define ROUTINE_WITHOUT_GRADIENT(name, ...) RoutineValues record_##name(const RoutineCall& call);
+#include "ops/routines.def"
+#undef ROUTINE
+#undef ROUTINE_WITHOUT_GRADIENT
+
+// Records the routine. Checks what a row says: that the inputs are on one device, and that there is a kernel for it.
+RoutineValues routine(Op op, const RoutineCall& call);
+// Of a routine with inputs, and the first result.
+Value routine(Op op, std::span<const Value> inputs, const Dims& parameters = {});
+
+Value gradient_of_routine(Function& function, size_t input, std::span<const Value> grads);
+
+// What the session says of a routine that is recorded now, as far as it means something there; null where nothing
+// is out of the ordinary.
+Ref<Attributes> attributes_of_the_moment(Op op, const Engine& engine, DType dtype);
+
+// The axis that a parameter names.
+int64_t axis_of(const RoutineCall& call, Op op, size_t parameter);
+
+// Roughly how many bytes it would take as long to read.
+int64_t cost_of_routine(const RoutineKernel& kernel);
+
+// For what is wrong with a run, as its failure word says.
+Error failure_of(const RoutineKernel& kernel, uint64_t word);
+
+} // namespace adjoint
