@@ -79,14 +79,14 @@ constexpr V elementwise_gradient(Op op, size_t input, const V& grad, const V& a,
                                  const V& out) {
   const V nothing = 0.0;
   switch (op) {
-#define UNARY(name, label, dtypes, lo, hi, value, gradient)                                                  \
+#define UNARY(name, label, dtypes, cost, lo, hi, value, gradient)                                            \
   case Op::name:                                                                                             \
     return gradient;
-#define BINARY(name, label, dtypes, lo, hi, value, gradient_a, gradient_b)                                   \
+#define BINARY(name, label, dtypes, cost, lo, hi, value, gradient_a, gradient_b)                             \
   case Op::name:                                                                                             \
     if (input == 0) return gradient_a;                                                                       \
     return gradient_b;
-#define TERNARY(name, label, dtypes, lo, hi, value, gradient_a, gradient_b, gradient_c)                      \
+#define TERNARY(name, label, dtypes, cost, lo, hi, value, gradient_a, gradient_b, gradient_c)                \
   case Op::name:                                                                                             \
     if (input == 0) return gradient_a;                                                                       \
     if (input == 1) return gradient_b;                                                                       \
@@ -105,7 +105,7 @@ constexpr V reduction_gradient(Op op, const V& grad, const V& a, const V& out, [
                                [[maybe_unused]] const Total& total) {
   const V nothing = 0.0;
   switch (op) {
-#define REDUCTION(name, label, dtypes, lo, hi, identity, combine, finish, gradient)                          \
+#define REDUCTION(name, label, dtypes, number, empty, lo, hi, identity, combine, finish, gradient)           \
   case Op::name:                                                                                             \
     return gradient;
 #include "ops/reductions.def"

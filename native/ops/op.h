@@ -24,8 +24,10 @@ enum class Op : uint16_t {
 #include "ops/generators.def"
 #undef GENERATOR
 #undef RANDOM
+#define VIEW(name, ...) name,
 #define STRUCTURE(name, ...) name,
 #include "ops/structure.def"
+#undef VIEW
 #undef STRUCTURE
 };
 
@@ -48,23 +50,29 @@ struct OpInfo {
   std::string_view label; // PyTorch's name of the gradient, without "Backward0"
   Kind kind;
   uint8_t arity;
-  Dtypes dtypes;
-  double lo = 0, hi = 0; // where the op is smooth, for tests
+  Dtypes dtypes = Dtypes::own;
+  uint32_t cost = 1;           // of computing an element once more: 1 is an add
+  double lo = 0, hi = 0;       // where the op is smooth, for tests
+  bool has_empty_value = true; // of a reduction: of no elements as well
+  char number = '0';           // of a reduction with dims: PyTorch's, behind the gradient's name
+  bool is_view = false;        // it gives elements other places, and no kernel computes it
 };
 
 inline constexpr OpInfo op_table[] = {
     {"number", "", Kind::leaf, 0, Dtypes::own},
     {"stored", "", Kind::leaf, 0, Dtypes::own},
-#define UNARY(name, label, dtypes, lo, hi, ...) {#name, label, Kind::elementwise, 1, Dtypes::dtypes, lo, hi},
-#define BINARY(name, label, dtypes, lo, hi, ...) {#name, label, Kind::elementwise, 2, Dtypes::dtypes, lo, hi},
-#define TERNARY(name, label, dtypes, lo, hi, ...)                                                            \
-  {#name, label, Kind::elementwise, 3, Dtypes::dtypes, lo, hi},
+#define ROW(name, label, arity, dtypes, cost, lo, hi)                                                        \
+  {#name, label, Kind::elementwise, arity, Dtypes::dtypes, cost, lo, hi},
+#define UNARY(name, label, dtypes, cost, lo, hi, ...) ROW(name, label, 1, dtypes, cost, lo, hi)
+#define BINARY(name, label, dtypes, cost, lo, hi, ...) ROW(name, label, 2, dtypes, cost, lo, hi)
+#define TERNARY(name, label, dtypes, cost, lo, hi, ...) ROW(name, label, 3, dtypes, cost, lo, hi)
 #include "ops/elementwise.def"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
-#define REDUCTION(name, label, dtypes, lo, hi, ...)                                                          \
-  {#name, label, Kind::reduction, 1, Dtypes::dtypes, lo, hi},
+#undef ROW
+#define REDUCTION(name, label, dtypes, number, empty, lo, hi, ...)                                           \
+  {#name, label, Kind::reduction, 1, Dtypes::dtypes, 1, lo, hi, empty, #number[0]},
 #include "ops/reductions.def"
 #undef REDUCTION
 #define GENERATOR(name, ...) {#name, "", Kind::generator, 0, Dtypes::own},
@@ -72,8 +80,11 @@ inline constexpr OpInfo op_table[] = {
 #include "ops/generators.def"
 #undef GENERATOR
 #undef RANDOM
+#define VIEW(name_, label_)                                                                                  \
+  {.name = #name_, .label = label_, .kind = Kind::structure, .arity = 1, .is_view = true},
 #define STRUCTURE(name, label, arity) {#name, label, Kind::structure, arity, Dtypes::own},
 #include "ops/structure.def"
+#undef VIEW
 #undef STRUCTURE
 };
 inline constexpr size_t op_count = sizeof(op_table) / sizeof(op_table[0]);
