@@ -11,17 +11,6 @@ namespace {
 
 constexpr size_t most_axes = 70; // 32, each of which may have been split once
 
-template <class Body> void with_width(size_t bytes, Body body) {
-  switch (bytes) {
-  case 1:
-    return body(uint8_t{});
-  case 4:
-    return body(uint32_t{});
-  default:
-    return body(uint64_t{});
-  }
-}
-
 // to[i * to_stride] = from[i * from_stride]; `to` and `from` may be the same.
 void copy_strided(size_t bytes, int64_t n, void* to, int64_t to_stride, const void* from,
                   int64_t from_stride) {
@@ -30,7 +19,7 @@ void copy_strided(size_t bytes, int64_t n, void* to, int64_t to_stride, const vo
     std::memcpy(to, from, static_cast<size_t>(n) * bytes);
     return;
   }
-  with_width(bytes, [&]<class Word>(Word) {
+  with_width(bytes, [&]<class Word>() {
     Word* out = static_cast<Word*>(to);
     const Word* in = static_cast<const Word*>(from);
     if (to_stride == 1 && from_stride == 0)
@@ -196,7 +185,7 @@ void Path::gather(const void* array, int64_t begin, int64_t n, void* to) const {
 // written, which is all in the first level.
 void Path::gather_tile(const void* from, void* to) const {
   const Axis inner = axes_[0], outer = axes_[1];
-  with_width(bytes_, [&]<class Word>(Word) {
+  with_width(bytes_, [&]<class Word>() {
     const Word* in = static_cast<const Word*>(from);
     for (int64_t i = 0; i < inner.extent; ++i) {
       Word* out = static_cast<Word*>(to) + i;

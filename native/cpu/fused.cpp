@@ -36,12 +36,11 @@ std::byte* scratch_memory(size_t bytes) {
 }
 
 void repeat(int64_t n, int64_t times, size_t bytes, void* to, const void* from) {
-  const auto run = [&]<class Word>(Word) {
+  with_width(bytes, [&]<class Word>() {
     Word* out = static_cast<Word*>(to);
     const Word* in = static_cast<const Word*>(from);
     for (int64_t i = 0; i < n; ++i, out += times) std::fill_n(out, times, in[i]);
-  };
-  bytes == 1 ? run(uint8_t{}) : bytes == 4 ? run(uint32_t{}) : run(uint64_t{});
+  });
 }
 
 // A reduction under way: its lanes, then the partial results of chunks, highest subtree first. Each of them

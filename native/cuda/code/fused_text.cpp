@@ -7,8 +7,11 @@ namespace adjoint::cuda {
 
 namespace {
 
+// As elements lie in memory; those narrower than a word are words in registers, with zeros above them.
 const char* memory_type(DType dtype) {
-  return bytes_of(dtype) == 1 ? ".u8" : bytes_of(dtype) == 4 ? ".b32" : ".b64";
+  return with_width(static_cast<size_t>(bytes_of(dtype)), []<class Word>() {
+    return sizeof(Word) == 1 ? ".u8" : sizeof(Word) == 2 ? ".u16" : sizeof(Word) == 4 ? ".b32" : ".b64";
+  });
 }
 
 std::string address(const Place& place, int64_t more = 0) {
