@@ -6,16 +6,17 @@
 
 namespace adjoint::cpu {
 
+// Integers are compiled once: their bits depend on no instruction set, and they are rarely what takes time.
 namespace isa_base {
 extern const TypeLoops boolean_loops, uint8_loops, int32_loops, int64_loops;
 }
+using isa_base::boolean_loops, isa_base::uint8_loops, isa_base::int32_loops, isa_base::int64_loops;
 
-// Integers are compiled once: their bits depend on no instruction set, and they are rarely what takes time.
+#define ROW(name, ...) &name##_loops,
 #define TABLE(space)                                                                                         \
   namespace space {                                                                                          \
-  extern const TypeLoops float_loops, double_loops;                                                          \
-  static const LoopTable table = {{&isa_base::boolean_loops, &isa_base::uint8_loops, &isa_base::int32_loops, \
-                                   &isa_base::int64_loops, &float_loops, &double_loops}};                    \
+  extern const TypeLoops float32_loops, float64_loops;                                                       \
+  static const LoopTable table = {{ADJOINT_DTYPES(ROW)}};                                                    \
   }
 TABLE(isa_base)
 #ifdef __x86_64__
@@ -24,6 +25,7 @@ TABLE(isa_v3)
 TABLE(isa_v4)
 #endif
 #undef TABLE
+#undef ROW
 
 bool is_available(Isa isa) {
   switch (isa) {

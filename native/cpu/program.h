@@ -25,6 +25,8 @@ enum class Traversal : uint8_t { whole, along, across };
 
 // How many elements a value has in a block.
 enum class Extent : uint8_t { one, rows, elements };
+static_assert(Extent::one < Extent::rows && Extent::rows < Extent::elements,
+              "a loop has its inputs' largest");
 
 // What instructions do that call no loop. Every value has a slot in scratch memory, and a pointer that says
 // where it lies in the present block: in its slot or in an array.

@@ -38,14 +38,31 @@ inline constexpr DTypeInfo dtype_table[] = {
 inline constexpr size_t dtype_count = sizeof(dtype_table) / sizeof(dtype_table[0]);
 
 inline constexpr const DTypeInfo& info(DType dtype) { return dtype_table[static_cast<size_t>(dtype)]; }
-inline int64_t bytes_of(DType dtype) { return info(dtype).bytes; }
-inline bool is_floating(DType dtype) { return dtype >= DType::float32; }
+inline constexpr int64_t bytes_of(DType dtype) { return info(dtype).bytes; }
+inline constexpr bool is_floating(DType dtype) { return dtype >= DType::float32; }
 
 // Categories promote (bool < integer < floating) before widths do.
-inline int category(DType dtype) { return dtype == DType::boolean ? 0 : is_floating(dtype) ? 2 : 1; }
+inline constexpr int category(DType dtype) {
+  return dtype == DType::boolean ? 0 : is_floating(dtype) ? 2 : 1;
+}
 
 // uint8 with a signed type gives the signed type, as the order of rows says.
-inline DType promoted(DType a, DType b) { return a > b ? a : b; }
+inline constexpr DType promoted(DType a, DType b) { return a > b ? a : b; }
+
+#define ROW(name, type, label, word)                                                                         \
+  static_assert(is_floating(DType::name) == std::is_floating_point_v<type>, "floating dtypes come last");
+ADJOINT_DTYPES(ROW)
+#undef ROW
+static_assert(
+    [] {
+      for (size_t i = 1; i < dtype_count; ++i) {
+        const auto one = static_cast<DType>(i - 1), next = static_cast<DType>(i);
+        if (category(one) > category(next)) return false;
+        if (category(one) == category(next) && bytes_of(one) >= bytes_of(next)) return false;
+      }
+      return true;
+    }(),
+    "the later of two dtypes is what they promote to");
 
 template <class T> inline constexpr DType dtype_of = DType::boolean;
 #define ROW(name, type, label, word) template <> inline constexpr DType dtype_of<type> = DType::name;

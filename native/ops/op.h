@@ -31,19 +31,31 @@ enum class Op : uint16_t {
 #undef STRUCTURE
 };
 
-enum class Kind : uint8_t { leaf, elementwise, reduction, generator, random, structure };
+#define ADJOINT_KINDS(ROW) ROW(leaf) ROW(elementwise) ROW(reduction) ROW(generator) ROW(random) ROW(structure)
 
-// What goes in and comes out.
-enum class Dtypes : uint8_t {
-  any,      // the promoted dtype of the inputs
-  numeric,  // the same, but not bool
-  floating, // the same, but integers and bool become the default dtype
-  truth,    // any inputs, promoted; bool comes out
-  select,   // a bool, then two of the promoted dtype that comes out
-  total,    // floating stays; integers and bool add up in int64
-  mean,     // floating only
-  own,      // the op says itself
-};
+// What goes in and comes out:
+//   any       the promoted dtype of the inputs
+//   numeric   the same, but not bool
+//   floating  the same, but integers and bool become the default dtype
+//   truth     any inputs, promoted; bool comes out
+//   select    a bool, then two of the promoted dtype that comes out
+//   total     floating stays; integers and bool add up in int64
+//   mean      floating only
+//   own       the op says itself
+#define ADJOINT_DTYPE_RULES(ROW)                                                                             \
+  ROW(any) ROW(numeric) ROW(floating) ROW(truth) ROW(select) ROW(total) ROW(mean) ROW(own)
+
+#define ROW(name) name,
+enum class Kind : uint8_t { ADJOINT_KINDS(ROW) };
+enum class Dtypes : uint8_t { ADJOINT_DTYPE_RULES(ROW) };
+#undef ROW
+
+#define ROW(name) #name,
+inline constexpr const char* kind_names[] = {ADJOINT_KINDS(ROW)};
+inline constexpr const char* dtype_rule_names[] = {ADJOINT_DTYPE_RULES(ROW)};
+#undef ROW
+inline constexpr const char* name_of(Kind kind) { return kind_names[static_cast<size_t>(kind)]; }
+inline constexpr const char* name_of(Dtypes rule) { return dtype_rule_names[static_cast<size_t>(rule)]; }
 
 struct OpInfo {
   std::string_view name;
