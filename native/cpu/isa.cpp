@@ -27,37 +27,38 @@ TABLE(isa_v4)
 #undef TABLE
 #undef ROW
 
+#ifdef __x86_64__
 bool is_available(Isa isa) {
   switch (isa) {
   case Isa::portable:
     return true;
-#ifdef __x86_64__
   case Isa::v2:
     return __builtin_cpu_supports("x86-64-v2");
   case Isa::v3:
     return __builtin_cpu_supports("x86-64-v3");
   case Isa::v4:
     return __builtin_cpu_supports("x86-64-v4");
-#endif
-  default:
-    return false;
   }
+  __builtin_unreachable();
 }
 
 const LoopTable& loops_for(Isa isa) {
   switch (isa) {
-#ifdef __x86_64__
+  case Isa::portable:
+    return isa_base::table;
   case Isa::v2:
     return isa_v2::table;
   case Isa::v3:
     return isa_v3::table;
   case Isa::v4:
     return isa_v4::table;
-#endif
-  default:
-    return isa_base::table;
   }
+  __builtin_unreachable();
 }
+#else
+bool is_available(Isa isa) { return isa == Isa::portable; }
+const LoopTable& loops_for(Isa) { return isa_base::table; }
+#endif
 
 Isa chosen_isa() {
   const char* wanted = std::getenv("ADJOINT_ISA");

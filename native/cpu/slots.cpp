@@ -16,9 +16,10 @@ int64_t count_of(const Program& program, Extent extent) {
     return 1;
   case Extent::rows:
     return program.row_block;
-  default:
+  case Extent::elements:
     return program.traversal == Traversal::whole ? program.row_block * program.columns : program.column_block;
   }
+  __builtin_unreachable();
 }
 
 struct Life {

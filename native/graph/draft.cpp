@@ -172,9 +172,7 @@ std::optional<IndexMap> Draft::through_view(const Node& view, const IndexMap& ma
   case Op::to:
     return map; // of a number
   default:
-    throw Error(ErrorClass::error, "ERR_INTERNAL",
-                std::string(info(view.op).name) + " is no view; please report this",
-                std::string(info(view.op).name));
+    throw internal_error(std::string(info(view.op).name) + " is no view", std::string(info(view.op).name));
   }
 }
 

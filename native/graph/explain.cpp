@@ -42,23 +42,21 @@ std::string ops(const FusedKernel& kernel) {
   return text.empty() ? "copy" : text;
 }
 
-std::string headline(const Kernel& kernel) {
-  if (const auto* fused = std::get_if<FusedKernel>(&kernel)) {
-    std::string space = counted(static_cast<size_t>(fused->rows), "element");
-    for (const Step& step : fused->steps)
-      if (step.level == Level::element)
-        space = counted(static_cast<size_t>(fused->rows), "row") + " of " + std::to_string(fused->columns);
-    return "over " + space + ": " + ops(*fused);
-  }
-  if (const auto* product = std::get_if<MatmulKernel>(&kernel)) {
-    const int64_t batch = element_count(product->batch);
-    return "matmul " + std::to_string(product->rows) + " x " + std::to_string(product->inner) + " x " +
-           std::to_string(product->columns) + (batch > 1 ? ", " + std::to_string(batch) + " times" : "") +
-           (product->modes.may_round ? ", TF32 allowed" : "") +
-           (product->modes.prefers_library ? ", cuBLAS preferred" : "");
-  }
-  return std::string(info(std::get<GeneratorKernel>(kernel).op).name);
+std::string headline(const FusedKernel& kernel) {
+  std::string space = counted(static_cast<size_t>(kernel.rows), "element");
+  for (const Step& step : kernel.steps)
+    if (step.level == Level::element)
+      space = counted(static_cast<size_t>(kernel.rows), "row") + " of " + std::to_string(kernel.columns);
+  return "over " + space + ": " + ops(kernel);
 }
+std::string headline(const MatmulKernel& kernel) {
+  const int64_t batch = element_count(kernel.batch);
+  return "matmul " + std::to_string(kernel.rows) + " x " + std::to_string(kernel.inner) + " x " +
+         std::to_string(kernel.columns) + (batch > 1 ? ", " + std::to_string(batch) + " times" : "") +
+         (kernel.modes.may_round ? ", TF32 allowed" : "") +
+         (kernel.modes.prefers_library ? ", cuBLAS preferred" : "");
+}
+std::string headline(const GeneratorKernel& kernel) { return std::string(info(kernel.op).name); }
 
 } // namespace
 
@@ -70,7 +68,7 @@ std::string explain(const std::vector<ExplainedLaunch>& launches, size_t buffers
     const ExplainedLaunch& launch = launches[i];
     text += "kernel " + std::to_string(i + 1) +
             (launch.instances > 1 ? ", " + std::to_string(launch.instances) + " times at once, " : ", ") +
-            headline(launch.kernel) + "\n";
+            std::visit([](const auto& kernel) { return headline(kernel); }, launch.kernel) + "\n";
     if (!launch.reads.empty()) text += "  reads " + list(launch.reads) + "\n";
     if (!launch.writes.empty()) text += "  writes " + list(launch.writes) + "\n";
   }

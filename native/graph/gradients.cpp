@@ -74,6 +74,11 @@ constexpr double ln2 = 0.693147180559945309417232121458;
 constexpr double ln10 = 2.302585092994045684017991454684;
 constexpr double two_over_sqrt_pi = 1.128379167095512573896158903122;
 
+Error no_gradient(Op op) {
+  const std::string name(info(op).name);
+  return internal_error(name + " has no gradient", name);
+}
+
 template <class V>
 constexpr V elementwise_gradient(Op op, size_t input, const V& grad, const V& a, const V& b, const V& c,
                                  const V& out) {
@@ -96,7 +101,7 @@ constexpr V elementwise_gradient(Op op, size_t input, const V& grad, const V& a,
 #undef BINARY
 #undef TERNARY
   default:
-    return nothing;
+    throw no_gradient(op);
   }
 }
 
@@ -111,7 +116,7 @@ constexpr V reduction_gradient(Op op, const V& grad, const V& a, const V& out, [
 #include "ops/reductions.def"
 #undef REDUCTION
   default:
-    return nothing;
+    throw no_gradient(op);
   }
 }
 
@@ -200,8 +205,11 @@ Value gradient_of_structure(const Function& function, size_t input, const Value&
     return transfer(grad, *function.attributes->origin);
   case Op::matmul:
     return gradient_of_matmul(function, input, grad);
+  case Op::to:
+  case Op::expand:
+    return grad; // which is then fitted to the input
   default:
-    return grad;
+    throw no_gradient(function.op);
   }
 }
 
@@ -248,8 +256,13 @@ Value input_gradient(const Function& function, size_t input, const Value& grad) 
   case Kind::reduction:
     result = gradient_of_reduction(function, grad);
     break;
-  default:
+  case Kind::structure:
     result = gradient_of_structure(function, input, grad);
+    break;
+  case Kind::leaf:
+  case Kind::generator:
+  case Kind::random:
+    throw no_gradient(function.op);
   }
   return fit(std::move(result), function.edges[input].shape, function.edges[input].dtype);
 }

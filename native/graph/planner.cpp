@@ -308,9 +308,8 @@ class Planner {
       // There is only one reason: a view that no map can say. It has to be in memory.
       const int32_t view = unit.draft->unmappable();
       if (view < 0 || decisions_[static_cast<size_t>(view)].is_materialized)
-        throw Error(ErrorClass::error, "ERR_INTERNAL",
-                    "no kernel could be planned for " + std::string(info(node(i).op).name) + " of shape " +
-                        to_string(node(i).shape) + "; please report this");
+        throw internal_error("no kernel could be planned for " + std::string(info(node(i).op).name) +
+                             " of shape " + to_string(node(i).shape));
       decisions_[static_cast<size_t>(view)].is_materialized = true;
       has_to_restart_ = true;
     }

@@ -77,7 +77,7 @@ Value fold(Engine& engine, Op op, std::span<const Value> inputs) {
 #undef BINARY
 #undef TERNARY
   default:
-    break;
+    throw internal_error(text(info(op).name) + " has no value of numbers", text(info(op).name));
   }
   if (info(op).dtypes == Dtypes::truth) return number(engine, Number::of_boolean(result != 0));
   bool is_whole = info(op).dtypes != Dtypes::floating;

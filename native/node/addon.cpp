@@ -62,6 +62,7 @@ void export_tables(Napi::Env env, Napi::Object exports) {
     row.Set("kind", name_of(op.kind));
     row.Set("arity", Napi::Number::New(env, op.arity));
     row.Set("dtypes", name_of(op.dtypes));
+    row.Set("hasEmptyValue", op.has_empty_value);
     row.Set("lo", Napi::Number::New(env, op.lo));
     row.Set("hi", Napi::Number::New(env, op.hi));
     ops.Set(count++, row);

@@ -22,8 +22,12 @@ template <class T> void multiply_on(Isa isa, const Product<T>& product) {
     return isa_v3::multiply(product);
   case Isa::v4:
     return isa_v4::multiply(product);
+#else
+  case Isa::v2:
+  case Isa::v3:
+  case Isa::v4:
 #endif
-  default:
+  case Isa::portable:
     return isa_base::multiply(product);
   }
 }

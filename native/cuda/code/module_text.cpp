@@ -13,7 +13,7 @@ namespace adjoint::cuda {
 namespace {
 
 [[noreturn]] void fail(const std::string& what) {
-  throw Error(ErrorClass::error, "ERR_INTERNAL", "embedded PTX: " + what + "; please report this");
+  throw internal_error("embedded PTX: " + what);
 }
 
 bool starts_with(std::string_view text, std::string_view start) {
