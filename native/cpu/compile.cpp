@@ -312,7 +312,7 @@ class Builder {
       extent = Extent::one;
     const uint16_t value = current_[i] = add_value(step.dtype, extent);
     values_[value].needs_slot = !path.is_stream() && !(path.is_still() && extent == Extent::one);
-    add({.action = Action::load, .extent = extent, .out = value, .index = reach});
+    add({.action = Action::load, .extent = extent, .out = value, .reach = reach});
   }
 
   // The path is one across rows: rows are its innermost axes.
@@ -345,7 +345,7 @@ class Builder {
          .out = value,
          .a = inputs[0],
          .b = inputs[1],
-         .index = reach});
+         .reach = reach});
   }
 
   void emit_reduction(size_t i) {
@@ -370,7 +370,7 @@ class Builder {
          .out = is_whole ? value : plan.lanes,
          .a = input,
          .b = is_whole && plan.lanes != no_value ? plan.lanes : input,
-         .index = index});
+         .reduction = index});
   }
 
   void emit_loop(size_t i) {
@@ -390,12 +390,13 @@ class Builder {
     const Loop loop = step.op == Op::to ? loops_.cast(step.arithmetic, step.dtype)
                                         : loops_.elementwise(step.op, step.arithmetic, still);
     add({.loop = loop,
+         .action = Action::loop,
          .extent = extent,
          .out = value,
          .a = inputs[0],
          .b = inputs[1],
          .c = inputs[2],
-         .index = static_cast<uint16_t>(step.op)});
+         .op = step.op});
   }
 
   // --- stores
@@ -421,10 +422,9 @@ class Builder {
       const uint16_t value = own == Extent::one ? operand(store.step) : spread_operand(store.step, extent);
       is_aimed.resize(values_.size());
       size_t at = 0; // where it is made
-      while (at < end && (code[at].out != value || (!code[at].loop && is_store_or_add(code[at].action))))
-        ++at;
-      const bool is_load = at < end && !code[at].loop && code[at].action == Action::load;
-      const bool is_splice = at < end && !code[at].loop && code[at].action == Action::splice;
+      while (at < end && (code[at].out != value || is_store_or_add(code[at].action))) ++at;
+      const bool is_load = at < end && code[at].action == Action::load;
+      const bool is_splice = at < end && code[at].action == Action::splice;
       const bool is_direct = may_aim && own == extent && at < end && at >= section_begin_ &&
                              !is_aimed[value] && last_read(store.replaces, end) <= at &&
                              !(is_load && !program_.reaches[reach].path.is_stream());
@@ -432,16 +432,16 @@ class Builder {
         is_aimed[value] = true;
         aimed.push_back({value, reach, at});
         values_[value].needs_slot = !program_.reaches[reach].path.is_stream();
-        code[at].flag = true;
+        code[at].is_placed = true;
       } else {
         // Another store may overwrite what the value points to.
         if ((is_load || is_splice) && !is_aimed[value] && kernel_.stores.size() > 1)
-          code[at].flag = values_[value].needs_slot = true;
+          code[at].is_placed = values_[value].needs_slot = true;
         last.push_back(completed({.action = Action::store,
                                   .extent = extent,
-                                  .flag = own == Extent::one && extent != Extent::one,
+                                  .still = own == Extent::one && extent != Extent::one,
                                   .a = value,
-                                  .index = reach}));
+                                  .reach = reach}));
       }
     }
     std::vector<Instruction> result(code.begin(), code.begin() + static_cast<std::ptrdiff_t>(section_begin_));
@@ -449,12 +449,12 @@ class Builder {
       for (const Placed& one : aimed)
         if (one.at == at)
           result.push_back(
-              {.action = Action::aim, .extent = code[at].extent, .out = one.value, .index = one.reach});
+              {.action = Action::aim, .extent = code[at].extent, .out = one.value, .reach = one.reach});
       result.push_back(code[at]);
       for (const Placed& one : aimed)
         if (one.at == at && !program_.reaches[one.reach].path.is_stream())
           result.push_back(completed(
-              {.action = Action::store, .extent = code[at].extent, .a = one.value, .index = one.reach}));
+              {.action = Action::store, .extent = code[at].extent, .a = one.value, .reach = one.reach}));
     }
     result.insert(result.end(), last.begin(), last.end());
     code = std::move(result);
@@ -472,13 +472,13 @@ class Builder {
     size_t last = 0;
     for (size_t i = 0; i < end; ++i) {
       const Instruction& instruction = code[i];
-      if (!instruction.loop && instruction.action == Action::load) {
-        is_there[instruction.out] = program_.reaches[instruction.index].path.array() == array;
+      if (instruction.action == Action::load) {
+        is_there[instruction.out] = program_.reaches[instruction.reach].path.array() == array;
         if (is_there[instruction.out]) last = i;
         continue;
       }
       if (reads(instruction.a) || reads(instruction.b) || reads(instruction.c)) last = i;
-      if (!instruction.loop && instruction.action == Action::splice && !instruction.flag)
+      if (instruction.action == Action::splice && !instruction.is_placed)
         is_there[instruction.out] = reads(instruction.a) || reads(instruction.b);
     }
     return last;
@@ -491,11 +491,11 @@ class Builder {
       const bool repeats =
           std::any_of(program_.element_sections.begin(), program_.element_sections.end(),
                       [&](Section section) { return i >= section.begin && i < section.end; });
-      const bool is_memory = !one.loop && (one.action == Action::load || one.action == Action::store ||
-                                           one.action == Action::aim);
+      const bool is_memory =
+          one.action == Action::load || one.action == Action::store || one.action == Action::aim;
       int64_t bytes = is_memory ? 4 : 2;
-      if (!one.loop && one.action == Action::segment)
-        bytes = static_cast<int64_t>(program_.segments[one.index].steps.size() + 1) / 2;
+      if (one.action == Action::segment)
+        bytes = static_cast<int64_t>(program_.segments[one.segment].steps.size() + 1) / 2;
       program_.row_bytes += bytes * (repeats || one.extent == Extent::elements ? kernel_.columns : 1);
     }
   }

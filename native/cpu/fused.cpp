@@ -167,7 +167,7 @@ class Runner {
   void run(Section section) {
     const Instruction* code = program_.instructions.data();
     for (const Instruction *one = code + section.begin, *end = code + section.end; one != end; ++one) {
-      if (one->loop)
+      if (one->action == Action::loop)
         one->loop(count(one->extent), at_[one->out], at_[one->a], at_[one->b], at_[one->c]);
       else
         act(*one);
@@ -182,12 +182,14 @@ class Runner {
   void act(const Instruction& one) {
     const int64_t n = count(one.extent);
     switch (one.action) {
+    case Action::loop:
+      return; // run() has called it
     case Action::segment:
-      return program_.segments[one.index].code(n, at_);
+      return program_.segments[one.segment].code(n, at_);
     case Action::load:
       return load(one, n);
     case Action::aim: {
-      const Reach& reach = program_.reaches[one.index];
+      const Reach& reach = program_.reaches[one.reach];
       std::byte* place = reach.path.view(arrays_[reach.path.array()], position(reach), n);
       at_[one.out] = place ? place : slot(one.out);
       return;
@@ -208,9 +210,9 @@ class Runner {
   int64_t position(const Reach& reach) const { return reach.is_by_element ? element_ : row_; }
 
   void load(const Instruction& one, int64_t n) {
-    const Reach& reach = program_.reaches[one.index];
+    const Reach& reach = program_.reaches[one.reach];
     void* array = arrays_[reach.path.array()];
-    if (!one.flag) {
+    if (!one.is_placed) {
       at_[one.out] = reach.path.view(array, position(reach), n);
       if (at_[one.out] && program_.traversal == Traversal::across) prefetch(reach, n);
       if (at_[one.out]) return;
@@ -230,15 +232,15 @@ class Runner {
   }
 
   void store(const Instruction& one, int64_t n) {
-    const Reach& reach = program_.reaches[one.index];
+    const Reach& reach = program_.reaches[one.reach];
     void* array = arrays_[reach.path.array()];
     if (reach.path.view(array, position(reach), n) == at_[one.a]) return;
-    reach.path.scatter(array, position(reach), n, {at_[one.a], one.flag});
+    reach.path.scatter(array, position(reach), n, {at_[one.a], (one.still & 1) != 0});
   }
 
   void splice(const Instruction& one, int64_t n) {
-    const Reach& reach = program_.reaches[one.index];
-    if (!one.flag) {
+    const Reach& reach = program_.reaches[one.reach];
+    if (!one.is_placed) {
       const int side = reach.path.side(position(reach), n);
       const bool points = side > 0 ? !(one.still & 2) : side < 0 && !(one.still & 1);
       at_[one.out] = !points ? slot(one.out) : side > 0 ? at_[one.b] : at_[one.a];
@@ -254,7 +256,7 @@ class Runner {
   }
 
   void add(const Instruction& one, int64_t n) {
-    const ReductionPlan& plan = program_.reductions[one.index];
+    const ReductionPlan& plan = program_.reductions[one.reduction];
     if (program_.traversal == Traversal::across)
       plan.loops->take(n, accumulator(plan).lane(lane_), at_[one.a], nullptr, nullptr);
     else if (program_.column_block < chunk_columns)
@@ -277,7 +279,7 @@ class Runner {
   }
 
   void reduce(const Instruction& one, int64_t n) {
-    const ReductionPlan& plan = program_.reductions[one.index];
+    const ReductionPlan& plan = program_.reductions[one.reduction];
     const int64_t columns = program_.columns;
     if (columns <= chunk_columns) {
       plan.loops->rows(n, columns, at_[one.out], at_[one.a]);

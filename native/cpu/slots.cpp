@@ -51,19 +51,19 @@ std::vector<Life> lives_of(const Program& program, const std::vector<Value>& val
   }
   for (size_t i = 0; i < code.size(); ++i) {
     const Instruction& one = code[i];
-    if (!one.loop && one.action == Action::segment) {
-      const Segment& segment = program.segments[one.index];
+    if (one.action == Action::segment) {
+      const Segment& segment = program.segments[one.segment];
       for (const uint16_t value : segment.outputs) use(value, i);
       for (const uint16_t value : segment.inputs) use(value, last_use(value, i));
       continue;
     }
-    if (one.loop || one.action != Action::store) use(one.out, i);
-    if (!one.loop && (one.action == Action::load || one.action == Action::aim)) continue;
+    if (one.action != Action::store) use(one.out, i);
+    if (one.action == Action::load || one.action == Action::aim) continue;
     for (const uint16_t value : {one.a, one.b, one.c}) use(value, last_use(value, i));
   }
   // A splice may point to its inputs.
   for (size_t i = code.size(); i-- > 0;)
-    if (!code[i].loop && code[i].action == Action::splice)
+    if (code[i].action == Action::splice)
       for (const uint16_t value : {code[i].a, code[i].b}) use(value, lives[code[i].out].end);
   return lives;
 }
@@ -108,7 +108,7 @@ size_t assign_slots(Program& program, const std::vector<Value>& values) {
   };
   for (size_t i = 0; i < born.size(); ++i) {
     // The result of a loop may take the place of an input that dies, if it is as wide.
-    const bool in_place = i < code.size() && code[i].loop;
+    const bool in_place = i < code.size() && code[i].action == Action::loop;
     std::vector<uint16_t> later;
     for (const uint16_t value : dying[i])
       if (in_place && value != code[i].out && values[value].bytes == values[code[i].out].bytes)

@@ -224,12 +224,11 @@ class Translation : Rows {
 
   void translate(const Instruction& step) {
     const uint16_t a = input(step.a), b = input(step.b), c = input(step.c);
-    const auto op = static_cast<Op>(step.index);
     const std::optional<uint16_t> result =
-        program_.value_bytes[step.c] == 1 ? logical(op, a, b) : floating(op, a, b, c);
-    if (!result) throw internal_error(std::string(info(op).name) + " has no machine code");
+        program_.value_bytes[step.c] == 1 ? logical(step.op, a, b) : floating(step.op, a, b, c);
+    if (!result) throw internal_error(std::string(info(step.op).name) + " has no machine code");
     const uint16_t out = of_value_[step.out] = *result;
-    if (!step.flag) return;
+    if (!step.is_output) return;
     code_.vectors[out].uses.push_back(static_cast<uint32_t>(code_.operations.size()));
     code_.operations.push_back({.verb = Verb::store, .count = 1, .inputs = {out}, .out = step.out});
   }
