@@ -195,7 +195,7 @@ void Path::gather_tile(const void* from, void* to) const {
   });
 }
 
-void Path::scatter(void* array, int64_t begin, int64_t n, Source from) const {
+void Path::scatter(void* array, int64_t begin, int64_t n, Elements from) const {
   std::byte* base = static_cast<std::byte*>(array);
   each_piece(begin, n, [&](const Piece& piece) {
     if (!piece.exists) return;
@@ -213,15 +213,15 @@ int Path::side(int64_t begin, int64_t n) const {
   return all ? 1 : some ? 0 : -1;
 }
 
-void Path::splice(int64_t begin, int64_t n, Source base, Source part, void* to) const {
+void Path::splice(int64_t begin, int64_t n, Elements base, Elements part, void* to) const {
   each_piece(begin, n, [&](const Piece& piece) {
-    const Source from = piece.exists ? part : base;
+    const Elements from = piece.exists ? part : base;
     copy_strided(bytes_, piece.n, static_cast<std::byte*>(to) + static_cast<size_t>(piece.done) * bytes_, 1,
                  element(from, piece.done), from.is_still ? 0 : 1);
   });
 }
 
-const void* Path::element(Source source, int64_t i) const {
+const void* Path::element(Elements source, int64_t i) const {
   return static_cast<const std::byte*>(source.data) +
          (source.is_still ? 0 : i * static_cast<int64_t>(bytes_));
 }

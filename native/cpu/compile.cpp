@@ -108,7 +108,7 @@ class Builder {
     program_.column_block = column_block;
   }
 
-  Program build() {
+  CpuProgram build() {
     program_.number_section = emit_section([&] { emit_level(Level::number, 0); });
     if (program_.traversal == Traversal::whole) {
       program_.row_sections.push_back(emit_section([&] { emit_whole(); }));
@@ -123,7 +123,7 @@ class Builder {
       }));
     }
     if (encoding_ != Encoding::none) form_segments(program_, values_, encoding_);
-    for (const Value& value : values_) {
+    for (const ValuePlan& value : values_) {
       program_.value_bytes.push_back(static_cast<uint8_t>(value.bytes));
       program_.value_extents.push_back(value.extent);
     }
@@ -134,8 +134,9 @@ class Builder {
 
   size_t slot_bytes() const { return slot_bytes_; }
   bool has_block_slots() const {
-    return std::any_of(values_.begin(), values_.end(),
-                       [](const Value& value) { return value.needs_slot && value.extent != Extent::one; });
+    return std::any_of(values_.begin(), values_.end(), [](const ValuePlan& value) {
+      return value.needs_slot && value.extent != Extent::one;
+    });
   }
 
  private:
@@ -504,8 +505,8 @@ class Builder {
   const FusedKernel& kernel_;
   const LoopTable& loops_;
   const Encoding encoding_;
-  Program program_;
-  std::vector<Value> values_;
+  CpuProgram program_;
+  std::vector<ValuePlan> values_;
   std::vector<uint16_t> current_ = std::vector<uint16_t>(analysis_.kernel.steps.size(), no_value);
   size_t section_begin_ = 0;
   size_t slot_bytes_ = 0;
@@ -555,7 +556,7 @@ int64_t widest_bytes(const Analysis& analysis) {
 }
 
 // The same in tiles, where an array is read across.
-Program compile_tiled(Program program, const FusedKernel& kernel, const Target& target) {
+CpuProgram compile_tiled(CpuProgram program, const FusedKernel& kernel, const Target& target) {
   const bool is_walked = std::any_of(program.reaches.begin(), program.reaches.end(), [](const Reach& reach) {
     return std::abs(reach.path.axes()[0].stride) > 1;
   });
@@ -566,18 +567,18 @@ Program compile_tiled(Program program, const FusedKernel& kernel, const Target& 
   return Builder(Analysis(tiled), target, Traversal::whole, tile, 1).build();
 }
 
-Program compile_for(const FusedKernel& kernel, const Target& target) {
+CpuProgram compile_for(const FusedKernel& kernel, const Target& target) {
   const Analysis analysis(kernel);
   const int64_t columns = analysis.has_elements ? kernel.columns : 1;
   const int64_t block = block_bytes / widest_bytes(analysis);
   struct Attempt {
-    Program program;
+    CpuProgram program;
     size_t slot_bytes;
     bool has_block_slots;
   };
   const auto attempt = [&](Traversal traversal, int64_t row_block, int64_t column_block) {
     Builder builder(analysis, target, traversal, row_block, column_block);
-    Program program = builder.build();
+    CpuProgram program = builder.build();
     return Attempt{std::move(program), builder.slot_bytes(), builder.has_block_slots()};
   };
   // The largest block that is good for what it needs.
@@ -604,8 +605,8 @@ Program compile_for(const FusedKernel& kernel, const Target& target) {
 
 } // namespace
 
-Program compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding) {
-  Program program = compile_for(kernel, {loops, encoding});
+CpuProgram compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding) {
+  CpuProgram program = compile_for(kernel, {loops, encoding});
   if (assemble_segments(program, encoding)) return program;
   return compile_for(kernel, {loops, Encoding::none});
 }

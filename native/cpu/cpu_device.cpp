@@ -29,8 +29,8 @@ std::atomic<int64_t> held_bytes = 0;
 
 // A fused kernel becomes a program; the others are run from their description.
 struct CpuKernel final : CompiledKernel {
-  explicit CpuKernel(std::variant<Program, MatmulKernel, GeneratorKernel> work) : work(std::move(work)) {}
-  const std::variant<Program, MatmulKernel, GeneratorKernel> work;
+  explicit CpuKernel(std::variant<CpuProgram, MatmulKernel, GeneratorKernel> work) : work(std::move(work)) {}
+  const std::variant<CpuProgram, MatmulKernel, GeneratorKernel> work;
 };
 
 Error out_of_memory(const std::string& message) {
@@ -127,7 +127,7 @@ class CpuDevice final : public Device {
 
 void launch_kernel(const CompiledKernel& kernel, std::span<const Instance> instances) {
   const auto& work = static_cast<const CpuKernel&>(kernel).work;
-  if (const auto* program = std::get_if<Program>(&work)) return run_fused(*program, instances);
+  if (const auto* program = std::get_if<CpuProgram>(&work)) return run_fused(*program, instances);
   for (const Instance& instance : instances) {
     if (const auto* matmul = std::get_if<MatmulKernel>(&work))
       run_matmul(*matmul, instance.arrays);

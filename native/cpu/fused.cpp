@@ -82,7 +82,7 @@ class Accumulator {
 // One thread's view of a launch.
 class Runner {
  public:
-  explicit Runner(const Program& program)
+  explicit Runner(const CpuProgram& program)
       : program_(program), scratch_(scratch_memory(program.scratch_bytes)),
         at_(reinterpret_cast<std::byte**>(scratch_)) {
     for (size_t i = 0; i < program.slots.size(); ++i) at_[i] = scratch_ + program.slots[i];
@@ -294,7 +294,7 @@ class Runner {
     plan.loops->finish(n, columns, at_[one.out], at_[one.out]);
   }
 
-  const Program& program_;
+  const CpuProgram& program_;
   std::byte* scratch_;
   std::byte** at_;
   void* const* arrays_ = nullptr;
@@ -311,7 +311,7 @@ int64_t task_count(int64_t pieces, int64_t bytes) {
 }
 
 // Blocks of rows, those of all instances together.
-void run_blocks(const Program& program, std::span<const Instance> instances) {
+void run_blocks(const CpuProgram& program, std::span<const Instance> instances) {
   const auto rows_of = [&](const Instance& instance) {
     return program.is_flat ? instance.rows : program.rows;
   };
@@ -344,7 +344,7 @@ void run_blocks(const Program& program, std::span<const Instance> instances) {
 // two of chunks is a subtree of each reduction, so the tree stays what it is.
 class ColumnGroups {
  public:
-  ColumnGroups(const Program& program, const Instance& instance)
+  ColumnGroups(const CpuProgram& program, const Instance& instance)
       : program_(program), instance_(instance), row_blocks_(blocks_of(program.rows, program.row_block)) {
     const int64_t chunks = blocks_of(program.columns, chunk_columns);
     const int64_t wanted = std::max<int64_t>(1, tasks_per_thread * thread_count() / row_blocks_);
@@ -399,7 +399,7 @@ class ColumnGroups {
     });
   }
 
-  const Program& program_;
+  const CpuProgram& program_;
   const Instance& instance_;
   const int64_t row_blocks_;
   int64_t group_columns_ = 0, groups_ = 0, partial_bytes_ = 0;
@@ -407,7 +407,7 @@ class ColumnGroups {
   std::unique_ptr<std::byte[]> partials_;
 };
 
-bool divides_columns(const Program& program) {
+bool divides_columns(const CpuProgram& program) {
   return program.element_sections.size() == 1 && !program.reductions.empty() &&
          program.columns >= 2 * chunk_columns &&
          blocks_of(program.rows, program.row_block) < 2 * thread_count() &&
@@ -416,7 +416,7 @@ bool divides_columns(const Program& program) {
 
 } // namespace
 
-void run_fused(const Program& program, std::span<const Instance> instances) {
+void run_fused(const CpuProgram& program, std::span<const Instance> instances) {
   if (!divides_columns(program)) return run_blocks(program, instances);
   for (const Instance& instance : instances) ColumnGroups(program, instance).run();
 }

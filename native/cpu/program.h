@@ -89,7 +89,7 @@ struct Segment {
   std::vector<Instruction> steps = {};             // until there is code
 };
 
-struct Program {
+struct CpuProgram {
   Traversal traversal = Traversal::whole;
   bool is_flat = false;
   int64_t rows = 0, columns = 1;
@@ -110,7 +110,7 @@ struct Program {
 };
 
 // `encoding` says what segments are compiled to, if any.
-Program compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding);
-void run_fused(const Program& program, std::span<const Instance> instances);
+CpuProgram compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding);
+void run_fused(const CpuProgram& program, std::span<const Instance> instances);
 
 } // namespace adjoint::cpu

@@ -10,7 +10,7 @@ namespace {
 // Slots an equal distance modulo 4096 apart are taken for one another by the processor.
 constexpr size_t slot_gap = 192;
 
-int64_t count_of(const Program& program, Extent extent) {
+int64_t count_of(const CpuProgram& program, Extent extent) {
   switch (extent) {
   case Extent::one:
     return 1;
@@ -28,7 +28,7 @@ struct Life {
 
 // In the order of instructions; what an element section reads from outside lives until its end, because the
 // section runs many times; likewise what is made by the number section.
-std::vector<Life> lives_of(const Program& program, const std::vector<Value>& values) {
+std::vector<Life> lives_of(const CpuProgram& program, const std::vector<ValuePlan>& values) {
   std::vector<Life> lives(values.size());
   const std::vector<Instruction>& code = program.instructions;
   const auto use = [&](uint16_t value, size_t at) {
@@ -68,21 +68,21 @@ std::vector<Life> lives_of(const Program& program, const std::vector<Value>& val
   return lives;
 }
 
-size_t bytes_of_slot(const Program& program, const Value& value) {
+size_t bytes_of_slot(const CpuProgram& program, const ValuePlan& value) {
   const size_t bytes = value.slot_bytes > 0
                            ? value.slot_bytes
                            : static_cast<size_t>(count_of(program, value.extent)) * value.bytes;
   return value.slot_bytes == 0 && value.extent == Extent::one ? 16 : (bytes + 63) / 64 * 64;
 }
 
-bool is_number(const Program& program, size_t value) {
+bool is_number(const CpuProgram& program, size_t value) {
   return std::any_of(program.numbers.begin(), program.numbers.end(),
                      [&](const NumberValue& number) { return number.value == value; });
 }
 
 } // namespace
 
-size_t assign_slots(Program& program, const std::vector<Value>& values) {
+size_t assign_slots(CpuProgram& program, const std::vector<ValuePlan>& values) {
   const std::vector<Life> life = lives_of(program, values);
   const std::vector<Instruction>& code = program.instructions;
   size_t end = (values.size() * sizeof(void*) + 63) / 64 * 64;

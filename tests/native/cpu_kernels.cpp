@@ -143,7 +143,7 @@ bool agrees(Case& one, const char* name, uint64_t seed, Isa isa, Encoding encodi
   const LoopTable& loops = loops_for(isa);
   std::vector<Bytes> expected = one.arrays;
   Evaluator{one.kernel, loops, pointers(expected), one.numbers.data(), {}}.run();
-  const Program program = compile_fused(one.kernel, loops, encoding);
+  const CpuProgram program = compile_fused(one.kernel, loops, encoding);
   for (const int threads : {1, 2, 4}) {
     set_thread_count(threads);
     // What was compiled for one number of threads serves any other.
@@ -185,7 +185,7 @@ bool check_flat(uint64_t seed, Isa isa, Encoding encoding) {
     for (Store& store : alone.stores) store.access.extents[0] = rows[i];
     Evaluator{alone, loops, pointers(expected[i]), &numbers[i], {}}.run();
   }
-  const Program program = compile_fused(kernel, loops, encoding);
+  const CpuProgram program = compile_fused(kernel, loops, encoding);
   for (const int threads : {1, 2, 4}) {
     set_thread_count(threads);
     std::vector<std::vector<Bytes>> got = arrays;
@@ -245,7 +245,7 @@ double best_time(const std::function<void()>& launch) {
 }
 
 void bench(const char* name, Writer& writer, double elements) {
-  const Program program = compile_fused(writer.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
+  const CpuProgram program = compile_fused(writer.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
   const std::vector<void*> data = pointers(writer.arrays);
   const Instance instance{
       .rows = writer.kernel.rows, .arrays = data.data(), .numbers = writer.numbers.data()};
@@ -261,7 +261,7 @@ void bench_compile(const char* name, const Writer& writer) {
 
 void bench_many(int64_t tensors, int64_t n) {
   Writer w = adam(n);
-  const Program program = compile_fused(w.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
+  const CpuProgram program = compile_fused(w.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
   std::vector<std::vector<Bytes>> arrays(static_cast<size_t>(tensors), w.arrays);
   std::vector<std::vector<void*>> data;
   std::vector<Instance> instances;

@@ -13,7 +13,7 @@ constexpr size_t most_steps = 256; // what compiling takes grows faster than the
 
 class Former {
  public:
-  Former(Program& program, std::vector<Value>& values, Encoding encoding)
+  Former(CpuProgram& program, std::vector<ValuePlan>& values, Encoding encoding)
       : program_(program), values_(values), encoding_(encoding), code_(std::move(program.instructions)),
         reads_(values.size()), role_(values.size()), is_barred_(code_.size()) {
     for (const Instruction& one : code_) count_reads(one, reads_);
@@ -180,8 +180,8 @@ class Former {
     program_.segments.push_back(std::move(segment));
   }
 
-  Program& program_;
-  std::vector<Value>& values_;
+  CpuProgram& program_;
+  std::vector<ValuePlan>& values_;
   const Encoding encoding_;
   std::vector<Instruction> code_;
   std::vector<uint32_t> reads_; // of values, by all instructions
@@ -200,11 +200,11 @@ Encoding encoding_for([[maybe_unused]] Isa isa) {
   return Encoding::none;
 }
 
-void form_segments(Program& program, std::vector<Value>& values, Encoding encoding) {
+void form_segments(CpuProgram& program, std::vector<ValuePlan>& values, Encoding encoding) {
   Former(program, values, encoding).form();
 }
 
-bool assemble_segments(Program& program, Encoding encoding) {
+bool assemble_segments(CpuProgram& program, Encoding encoding) {
   if (program.segments.empty()) return true;
   Assembler assembler(encoding);
   std::vector<size_t> entries;

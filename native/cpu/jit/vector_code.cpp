@@ -47,7 +47,7 @@ class Rows {
   std::optional<uint16_t> logical(Op op, uint16_t a, uint16_t b);
   std::optional<uint16_t> floating(Op op, uint16_t a, uint16_t b, uint16_t c);
 
-  uint16_t add(Vector vector) {
+  uint16_t add(SegmentVector vector) {
     code_.vectors.push_back(std::move(vector));
     return static_cast<uint16_t>(code_.vectors.size() - 1);
   }
@@ -80,9 +80,9 @@ class Rows {
 
   uint16_t pattern(uint64_t bits) {
     for (size_t i = 0; i < code_.vectors.size(); ++i)
-      if (code_.vectors[i].origin == Vector::Origin::constant && code_.vectors[i].bits == bits)
+      if (code_.vectors[i].origin == SegmentVector::Origin::constant && code_.vectors[i].bits == bits)
         return static_cast<uint16_t>(i);
-    return add({.origin = Vector::Origin::constant, .is_constant = true, .bits = bits});
+    return add({.origin = SegmentVector::Origin::constant, .is_constant = true, .bits = bits});
   }
   uint16_t number(double value) {
     return pattern(code_.bytes == 8 ? std::bit_cast<uint64_t>(value)
@@ -193,7 +193,7 @@ std::optional<uint16_t> Rows::floating(Op op, uint16_t a, uint16_t b, uint16_t c
   case Op::ge:
     return compare(is_ge, a, b);
   case Op::clone: // what is in memory may be overwritten before the copy is read
-    return code_.vectors[a].origin == Vector::Origin::made ? a : compute(op_or, a, a);
+    return code_.vectors[a].origin == SegmentVector::Origin::made ? a : compute(op_or, a, a);
   default:
     return std::nullopt;
   }
@@ -201,7 +201,7 @@ std::optional<uint16_t> Rows::floating(Op op, uint16_t a, uint16_t b, uint16_t c
 
 class Translation : Rows {
  public:
-  Translation(const Program& program, const Segment& segment)
+  Translation(const CpuProgram& program, const Segment& segment)
       : Rows(4), program_(program), segment_(segment), of_value_(program.value_bytes.size(), nothing) {
     for (const Instruction& step : segment.steps)
       code_.bytes = std::max<size_t>(code_.bytes, program.value_bytes[step.c]);
@@ -216,10 +216,11 @@ class Translation : Rows {
   uint16_t input(uint16_t value) {
     if (of_value_[value] != nothing) return of_value_[value];
     const bool is_still = program_.value_extents[value] == Extent::one && segment_.extent != Extent::one;
-    return of_value_[value] = add({.origin = is_still ? Vector::Origin::still : Vector::Origin::stream,
-                                   .is_bool = program_.value_bytes[value] == 1,
-                                   .is_constant = is_still,
-                                   .value = value});
+    return of_value_[value] =
+               add({.origin = is_still ? SegmentVector::Origin::still : SegmentVector::Origin::stream,
+                    .is_bool = program_.value_bytes[value] == 1,
+                    .is_constant = is_still,
+                    .value = value});
   }
 
   void translate(const Instruction& step) {
@@ -233,14 +234,14 @@ class Translation : Rows {
     code_.operations.push_back({.verb = Verb::store, .count = 1, .inputs = {out}, .out = step.out});
   }
 
-  const Program& program_;
+  const CpuProgram& program_;
   const Segment& segment_;
   std::vector<uint16_t> of_value_;
 };
 
 } // namespace
 
-VectorCode vector_code(const Program& program, const Segment& segment) {
+VectorCode vector_code(const CpuProgram& program, const Segment& segment) {
   return Translation(program, segment).take();
 }
 

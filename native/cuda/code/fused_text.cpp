@@ -38,7 +38,7 @@ bool has_body(const Step& step) { return step.op == Op::to || info(step.op).kind
 
 // --- the table
 
-Record::Record(const FusedKernel& kernel, size_t head) : head(head) {
+TableRecord::TableRecord(const FusedKernel& kernel, size_t head) : head(head) {
   const auto add = [&](uint16_t array) {
     if (std::find(arrays.begin(), arrays.end(), array) == arrays.end()) arrays.push_back(array);
   };
@@ -53,11 +53,11 @@ Record::Record(const FusedKernel& kernel, size_t head) : head(head) {
   for (const Store& store : kernel.stores) add(store.access.array);
 }
 
-size_t Record::array_word(uint16_t array) const {
+size_t TableRecord::array_word(uint16_t array) const {
   return head + static_cast<size_t>(std::find(arrays.begin(), arrays.end(), array) - arrays.begin());
 }
 
-void Record::fill(const Instance& instance, uint64_t* words) const {
+void TableRecord::fill(const Instance& instance, uint64_t* words) const {
   for (const uint16_t array : arrays)
     words[array_word(array)] = reinterpret_cast<uintptr_t>(instance.arrays[array]);
   for (size_t i = 0; i < number_steps.size(); ++i)

@@ -7,7 +7,7 @@ namespace {
 
 class RowCode final : public FixedCode {
  public:
-  RowCode(Record record, bool has_scratch) : record_(std::move(record)), has_scratch_(has_scratch) {}
+  RowCode(TableRecord record, bool has_scratch) : record_(std::move(record)), has_scratch_(has_scratch) {}
   size_t table_words(std::span<const Instance>) const override {
     return record_.words() + (has_scratch_ ? 2 : 0);
   }
@@ -19,7 +19,7 @@ class RowCode final : public FixedCode {
   }
 
  private:
-  Record record_;
+  TableRecord record_;
   bool has_scratch_;
 };
 

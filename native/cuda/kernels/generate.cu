@@ -15,9 +15,10 @@ using namespace adjoint;
 
 template <class T> using Parameter = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
 
-template <int op, class T> struct Value;
+// Specialised by the tables: what a row makes of positions.
+template <int op, class T> struct Row;
 #define GENERATOR(name, value)                                                                               \
-  template <class T> struct Value<static_cast<int>(Op::name), T> {                                           \
+  template <class T> struct Row<static_cast<int>(Op::name), T> {                                             \
     using P = Parameter<T>;                                                                                  \
     static constexpr bool is_random = false;                                                                 \
     static __device__ __forceinline__ T at(int64_t i, [[maybe_unused]] int64_t n, [[maybe_unused]] P p,      \
@@ -26,7 +27,7 @@ template <int op, class T> struct Value;
     }                                                                                                        \
   };
 #define RANDOM(name, block)                                                                                  \
-  template <class T> struct Value<static_cast<int>(Op::name), T> {                                           \
+  template <class T> struct Row<static_cast<int>(Op::name), T> {                                             \
     static constexpr bool is_random = true;                                                                  \
     static __device__ __forceinline__ void fill(uint64_t seed, uint64_t counter, T* values) {                \
       block(seed, counter, values);                                                                          \
@@ -43,12 +44,12 @@ template <int op, int dtype, class T> __global__ void __launch_bounds__(256) gen
   const auto n = static_cast<int64_t>(table[1]);
   const int64_t first = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  using V = Value<op, T>;
-  if constexpr (V::is_random) {
+  using R = Row<op, T>;
+  if constexpr (R::is_random) {
     constexpr int64_t width = random::block_elements<T>;
     for (int64_t block = first; block * width < n; block += stride) {
       T values[width];
-      V::fill(table[2], table[3] + static_cast<uint64_t>(block), values);
+      R::fill(table[2], table[3] + static_cast<uint64_t>(block), values);
 #pragma unroll
       for (int64_t k = 0; k < width; ++k)
         if (block * width + k < n) out[block * width + k] = values[k];
@@ -57,7 +58,7 @@ template <int op, int dtype, class T> __global__ void __launch_bounds__(256) gen
     using P = Parameter<T>;
     const P* numbers = reinterpret_cast<const P*>(table + 2);
     const P p = numbers[0], q = numbers[1], r = numbers[2];
-    for (int64_t i = first; i < n; i += stride) out[i] = V::at(i, n, p, q, r);
+    for (int64_t i = first; i < n; i += stride) out[i] = R::at(i, n, p, q, r);
   }
 }
 
