@@ -7,6 +7,7 @@
 
 #include "cpu/pool.h"
 #include "cpu/program.h"
+#include "device/integers.h"
 
 namespace adjoint::cpu {
 
@@ -17,8 +18,6 @@ constexpr int64_t least_shared_bytes = 100 << 10;
 constexpr int64_t tasks_per_thread = 4;
 constexpr int64_t prefetched_columns = 4;
 constexpr int64_t cache_line = 64;
-
-int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
 
 // Memory of this thread for pointers and slots, kept because it is then in the cache.
 std::byte* scratch_memory(size_t bytes) {
@@ -134,7 +133,7 @@ class Runner {
       run(program_.element_sections[pass]);
       const int64_t next = column + columns;
       if (has_whole_chunks) {
-        chunks_ += blocks_of(columns, chunk_columns);
+        chunks_ += quotient_up(columns, chunk_columns);
       } else if (next % chunk_columns == 0 || next == end) {
         each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) {
           one.fold_lanes();
@@ -318,7 +317,7 @@ void run_blocks(const CpuProgram& program, std::span<const Instance> instances) 
   int64_t blocks = 0, rows = 0;
   for (const Instance& instance : instances) {
     rows += rows_of(instance);
-    blocks += blocks_of(rows_of(instance), program.row_block);
+    blocks += quotient_up(rows_of(instance), program.row_block);
   }
   const int64_t tasks = task_count(blocks, rows * program.row_bytes);
   const auto run_task = [&](int64_t task) {
@@ -326,7 +325,7 @@ void run_blocks(const CpuProgram& program, std::span<const Instance> instances) 
     int64_t begin = blocks * task / tasks, end = blocks * (task + 1) / tasks;
     for (const Instance& instance : instances) {
       if (end <= 0) return;
-      const int64_t own = blocks_of(rows_of(instance), program.row_block);
+      const int64_t own = quotient_up(rows_of(instance), program.row_block);
       const int64_t first = std::clamp<int64_t>(begin, 0, own), last = std::min(end, own);
       if (first < last) {
         runner.bind(instance);
@@ -345,13 +344,13 @@ void run_blocks(const CpuProgram& program, std::span<const Instance> instances) 
 class ColumnGroups {
  public:
   ColumnGroups(const CpuProgram& program, const Instance& instance)
-      : program_(program), instance_(instance), row_blocks_(blocks_of(program.rows, program.row_block)) {
-    const int64_t chunks = blocks_of(program.columns, chunk_columns);
+      : program_(program), instance_(instance), row_blocks_(quotient_up(program.rows, program.row_block)) {
+    const int64_t chunks = quotient_up(program.columns, chunk_columns);
     const int64_t wanted = std::max<int64_t>(1, tasks_per_thread * thread_count() / row_blocks_);
     const auto chunks_in_group =
-        static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(blocks_of(chunks, wanted))));
+        static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(quotient_up(chunks, wanted))));
     group_columns_ = chunks_in_group * chunk_columns;
-    groups_ = blocks_of(program.columns, group_columns_);
+    groups_ = quotient_up(program.columns, group_columns_);
     for (const ReductionPlan& plan : program.reductions) {
       offsets_.push_back(partial_bytes_);
       partial_bytes_ += program.row_block * plan.loops->bytes;
@@ -410,7 +409,7 @@ class ColumnGroups {
 bool divides_columns(const CpuProgram& program) {
   return program.element_sections.size() == 1 && !program.reductions.empty() &&
          program.columns >= 2 * chunk_columns &&
-         blocks_of(program.rows, program.row_block) < 2 * thread_count() &&
+         quotient_up(program.rows, program.row_block) < 2 * thread_count() &&
          program.rows * program.row_bytes >= least_shared_bytes && thread_count() > 1;
 }
 

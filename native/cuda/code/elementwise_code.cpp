@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "cuda/code/fused_code.h"
+#include "device/integers.h"
 
 namespace adjoint::cuda {
 
@@ -16,8 +17,6 @@ constexpr int64_t blocks_per_multiprocessor = 16;
 constexpr size_t most_statements = 800, most_steps = 100;
 constexpr size_t most_statements_unrolled = 200;
 constexpr int64_t lanes_in_flight = 16; // loaded by one thread
-
-int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The words of a flat kernel's table are the offset of the map from blocks to instances, in bytes (0: there
 // is only one instance), the instances' records, and the map: for every block its instance and its number

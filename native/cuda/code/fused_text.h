@@ -80,7 +80,6 @@ class FusedText {
     std::vector<Place> lanes; // one, unless they are apart
   };
 
-  DType dtype_at(const Access& access) const;
   InnerAccess inner_access(const Access& access, int64_t bytes);
   Places places(const InnerAccess& access, int64_t bytes, const Group& group);
   Register evaluate(const Step& step, std::span<const Register> inputs);

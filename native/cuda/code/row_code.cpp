@@ -38,7 +38,7 @@ std::unique_ptr<KernelCode> make_row_code(const FusedKernel& kernel, const Chip&
   auto code = std::make_unique<RowCode>(text.record(), shape.splits > 1);
   code->ptx = std::make_shared<const std::string>(text.write());
   code->functions = {fused_name};
-  const int64_t row_blocks = (kernel.rows + shape.rows - 1) / shape.rows;
+  const int64_t row_blocks = quotient_up(kernel.rows, shape.rows);
   code->launch = {0, static_cast<uint32_t>(row_blocks * shape.splits), static_cast<uint32_t>(shape.threads()),
                   0};
   if (shape.splits > 1) {

@@ -105,7 +105,6 @@ class Sequences {
  public:
   // Valid until the next call.
   Sequence& find(Gpu& gpu, StreamHandle stream, const Work& work);
-  void clear() { entries_.clear(), index_.clear(); }
 
  private:
   struct Entry {
