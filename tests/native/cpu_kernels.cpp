@@ -3,6 +3,7 @@
 //
 //   cpu_kernels [kernels per instruction set] [first seed]
 //   cpu_kernels --bench [name]    prints times of typical kernels
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <cmath>
@@ -204,8 +205,24 @@ bool check_flat(uint64_t seed, Isa isa, Encoding encoding) {
   return true;
 }
 
+// Elements of every width are moved as what they are, whether there is a dtype of that width or not.
+template <class Word> bool check_width() {
+  constexpr int64_t rows = 3, columns = 5;
+  Word array[rows * columns], gathered[rows * columns + 1] = {}, scattered[rows * columns] = {};
+  for (int64_t i = 0; i < rows * columns; ++i) array[i] = static_cast<Word>(i + 1);
+  // Transposed: what is next in the space is a row further in the array.
+  const Path path(0, 0, {{rows, columns, 0, rows}, {columns, 1, 0, columns}}, sizeof(Word));
+  path.gather(array, 0, rows * columns, gathered);
+  path.scatter(scattered, 0, rows * columns, {gathered, false});
+  bool ok = gathered[rows * columns] == 0 && std::equal(array, array + rows * columns, scattered);
+  for (int64_t i = 0; i < rows * columns; ++i) ok &= gathered[i] == array[i % rows * columns + i / rows];
+  if (!ok) std::printf("elements of %zu bytes: WRONG\n", sizeof(Word));
+  return ok;
+}
+
 bool check_all(uint64_t kernels, uint64_t first_seed) {
-  bool ok = true;
+  bool ok =
+      check_width<uint8_t>() && check_width<uint16_t>() && check_width<uint32_t>() && check_width<uint64_t>();
   for (size_t i = 0; i < isa_count; ++i) {
     const Isa isa = static_cast<Isa>(i);
     if (!is_available(isa)) continue;
@@ -245,7 +262,8 @@ double best_time(const std::function<void()>& launch) {
 }
 
 void bench(const char* name, Writer& writer, double elements) {
-  const CpuProgram program = compile_fused(writer.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
+  const CpuProgram program =
+      compile_fused(writer.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
   const std::vector<void*> data = pointers(writer.arrays);
   const Instance instance{
       .rows = writer.kernel.rows, .arrays = data.data(), .numbers = writer.numbers.data()};
