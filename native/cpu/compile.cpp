@@ -8,6 +8,7 @@
 #include "cpu/program.h"
 #include "cpu/slots.h"
 #include "cpu/tile.h"
+#include "device/error.h"
 
 namespace adjoint::cpu {
 
@@ -285,18 +286,25 @@ class Builder {
 
   void emit_step(size_t i) {
     const Step& step = kernel_.steps[i];
-    if (step.op == Op::number) {
+    switch (info(step.op).kind) {
+    case Kind::leaf:
+      if (step.op == Op::stored) return emit_load(i);
       current_[i] = add_value(step.dtype, Extent::one);
       program_.numbers.push_back({current_[i], step.index, step.dtype});
-    } else if (step.op == Op::stored) {
-      emit_load(i);
-    } else if (step.op == Op::splice) {
-      emit_splice(i);
-    } else if (is_reduction(step.op)) {
-      emit_reduction(i);
-    } else {
-      emit_loop(i);
+      return;
+    case Kind::elementwise:
+      return emit_loop(i);
+    case Kind::reduction:
+      return emit_reduction(i);
+    case Kind::structure:
+      if (step.op == Op::splice) return emit_splice(i);
+      if (step.op == Op::to) return emit_loop(i);
+      break;
+    case Kind::generator:
+    case Kind::random:
+      break;
     }
+    throw internal_error(std::string(info(step.op).name) + " is no step of a fused kernel");
   }
 
   void emit_load(size_t i) {
