@@ -41,7 +41,8 @@ export function typedArrayOf(dtype: DType, length: number): TypedArray {
       return new Int32Array(length);
     case "int64":
       return new BigInt64Array(length);
-    default:
+    case "uint8":
+    case "bool":
       return new Uint8Array(length);
   }
 }

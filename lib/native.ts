@@ -23,6 +23,8 @@ export interface OpRow {
   kind: "elementwise" | "reduction" | "generator" | "routine" | "structure";
   arity: number;
   dtypes: "any" | "numeric" | "floating" | "truth" | "select" | "total" | "mean" | "own";
+  /** Of reductions: whether one of no elements has a value. */
+  hasEmptyValue: boolean;
   lo: number;
   hi: number;
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import {
   autograd,
+  cuda,
   setDefaultDtype,
   tensor,
   zeros,
@@ -414,6 +415,48 @@ describe.each(rows)("$name", (row) => {
   });
 });
 
+// --- Ops that are no rows --------------------------------------------------------------------------------------
+
+/** Of those that have a gradient: its name, and a way to record the op. */
+const others: Record<string, [gradFn: string, make: (x: Tensor) => Tensor]> = {
+  to: ["ToCopyBackward0", (x) => x.to("float32").to("float64")],
+  reshape: ["ViewBackward0", (x) => x.reshape([3, 2])],
+  permute: ["PermuteBackward0", (x) => x.permute(1, 0)],
+  expand: ["ExpandBackward0", (x) => x.expand(2, 2, 3)],
+  slice: ["SliceBackward0", (x) => x.narrow(1, 1, 2)],
+  splice: ["CopySlices", (x) => x.clone().set([0], x.at(1).mul(3))],
+  transfer: ["ToCopyBackward0", (x) => x.to(x.device === "cpu" ? "cuda" : "cpu")],
+  matmul: ["MmBackward0", (x) => x.matmul(x.reshape([3, 2]))],
+};
+const namingGradients = native.ops.filter((row) => row.label !== "" && !rows.includes(row));
+
+test("an op without a gradient's name has none, and every other op is tested for its gradient", () => {
+  expect(namingGradients.map(({ name }) => name).sort()).toEqual(Object.keys(others).sort());
+  for (const row of rows) expect(row.label === "", row.name).toBe(!isDifferentiable(row));
+});
+
+describe.each(namingGradients)("$name", ({ name }) => {
+  // Without a second device there is nothing to transfer to.
+  test.skipIf(name === "transfer" && !cuda.isAvailable())("gradient against differences", () => {
+    const [gradFn, make] = others[name]!;
+    const random = randomSource(name.length);
+    const input: Plain = { shape: [2, 3], data: Array.from({ length: 6 }, () => 0.5 + random()) };
+    const leaf = toTensor(input, "float64", true);
+    const out = make(leaf);
+    expect(out.gradFn).toBe(gradFn);
+    const weights = weightsOf(out.shape, random);
+    const loss = (made: Tensor) => made.to(weights.device).mul(weights).sum();
+    loss(out).backward();
+    // Steps that float32 can tell apart.
+    const differences = input.data.map((_, k) => {
+      const moved = (by: number) =>
+        loss(make(toTensor({ ...input, data: input.data.map((v, i) => (i === k ? v + by : v)) }))).item();
+      return (moved(0.25) - moved(-0.25)) / 0.5;
+    });
+    expectClose(numbers(leaf.grad!), differences, 1e-6, 1e-6, name);
+  });
+});
+
 // --- Reductions over some axes ---------------------------------------------------------------------------------
 
 describe.each(reductionRows)("$name over axes", (row) => {
@@ -446,7 +489,7 @@ describe.each(reductionRows)("$name over axes", (row) => {
 
   test("of nothing", () => {
     const empty = zeros([2, 0, 3]);
-    if (row.dtypes === "any") {
+    if (!row.hasEmptyValue) {
       expect(errorOf(() => apply(row, [empty], 1)).message).toContain(
         `${row.name}(): Expected reduction dim 1 to have non-zero size.`,
       );

@@ -11,17 +11,6 @@ namespace {
 
 constexpr size_t most_axes = 70; // 32, each of which may have been split once
 
-template <class Body> void with_width(size_t bytes, Body body) {
-  switch (bytes) {
-  case 1:
-    return body(uint8_t{});
-  case 4:
-    return body(uint32_t{});
-  default:
-    return body(uint64_t{});
-  }
-}
-
 // to[i * to_stride] = from[i * from_stride]; `to` and `from` may be the same.
 void copy_strided(size_t bytes, int64_t n, void* to, int64_t to_stride, const void* from,
                   int64_t from_stride) {
@@ -30,7 +19,7 @@ void copy_strided(size_t bytes, int64_t n, void* to, int64_t to_stride, const vo
     std::memcpy(to, from, static_cast<size_t>(n) * bytes);
     return;
   }
-  with_width(bytes, [&]<class Word>(Word) {
+  with_width(bytes, [&]<class Word>() {
     Word* out = static_cast<Word*>(to);
     const Word* in = static_cast<const Word*>(from);
     if (to_stride == 1 && from_stride == 0)
@@ -196,7 +185,7 @@ void Path::gather(const void* array, int64_t begin, int64_t n, void* to) const {
 // written, which is all in the first level.
 void Path::gather_tile(const void* from, void* to) const {
   const Axis inner = axes_[0], outer = axes_[1];
-  with_width(bytes_, [&]<class Word>(Word) {
+  with_width(bytes_, [&]<class Word>() {
     const Word* in = static_cast<const Word*>(from);
     for (int64_t i = 0; i < inner.extent; ++i) {
       Word* out = static_cast<Word*>(to) + i;
@@ -206,7 +195,7 @@ void Path::gather_tile(const void* from, void* to) const {
   });
 }
 
-void Path::scatter(void* array, int64_t begin, int64_t n, Source from) const {
+void Path::scatter(void* array, int64_t begin, int64_t n, Elements from) const {
   std::byte* base = static_cast<std::byte*>(array);
   each_piece(begin, n, [&](const Piece& piece) {
     if (!piece.exists) return;
@@ -224,15 +213,15 @@ int Path::side(int64_t begin, int64_t n) const {
   return all ? 1 : some ? 0 : -1;
 }
 
-void Path::splice(int64_t begin, int64_t n, Source base, Source part, void* to) const {
+void Path::splice(int64_t begin, int64_t n, Elements base, Elements part, void* to) const {
   each_piece(begin, n, [&](const Piece& piece) {
-    const Source from = piece.exists ? part : base;
+    const Elements from = piece.exists ? part : base;
     copy_strided(bytes_, piece.n, static_cast<std::byte*>(to) + static_cast<size_t>(piece.done) * bytes_, 1,
                  element(from, piece.done), from.is_still ? 0 : 1);
   });
 }
 
-const void* Path::element(Source source, int64_t i) const {
+const void* Path::element(Elements source, int64_t i) const {
   return static_cast<const std::byte*>(source.data) +
          (source.is_still ? 0 : i * static_cast<int64_t>(bytes_));
 }

@@ -24,7 +24,7 @@ std::vector<Axis> axes_of(const Access& access);
 bool split_axes(std::vector<Axis>& axes, int64_t columns, size_t& column_axes);
 
 // A block of elements, or one for all of them.
-struct Source {
+struct Elements {
   const void* data;
   bool is_still;
 };
@@ -46,11 +46,11 @@ class Path {
   // Elements that do not exist are zero.
   void gather(const void* array, int64_t begin, int64_t n, void* to) const;
   // Elements that do not exist are not stored.
-  void scatter(void* array, int64_t begin, int64_t n, Source from) const;
+  void scatter(void* array, int64_t begin, int64_t n, Elements from) const;
   // As a splice's bounds: +1 where the whole block exists, -1 where nothing of it does, 0 otherwise.
   int side(int64_t begin, int64_t n) const;
   // Copies the elements that exist from `part`, the others from `base`.
-  void splice(int64_t begin, int64_t n, Source base, Source part, void* to) const;
+  void splice(int64_t begin, int64_t n, Elements base, Elements part, void* to) const;
 
  private:
   struct Piece {
@@ -60,7 +60,7 @@ class Path {
     bool exists;
   };
   void gather_tile(const void* from, void* to) const;
-  const void* element(Source source, int64_t i) const;
+  const void* element(Elements source, int64_t i) const;
   template <class Body> void each_piece(int64_t begin, int64_t n, Body body) const;
 
   uint16_t array_;

@@ -8,6 +8,7 @@
 #include "cpu/program.h"
 #include "cpu/slots.h"
 #include "cpu/tile.h"
+#include "device/error.h"
 
 namespace adjoint::cpu {
 
@@ -108,7 +109,7 @@ class Builder {
     program_.column_block = column_block;
   }
 
-  Program build() {
+  CpuProgram build() {
     program_.number_section = emit_section([&] { emit_level(Level::number, 0); });
     if (program_.traversal == Traversal::whole) {
       program_.row_sections.push_back(emit_section([&] { emit_whole(); }));
@@ -123,7 +124,7 @@ class Builder {
       }));
     }
     if (encoding_ != Encoding::none) form_segments(program_, values_, encoding_);
-    for (const Value& value : values_) {
+    for (const ValuePlan& value : values_) {
       program_.value_bytes.push_back(static_cast<uint8_t>(value.bytes));
       program_.value_extents.push_back(value.extent);
     }
@@ -134,8 +135,9 @@ class Builder {
 
   size_t slot_bytes() const { return slot_bytes_; }
   bool has_block_slots() const {
-    return std::any_of(values_.begin(), values_.end(),
-                       [](const Value& value) { return value.needs_slot && value.extent != Extent::one; });
+    return std::any_of(values_.begin(), values_.end(), [](const ValuePlan& value) {
+      return value.needs_slot && value.extent != Extent::one;
+    });
   }
 
  private:
@@ -284,18 +286,25 @@ class Builder {
 
   void emit_step(size_t i) {
     const Step& step = kernel_.steps[i];
-    if (step.op == Op::number) {
+    switch (info(step.op).kind) {
+    case Kind::leaf:
+      if (step.op == Op::stored) return emit_load(i);
       current_[i] = add_value(step.dtype, Extent::one);
       program_.numbers.push_back({current_[i], step.index, step.dtype});
-    } else if (step.op == Op::stored) {
-      emit_load(i);
-    } else if (step.op == Op::splice) {
-      emit_splice(i);
-    } else if (is_reduction(step.op)) {
-      emit_reduction(i);
-    } else {
-      emit_loop(i);
+      return;
+    case Kind::elementwise:
+      return emit_loop(i);
+    case Kind::reduction:
+      return emit_reduction(i);
+    case Kind::structure:
+      if (step.op == Op::splice) return emit_splice(i);
+      if (step.op == Op::to) return emit_loop(i);
+      break;
+    case Kind::generator:
+    case Kind::routine:
+      break;
     }
+    throw internal_error(std::string(info(step.op).name) + " is no step of a fused kernel");
   }
 
   void emit_load(size_t i) {
@@ -312,7 +321,7 @@ class Builder {
       extent = Extent::one;
     const uint16_t value = current_[i] = add_value(step.dtype, extent);
     values_[value].needs_slot = !path.is_stream() && !(path.is_still() && extent == Extent::one);
-    add({.action = Action::load, .extent = extent, .out = value, .index = reach});
+    add({.action = Action::load, .extent = extent, .out = value, .reach = reach});
   }
 
   // The path is one across rows: rows are its innermost axes.
@@ -345,7 +354,7 @@ class Builder {
          .out = value,
          .a = inputs[0],
          .b = inputs[1],
-         .index = reach});
+         .reach = reach});
   }
 
   void emit_reduction(size_t i) {
@@ -370,7 +379,7 @@ class Builder {
          .out = is_whole ? value : plan.lanes,
          .a = input,
          .b = is_whole && plan.lanes != no_value ? plan.lanes : input,
-         .index = index});
+         .reduction = index});
   }
 
   void emit_loop(size_t i) {
@@ -390,12 +399,13 @@ class Builder {
     const Loop loop = step.op == Op::to ? loops_.cast(step.arithmetic, step.dtype)
                                         : loops_.elementwise(step.op, step.arithmetic, still);
     add({.loop = loop,
+         .action = Action::loop,
          .extent = extent,
          .out = value,
          .a = inputs[0],
          .b = inputs[1],
          .c = inputs[2],
-         .index = static_cast<uint16_t>(step.op)});
+         .op = step.op});
   }
 
   // --- stores
@@ -421,10 +431,9 @@ class Builder {
       const uint16_t value = own == Extent::one ? operand(store.step) : spread_operand(store.step, extent);
       is_aimed.resize(values_.size());
       size_t at = 0; // where it is made
-      while (at < end && (code[at].out != value || (!code[at].loop && is_store_or_add(code[at].action))))
-        ++at;
-      const bool is_load = at < end && !code[at].loop && code[at].action == Action::load;
-      const bool is_splice = at < end && !code[at].loop && code[at].action == Action::splice;
+      while (at < end && (code[at].out != value || is_store_or_add(code[at].action))) ++at;
+      const bool is_load = at < end && code[at].action == Action::load;
+      const bool is_splice = at < end && code[at].action == Action::splice;
       const bool is_direct = may_aim && own == extent && at < end && at >= section_begin_ &&
                              !is_aimed[value] && last_read(store.replaces, end) <= at &&
                              !(is_load && !program_.reaches[reach].path.is_stream());
@@ -432,16 +441,16 @@ class Builder {
         is_aimed[value] = true;
         aimed.push_back({value, reach, at});
         values_[value].needs_slot = !program_.reaches[reach].path.is_stream();
-        code[at].flag = true;
+        code[at].is_placed = true;
       } else {
         // Another store may overwrite what the value points to.
         if ((is_load || is_splice) && !is_aimed[value] && kernel_.stores.size() > 1)
-          code[at].flag = values_[value].needs_slot = true;
+          code[at].is_placed = values_[value].needs_slot = true;
         last.push_back(completed({.action = Action::store,
                                   .extent = extent,
-                                  .flag = own == Extent::one && extent != Extent::one,
+                                  .still = own == Extent::one && extent != Extent::one,
                                   .a = value,
-                                  .index = reach}));
+                                  .reach = reach}));
       }
     }
     std::vector<Instruction> result(code.begin(), code.begin() + static_cast<std::ptrdiff_t>(section_begin_));
@@ -449,12 +458,12 @@ class Builder {
       for (const Placed& one : aimed)
         if (one.at == at)
           result.push_back(
-              {.action = Action::aim, .extent = code[at].extent, .out = one.value, .index = one.reach});
+              {.action = Action::aim, .extent = code[at].extent, .out = one.value, .reach = one.reach});
       result.push_back(code[at]);
       for (const Placed& one : aimed)
         if (one.at == at && !program_.reaches[one.reach].path.is_stream())
           result.push_back(completed(
-              {.action = Action::store, .extent = code[at].extent, .a = one.value, .index = one.reach}));
+              {.action = Action::store, .extent = code[at].extent, .a = one.value, .reach = one.reach}));
     }
     result.insert(result.end(), last.begin(), last.end());
     code = std::move(result);
@@ -472,13 +481,13 @@ class Builder {
     size_t last = 0;
     for (size_t i = 0; i < end; ++i) {
       const Instruction& instruction = code[i];
-      if (!instruction.loop && instruction.action == Action::load) {
-        is_there[instruction.out] = program_.reaches[instruction.index].path.array() == array;
+      if (instruction.action == Action::load) {
+        is_there[instruction.out] = program_.reaches[instruction.reach].path.array() == array;
         if (is_there[instruction.out]) last = i;
         continue;
       }
       if (reads(instruction.a) || reads(instruction.b) || reads(instruction.c)) last = i;
-      if (!instruction.loop && instruction.action == Action::splice && !instruction.flag)
+      if (instruction.action == Action::splice && !instruction.is_placed)
         is_there[instruction.out] = reads(instruction.a) || reads(instruction.b);
     }
     return last;
@@ -491,11 +500,11 @@ class Builder {
       const bool repeats =
           std::any_of(program_.element_sections.begin(), program_.element_sections.end(),
                       [&](Section section) { return i >= section.begin && i < section.end; });
-      const bool is_memory = !one.loop && (one.action == Action::load || one.action == Action::store ||
-                                           one.action == Action::aim);
+      const bool is_memory =
+          one.action == Action::load || one.action == Action::store || one.action == Action::aim;
       int64_t bytes = is_memory ? 4 : 2;
-      if (!one.loop && one.action == Action::segment)
-        bytes = static_cast<int64_t>(program_.segments[one.index].steps.size() + 1) / 2;
+      if (one.action == Action::segment)
+        bytes = static_cast<int64_t>(program_.segments[one.segment].steps.size() + 1) / 2;
       program_.row_bytes += bytes * (repeats || one.extent == Extent::elements ? kernel_.columns : 1);
     }
   }
@@ -504,8 +513,8 @@ class Builder {
   const FusedKernel& kernel_;
   const LoopTable& loops_;
   const Encoding encoding_;
-  Program program_;
-  std::vector<Value> values_;
+  CpuProgram program_;
+  std::vector<ValuePlan> values_;
   std::vector<uint16_t> current_ = std::vector<uint16_t>(analysis_.kernel.steps.size(), no_value);
   size_t section_begin_ = 0;
   size_t slot_bytes_ = 0;
@@ -555,7 +564,7 @@ int64_t widest_bytes(const Analysis& analysis) {
 }
 
 // The same in tiles, where an array is read across.
-Program compile_tiled(Program program, const FusedKernel& kernel, const Target& target) {
+CpuProgram compile_tiled(CpuProgram program, const FusedKernel& kernel, const Target& target) {
   const bool is_walked = std::any_of(program.reaches.begin(), program.reaches.end(), [](const Reach& reach) {
     return std::abs(reach.path.axes()[0].stride) > 1;
   });
@@ -566,18 +575,18 @@ Program compile_tiled(Program program, const FusedKernel& kernel, const Target& 
   return Builder(Analysis(tiled), target, Traversal::whole, tile, 1).build();
 }
 
-Program compile_for(const FusedKernel& kernel, const Target& target) {
+CpuProgram compile_for(const FusedKernel& kernel, const Target& target) {
   const Analysis analysis(kernel);
   const int64_t columns = analysis.has_elements ? kernel.columns : 1;
   const int64_t block = block_bytes / widest_bytes(analysis);
   struct Attempt {
-    Program program;
+    CpuProgram program;
     size_t slot_bytes;
     bool has_block_slots;
   };
   const auto attempt = [&](Traversal traversal, int64_t row_block, int64_t column_block) {
     Builder builder(analysis, target, traversal, row_block, column_block);
-    Program program = builder.build();
+    CpuProgram program = builder.build();
     return Attempt{std::move(program), builder.slot_bytes(), builder.has_block_slots()};
   };
   // The largest block that is good for what it needs.
@@ -604,8 +613,8 @@ Program compile_for(const FusedKernel& kernel, const Target& target) {
 
 } // namespace
 
-Program compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding) {
-  Program program = compile_for(kernel, {loops, encoding});
+CpuProgram compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding) {
+  CpuProgram program = compile_for(kernel, {loops, encoding});
   if (assemble_segments(program, encoding)) return program;
   return compile_for(kernel, {loops, Encoding::none});
 }

@@ -28,7 +28,7 @@ constexpr size_t most_small_blocks = 4096;
 std::atomic<int64_t> held_bytes = 0;
 
 struct CpuKernel final : CompiledKernel {
-  using Compiled = std::variant<Program, Routine, GeneratorKernel>;
+  using Compiled = std::variant<CpuProgram, Routine, GeneratorKernel>;
   explicit CpuKernel(Compiled work) : work(std::move(work)) {}
   int64_t scratch_bytes() const override {
     const auto* routine = std::get_if<Routine>(&work);
@@ -45,7 +45,7 @@ Routine routine_of(const RoutineKernel& kernel) {
 #include "ops/routines.def"
 #undef ROUTINE
   default:
-    throw Error(ErrorClass::error, "ERR_INTERNAL", std::string(info(kernel.op).name) + " is no routine");
+    throw internal_error(std::string(info(kernel.op).name) + " is no routine");
   }
 }
 
@@ -151,7 +151,7 @@ class CpuDevice final : public Device {
 
 void launch_kernel(const CompiledKernel& kernel, std::span<const Instance> instances) {
   std::visit(Overloaded{
-                 [&](const Program& program) { run_fused(program, instances); },
+                 [&](const CpuProgram& program) { run_fused(program, instances); },
                  [&](const Routine& routine) {
                    for (const Instance& instance : instances) routine.run(instance);
                  },

@@ -2,6 +2,6 @@
 #include "cpu/loop_bodies.h"
 
 namespace adjoint::cpu::ADJOINT_ISA {
-extern const TypeLoops double_loops;
-constexpr TypeLoops double_loops = type_loops<double>();
+extern const TypeLoops float64_loops;
+constexpr TypeLoops float64_loops = type_loops<double>();
 } // namespace adjoint::cpu::ADJOINT_ISA

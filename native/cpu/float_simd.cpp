@@ -2,6 +2,6 @@
 #include "cpu/loop_bodies.h"
 
 namespace adjoint::cpu::ADJOINT_ISA {
-extern const TypeLoops float_loops;
-constexpr TypeLoops float_loops = type_loops<float>();
+extern const TypeLoops float32_loops;
+constexpr TypeLoops float32_loops = type_loops<float>();
 } // namespace adjoint::cpu::ADJOINT_ISA

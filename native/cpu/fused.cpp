@@ -7,6 +7,7 @@
 
 #include "cpu/pool.h"
 #include "cpu/program.h"
+#include "device/integers.h"
 
 namespace adjoint::cpu {
 
@@ -17,8 +18,6 @@ constexpr int64_t least_shared_bytes = 100 << 10;
 constexpr int64_t tasks_per_thread = 4;
 constexpr int64_t prefetched_columns = 4;
 constexpr int64_t cache_line = 64;
-
-int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
 
 // Memory of this thread for pointers and slots, kept because it is then in the cache.
 std::byte* scratch_memory(size_t bytes) {
@@ -36,12 +35,11 @@ std::byte* scratch_memory(size_t bytes) {
 }
 
 void repeat(int64_t n, int64_t times, size_t bytes, void* to, const void* from) {
-  const auto run = [&]<class Word>(Word) {
+  with_width(bytes, [&]<class Word>() {
     Word* out = static_cast<Word*>(to);
     const Word* in = static_cast<const Word*>(from);
     for (int64_t i = 0; i < n; ++i, out += times) std::fill_n(out, times, in[i]);
-  };
-  bytes == 1 ? run(uint8_t{}) : bytes == 4 ? run(uint32_t{}) : run(uint64_t{});
+  });
 }
 
 // A reduction under way: its lanes, then the partial results of chunks, highest subtree first. Each of them
@@ -83,7 +81,7 @@ class Accumulator {
 // One thread's view of a launch.
 class Runner {
  public:
-  explicit Runner(const Program& program)
+  explicit Runner(const CpuProgram& program)
       : program_(program), scratch_(scratch_memory(program.scratch_bytes)),
         at_(reinterpret_cast<std::byte**>(scratch_)) {
     for (size_t i = 0; i < program.slots.size(); ++i) at_[i] = scratch_ + program.slots[i];
@@ -135,7 +133,7 @@ class Runner {
       run(program_.element_sections[pass]);
       const int64_t next = column + columns;
       if (has_whole_chunks) {
-        chunks_ += blocks_of(columns, chunk_columns);
+        chunks_ += quotient_up(columns, chunk_columns);
       } else if (next % chunk_columns == 0 || next == end) {
         each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) {
           one.fold_lanes();
@@ -168,7 +166,7 @@ class Runner {
   void run(Section section) {
     const Instruction* code = program_.instructions.data();
     for (const Instruction *one = code + section.begin, *end = code + section.end; one != end; ++one) {
-      if (one->loop)
+      if (one->action == Action::loop)
         one->loop(count(one->extent), at_[one->out], at_[one->a], at_[one->b], at_[one->c]);
       else
         act(*one);
@@ -183,12 +181,14 @@ class Runner {
   void act(const Instruction& one) {
     const int64_t n = count(one.extent);
     switch (one.action) {
+    case Action::loop:
+      return; // run() has called it
     case Action::segment:
-      return program_.segments[one.index].code(n, at_);
+      return program_.segments[one.segment].code(n, at_);
     case Action::load:
       return load(one, n);
     case Action::aim: {
-      const Reach& reach = program_.reaches[one.index];
+      const Reach& reach = program_.reaches[one.reach];
       std::byte* place = reach.path.view(arrays_[reach.path.array()], position(reach), n);
       at_[one.out] = place ? place : slot(one.out);
       return;
@@ -209,9 +209,9 @@ class Runner {
   int64_t position(const Reach& reach) const { return reach.is_by_element ? element_ : row_; }
 
   void load(const Instruction& one, int64_t n) {
-    const Reach& reach = program_.reaches[one.index];
+    const Reach& reach = program_.reaches[one.reach];
     void* array = arrays_[reach.path.array()];
-    if (!one.flag) {
+    if (!one.is_placed) {
       at_[one.out] = reach.path.view(array, position(reach), n);
       if (at_[one.out] && program_.traversal == Traversal::across) prefetch(reach, n);
       if (at_[one.out]) return;
@@ -231,15 +231,15 @@ class Runner {
   }
 
   void store(const Instruction& one, int64_t n) {
-    const Reach& reach = program_.reaches[one.index];
+    const Reach& reach = program_.reaches[one.reach];
     void* array = arrays_[reach.path.array()];
     if (reach.path.view(array, position(reach), n) == at_[one.a]) return;
-    reach.path.scatter(array, position(reach), n, {at_[one.a], one.flag});
+    reach.path.scatter(array, position(reach), n, {at_[one.a], (one.still & 1) != 0});
   }
 
   void splice(const Instruction& one, int64_t n) {
-    const Reach& reach = program_.reaches[one.index];
-    if (!one.flag) {
+    const Reach& reach = program_.reaches[one.reach];
+    if (!one.is_placed) {
       const int side = reach.path.side(position(reach), n);
       const bool points = side > 0 ? !(one.still & 2) : side < 0 && !(one.still & 1);
       at_[one.out] = !points ? slot(one.out) : side > 0 ? at_[one.b] : at_[one.a];
@@ -255,7 +255,7 @@ class Runner {
   }
 
   void add(const Instruction& one, int64_t n) {
-    const ReductionPlan& plan = program_.reductions[one.index];
+    const ReductionPlan& plan = program_.reductions[one.reduction];
     if (program_.traversal == Traversal::across)
       plan.loops->take(n, accumulator(plan).lane(lane_), at_[one.a], nullptr, nullptr);
     else if (program_.column_block < chunk_columns)
@@ -278,7 +278,7 @@ class Runner {
   }
 
   void reduce(const Instruction& one, int64_t n) {
-    const ReductionPlan& plan = program_.reductions[one.index];
+    const ReductionPlan& plan = program_.reductions[one.reduction];
     const int64_t columns = program_.columns;
     if (columns <= chunk_columns) {
       plan.loops->rows(n, columns, at_[one.out], at_[one.a]);
@@ -293,7 +293,7 @@ class Runner {
     plan.loops->finish(n, columns, at_[one.out], at_[one.out]);
   }
 
-  const Program& program_;
+  const CpuProgram& program_;
   std::byte* scratch_;
   std::byte** at_;
   void* const* arrays_ = nullptr;
@@ -310,14 +310,14 @@ int64_t task_count(int64_t pieces, int64_t bytes) {
 }
 
 // Blocks of rows, those of all instances together.
-void run_blocks(const Program& program, std::span<const Instance> instances) {
+void run_blocks(const CpuProgram& program, std::span<const Instance> instances) {
   const auto rows_of = [&](const Instance& instance) {
     return program.is_flat ? instance.rows : program.rows;
   };
   int64_t blocks = 0, rows = 0;
   for (const Instance& instance : instances) {
     rows += rows_of(instance);
-    blocks += blocks_of(rows_of(instance), program.row_block);
+    blocks += quotient_up(rows_of(instance), program.row_block);
   }
   const int64_t tasks = task_count(blocks, rows * program.row_bytes);
   const auto run_task = [&](int64_t task) {
@@ -325,7 +325,7 @@ void run_blocks(const Program& program, std::span<const Instance> instances) {
     int64_t begin = blocks * task / tasks, end = blocks * (task + 1) / tasks;
     for (const Instance& instance : instances) {
       if (end <= 0) return;
-      const int64_t own = blocks_of(rows_of(instance), program.row_block);
+      const int64_t own = quotient_up(rows_of(instance), program.row_block);
       const int64_t first = std::clamp<int64_t>(begin, 0, own), last = std::min(end, own);
       if (first < last) {
         runner.bind(instance);
@@ -343,14 +343,14 @@ void run_blocks(const Program& program, std::span<const Instance> instances) {
 // two of chunks is a subtree of each reduction, so the tree stays what it is.
 class ColumnGroups {
  public:
-  ColumnGroups(const Program& program, const Instance& instance)
-      : program_(program), instance_(instance), row_blocks_(blocks_of(program.rows, program.row_block)) {
-    const int64_t chunks = blocks_of(program.columns, chunk_columns);
+  ColumnGroups(const CpuProgram& program, const Instance& instance)
+      : program_(program), instance_(instance), row_blocks_(quotient_up(program.rows, program.row_block)) {
+    const int64_t chunks = quotient_up(program.columns, chunk_columns);
     const int64_t wanted = std::max<int64_t>(1, tasks_per_thread * thread_count() / row_blocks_);
     const auto chunks_in_group =
-        static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(blocks_of(chunks, wanted))));
+        static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(quotient_up(chunks, wanted))));
     group_columns_ = chunks_in_group * chunk_columns;
-    groups_ = blocks_of(program.columns, group_columns_);
+    groups_ = quotient_up(program.columns, group_columns_);
     for (const ReductionPlan& plan : program.reductions) {
       offsets_.push_back(partial_bytes_);
       partial_bytes_ += program.row_block * plan.loops->bytes;
@@ -398,7 +398,7 @@ class ColumnGroups {
     });
   }
 
-  const Program& program_;
+  const CpuProgram& program_;
   const Instance& instance_;
   const int64_t row_blocks_;
   int64_t group_columns_ = 0, groups_ = 0, partial_bytes_ = 0;
@@ -406,16 +406,16 @@ class ColumnGroups {
   std::unique_ptr<std::byte[]> partials_;
 };
 
-bool divides_columns(const Program& program) {
+bool divides_columns(const CpuProgram& program) {
   return program.element_sections.size() == 1 && !program.reductions.empty() &&
          program.columns >= 2 * chunk_columns &&
-         blocks_of(program.rows, program.row_block) < 2 * thread_count() &&
+         quotient_up(program.rows, program.row_block) < 2 * thread_count() &&
          program.rows * program.row_bytes >= least_shared_bytes && thread_count() > 1;
 }
 
 } // namespace
 
-void run_fused(const Program& program, std::span<const Instance> instances) {
+void run_fused(const CpuProgram& program, std::span<const Instance> instances) {
   if (!divides_columns(program)) return run_blocks(program, instances);
   for (const Instance& instance : instances) ColumnGroups(program, instance).run();
 }

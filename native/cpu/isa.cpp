@@ -6,16 +6,17 @@
 
 namespace adjoint::cpu {
 
+// Integers are compiled once: their bits depend on no instruction set, and they are rarely what takes time.
 namespace isa_base {
 extern const TypeLoops boolean_loops, uint8_loops, int32_loops, int64_loops;
 }
+using isa_base::boolean_loops, isa_base::uint8_loops, isa_base::int32_loops, isa_base::int64_loops;
 
-// Integers are compiled once: their bits depend on no instruction set, and they are rarely what takes time.
+#define ROW(name, ...) &name##_loops,
 #define TABLE(space)                                                                                         \
   namespace space {                                                                                          \
-  extern const TypeLoops float_loops, double_loops;                                                          \
-  static const LoopTable table = {{&isa_base::boolean_loops, &isa_base::uint8_loops, &isa_base::int32_loops, \
-                                   &isa_base::int64_loops, &float_loops, &double_loops}};                    \
+  extern const TypeLoops float32_loops, float64_loops;                                                       \
+  static const LoopTable table = {{ADJOINT_DTYPES(ROW)}};                                                    \
   }
 TABLE(isa_base)
 #ifdef __x86_64__
@@ -24,38 +25,40 @@ TABLE(isa_v3)
 TABLE(isa_v4)
 #endif
 #undef TABLE
+#undef ROW
 
+#ifdef __x86_64__
 bool is_available(Isa isa) {
   switch (isa) {
   case Isa::portable:
     return true;
-#ifdef __x86_64__
   case Isa::v2:
     return __builtin_cpu_supports("x86-64-v2");
   case Isa::v3:
     return __builtin_cpu_supports("x86-64-v3");
   case Isa::v4:
     return __builtin_cpu_supports("x86-64-v4");
-#endif
-  default:
-    return false;
   }
+  __builtin_unreachable();
 }
 
 const LoopTable& loops_for(Isa isa) {
   switch (isa) {
-#ifdef __x86_64__
+  case Isa::portable:
+    return isa_base::table;
   case Isa::v2:
     return isa_v2::table;
   case Isa::v3:
     return isa_v3::table;
   case Isa::v4:
     return isa_v4::table;
-#endif
-  default:
-    return isa_base::table;
   }
+  __builtin_unreachable();
 }
+#else
+bool is_available(Isa isa) { return isa == Isa::portable; }
+const LoopTable& loops_for(Isa) { return isa_base::table; }
+#endif
 
 Isa chosen_isa() {
   const char* wanted = std::getenv("ADJOINT_ISA");

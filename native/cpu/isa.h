@@ -5,9 +5,14 @@
 
 namespace adjoint::cpu {
 
-enum class Isa : uint8_t { portable, v2, v3, v4 };
-inline constexpr std::string_view isa_names[] = {"portable", "v2", "v3", "v4"};
-inline constexpr size_t isa_count = 4;
+#define ADJOINT_ISAS(ROW) ROW(portable) ROW(v2) ROW(v3) ROW(v4)
+#define ROW(name) name,
+enum class Isa : uint8_t { ADJOINT_ISAS(ROW) };
+#undef ROW
+#define ROW(name) #name,
+inline constexpr std::string_view isa_names[] = {ADJOINT_ISAS(ROW)};
+#undef ROW
+inline constexpr size_t isa_count = std::size(isa_names);
 
 bool is_available(Isa isa); // compiled in, and understood by this processor
 const LoopTable& loops_for(Isa isa);

@@ -27,9 +27,9 @@ template <Dtypes dtypes_, class T> struct RowTypes {
     using Types = RowTypes<Dtypes::dtypes, T>;                                                               \
     ADJOINT_FUNCTION static typename Types::Out apply(__VA_ARGS__) { return value; }                         \
   };
-#define UNARY(name, label, dtypes, lo, hi, value, ...) ROW(name, dtypes, value, T a)
-#define BINARY(name, label, dtypes, lo, hi, value, ...) ROW(name, dtypes, value, T a, T b)
-#define TERNARY(name, label, dtypes, lo, hi, value, ...)                                                     \
+#define UNARY(name, label, dtypes, cost, lo, hi, value, ...) ROW(name, dtypes, value, T a)
+#define BINARY(name, label, dtypes, cost, lo, hi, value, ...) ROW(name, dtypes, value, T a, T b)
+#define TERNARY(name, label, dtypes, cost, lo, hi, value, ...)                                               \
   ROW(name, dtypes, value, typename Types::First a, T b, T c)
 #include "ops/elementwise.def"
 #undef UNARY
@@ -72,7 +72,7 @@ template <class From, class To> void cast(int64_t n, void* out, const void* a, c
   for (int64_t i = 0; i < n; ++i) to[i] = convert<To>(x[i]);
 }
 
-#define REDUCTION(name, label, dtypes_, lo, hi, identity_, combine_, finish_, gradient)                      \
+#define REDUCTION(name, label, dtypes_, number, empty, lo, hi, identity_, combine_, finish_, gradient)       \
   template <class In> struct reduce_##name {                                                                 \
     using T = std::conditional_t<Dtypes::dtypes_ == Dtypes::truth, bool, In>;                                \
     static constexpr T identity() { return identity_; }                                                      \

@@ -35,6 +35,17 @@ inline constexpr size_t reduction_count = [] {
   return count;
 }();
 inline constexpr size_t first_reduction = first_elementwise + elementwise_count;
+static_assert(
+    [] {
+      for (size_t i = 0; i < op_count; ++i) {
+        const bool is_elementwise = i >= first_elementwise && i < first_reduction;
+        const bool is_reduction = i >= first_reduction && i < first_reduction + reduction_count;
+        if (is_elementwise != (op_table[i].kind == Kind::elementwise)) return false;
+        if (is_reduction != (op_table[i].kind == Kind::reduction)) return false;
+      }
+      return true;
+    }(),
+    "elementwise rows come one after another, and then the reductions");
 
 // Loops over inputs of one dtype; null where a row is not for it.
 struct TypeLoops {

@@ -25,30 +25,36 @@ enum class Traversal : uint8_t { whole, along, across };
 
 // How many elements a value has in a block.
 enum class Extent : uint8_t { one, rows, elements };
+static_assert(Extent::one < Extent::rows && Extent::rows < Extent::elements,
+              "a loop has its inputs' largest");
 
-// What instructions do that call no loop. Every value has a slot in scratch memory, and a pointer that says
-// where it lies in the present block: in its slot or in an array.
+// What instructions do. Every value has a slot in scratch memory, and a pointer that says where it lies in the
+// present block: in its slot or in an array.
 enum class Action : uint8_t {
-  load,    // point `out` into an array, or gather into its slot (if `flag`: gather to where it points)
+  loop,    // run `loop`, which computes `op` of `a`, `b` and `c`
+  load,    // point `out` into an array, or gather into its slot (if it is placed: gather to where it points)
   aim,     // point `out` to where it will be stored, if it lies there in one piece, else to its slot
-  store,   // store `a`, unless it is there already; it has one element if `flag`
-  splice,  // point `out` to `a` or `b`, or put it together in its slot (if `flag`: where it points)
+  store,   // store `a`, unless it is there already
+  splice,  // point `out` to `a` or `b`, or put it together in its slot (if it is placed: where it points)
   spread,  // repeat every element of `a`, to as many as `out` has
-  reduce,  // reduction `index` of the rows in `a`
-  add,     // add `a` to the lanes of reduction `index`
-  segment, // run segment `index`; its values are not named here
+  reduce,  // `reduction` of the rows in `a`
+  add,     // add `a` to the lanes of `reduction`
+  segment, // run `segment`; its values are not named here
 };
 
 inline constexpr uint16_t no_value = UINT16_MAX;
 
 struct Instruction {
-  Loop loop = nullptr; // null: see `action`
-  Action action = Action::load;
+  Loop loop = nullptr;
+  Action action = Action::loop;
   Extent extent = Extent::one;
-  bool flag = false;
-  uint8_t still = 0;                                   // splice: bit i says that input i has one element
+  bool is_placed = false; // `out` points already to where its elements are to be: nothing else is pointed to
+  bool is_output = false; // of a segment's steps: others read the result
+  uint8_t still = 0;      // splice and store: bit i says that input i has one element
   uint16_t out = 0, a = 0, b = no_value, c = no_value; // values
-  uint16_t index = 0; // of a path, a reduction or a segment; the op of a loop
+  uint16_t reach = no_value;                           // of load, aim, store and splice
+  uint16_t reduction = no_value, segment = no_value;
+  Op op{}; // of a loop
 };
 
 struct Section {
@@ -80,10 +86,10 @@ struct Segment {
   SegmentCode code = nullptr;
   Extent extent = Extent::one;
   std::vector<uint16_t> inputs = {}, outputs = {}; // values
-  std::vector<Instruction> steps = {};             // until there is code; `flag` marks the outputs
+  std::vector<Instruction> steps = {};             // until there is code
 };
 
-struct Program {
+struct CpuProgram {
   Traversal traversal = Traversal::whole;
   bool is_flat = false;
   int64_t rows = 0, columns = 1;
@@ -104,7 +110,7 @@ struct Program {
 };
 
 // `encoding` says what segments are compiled to, if any.
-Program compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding);
-void run_fused(const Program& program, std::span<const Instance> instances);
+CpuProgram compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding);
+void run_fused(const CpuProgram& program, std::span<const Instance> instances);
 
 } // namespace adjoint::cpu

@@ -10,15 +10,16 @@ namespace {
 // Slots an equal distance modulo 4096 apart are taken for one another by the processor.
 constexpr size_t slot_gap = 192;
 
-int64_t count_of(const Program& program, Extent extent) {
+int64_t count_of(const CpuProgram& program, Extent extent) {
   switch (extent) {
   case Extent::one:
     return 1;
   case Extent::rows:
     return program.row_block;
-  default:
+  case Extent::elements:
     return program.traversal == Traversal::whole ? program.row_block * program.columns : program.column_block;
   }
+  __builtin_unreachable();
 }
 
 struct Life {
@@ -27,7 +28,7 @@ struct Life {
 
 // In the order of instructions; what an element section reads from outside lives until its end, because the
 // section runs many times; likewise what is made by the number section.
-std::vector<Life> lives_of(const Program& program, const std::vector<Value>& values) {
+std::vector<Life> lives_of(const CpuProgram& program, const std::vector<ValuePlan>& values) {
   std::vector<Life> lives(values.size());
   const std::vector<Instruction>& code = program.instructions;
   const auto use = [&](uint16_t value, size_t at) {
@@ -50,38 +51,38 @@ std::vector<Life> lives_of(const Program& program, const std::vector<Value>& val
   }
   for (size_t i = 0; i < code.size(); ++i) {
     const Instruction& one = code[i];
-    if (!one.loop && one.action == Action::segment) {
-      const Segment& segment = program.segments[one.index];
+    if (one.action == Action::segment) {
+      const Segment& segment = program.segments[one.segment];
       for (const uint16_t value : segment.outputs) use(value, i);
       for (const uint16_t value : segment.inputs) use(value, last_use(value, i));
       continue;
     }
-    if (one.loop || one.action != Action::store) use(one.out, i);
-    if (!one.loop && (one.action == Action::load || one.action == Action::aim)) continue;
+    if (one.action != Action::store) use(one.out, i);
+    if (one.action == Action::load || one.action == Action::aim) continue;
     for (const uint16_t value : {one.a, one.b, one.c}) use(value, last_use(value, i));
   }
   // A splice may point to its inputs.
   for (size_t i = code.size(); i-- > 0;)
-    if (!code[i].loop && code[i].action == Action::splice)
+    if (code[i].action == Action::splice)
       for (const uint16_t value : {code[i].a, code[i].b}) use(value, lives[code[i].out].end);
   return lives;
 }
 
-size_t bytes_of_slot(const Program& program, const Value& value) {
+size_t bytes_of_slot(const CpuProgram& program, const ValuePlan& value) {
   const size_t bytes = value.slot_bytes > 0
                            ? value.slot_bytes
                            : static_cast<size_t>(count_of(program, value.extent)) * value.bytes;
   return value.slot_bytes == 0 && value.extent == Extent::one ? 16 : (bytes + 63) / 64 * 64;
 }
 
-bool is_number(const Program& program, size_t value) {
+bool is_number(const CpuProgram& program, size_t value) {
   return std::any_of(program.numbers.begin(), program.numbers.end(),
                      [&](const NumberValue& number) { return number.value == value; });
 }
 
 } // namespace
 
-size_t assign_slots(Program& program, const std::vector<Value>& values) {
+size_t assign_slots(CpuProgram& program, const std::vector<ValuePlan>& values) {
   const std::vector<Life> life = lives_of(program, values);
   const std::vector<Instruction>& code = program.instructions;
   size_t end = (values.size() * sizeof(void*) + 63) / 64 * 64;
@@ -107,7 +108,7 @@ size_t assign_slots(Program& program, const std::vector<Value>& values) {
   };
   for (size_t i = 0; i < born.size(); ++i) {
     // The result of a loop may take the place of an input that dies, if it is as wide.
-    const bool in_place = i < code.size() && code[i].loop;
+    const bool in_place = i < code.size() && code[i].action == Action::loop;
     std::vector<uint16_t> later;
     for (const uint16_t value : dying[i])
       if (in_place && value != code[i].out && values[value].bytes == values[code[i].out].bytes)

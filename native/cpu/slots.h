@@ -3,7 +3,7 @@
 
 namespace adjoint::cpu {
 
-struct Value {
+struct ValuePlan {
   DType dtype = DType::float32;
   size_t bytes = 0; // of one element
   Extent extent = Extent::one;
@@ -13,6 +13,6 @@ struct Value {
 
 // Gives every value its place in scratch memory; those that are not needed at the same time share one.
 // Returns how many bytes the slots take.
-size_t assign_slots(Program& program, const std::vector<Value>& values);
+size_t assign_slots(CpuProgram& program, const std::vector<ValuePlan>& values);
 
 } // namespace adjoint::cpu

@@ -1,5 +1,6 @@
 // The dtypes: one row each. Everything that depends on the list of dtypes expands ADJOINT_DTYPES.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -36,15 +37,32 @@ inline constexpr DTypeInfo dtype_table[] = {
 };
 inline constexpr size_t dtype_count = sizeof(dtype_table) / sizeof(dtype_table[0]);
 
-inline const DTypeInfo& info(DType dtype) { return dtype_table[static_cast<size_t>(dtype)]; }
-inline int64_t bytes_of(DType dtype) { return info(dtype).bytes; }
-inline bool is_floating(DType dtype) { return dtype >= DType::float32; }
+inline constexpr const DTypeInfo& info(DType dtype) { return dtype_table[static_cast<size_t>(dtype)]; }
+inline constexpr int64_t bytes_of(DType dtype) { return info(dtype).bytes; }
+inline constexpr bool is_floating(DType dtype) { return dtype >= DType::float32; }
 
 // Categories promote (bool < integer < floating) before widths do.
-inline int category(DType dtype) { return dtype == DType::boolean ? 0 : is_floating(dtype) ? 2 : 1; }
+inline constexpr int category(DType dtype) {
+  return dtype == DType::boolean ? 0 : is_floating(dtype) ? 2 : 1;
+}
 
 // uint8 with a signed type gives the signed type, as the order of rows says.
-inline DType promoted(DType a, DType b) { return a > b ? a : b; }
+inline constexpr DType promoted(DType a, DType b) { return a > b ? a : b; }
+
+#define ROW(name, type, label, word)                                                                         \
+  static_assert(is_floating(DType::name) == std::is_floating_point_v<type>, "floating dtypes come last");
+ADJOINT_DTYPES(ROW)
+#undef ROW
+static_assert(
+    [] {
+      for (size_t i = 1; i < dtype_count; ++i) {
+        const auto one = static_cast<DType>(i - 1), next = static_cast<DType>(i);
+        if (category(one) > category(next)) return false;
+        if (category(one) == category(next) && bytes_of(one) >= bytes_of(next)) return false;
+      }
+      return true;
+    }(),
+    "the later of two dtypes is what they promote to");
 
 template <class T> inline constexpr DType dtype_of = DType::boolean;
 #define ROW(name, type, label, word) template <> inline constexpr DType dtype_of<type> = DType::name;
@@ -62,6 +80,27 @@ template <class Body> decltype(auto) with_type(DType dtype, Body&& body) {
   }
   __builtin_unreachable();
 }
+
+// Calls `body.template operator()<Word>()` with an unsigned integer as wide as one element, to move elements
+// of any dtype with.
+template <class Body> decltype(auto) with_width(size_t bytes, Body&& body) {
+  switch (bytes) {
+  case 1:
+    return body.template operator()<uint8_t>();
+  case 2:
+    return body.template operator()<uint16_t>();
+  case 4:
+    return body.template operator()<uint32_t>();
+  case 8:
+    return body.template operator()<uint64_t>();
+  }
+  __builtin_unreachable();
+}
+#define ROW(name, type, label, word)                                                                         \
+  static_assert(sizeof(type) == 1 || sizeof(type) == 2 || sizeof(type) == 4 || sizeof(type) == 8,            \
+                "with_width moves no elements of this width");
+ADJOINT_DTYPES(ROW)
+#undef ROW
 
 // Truncates towards zero like C. What int32 and int64 cannot hold (NaN among it) becomes their lowest value,
 // instead of whatever the processor leaves; uint8 wraps.

@@ -17,12 +17,12 @@ constexpr size_t most_kept_bytes = 0; // so that uses after a free are seen
 constexpr size_t most_kept_bytes = 4 << 20;
 #endif
 
-struct Block {
-  Block* next;
+struct FreeBlock {
+  FreeBlock* next;
 };
 // The blocks of one size.
 struct Kept {
-  Block* first;
+  FreeBlock* first;
   size_t room; // how many more may be kept
 };
 struct Shelf {
@@ -43,7 +43,7 @@ Shelf::~Shelf() {
   // Objects may still be freed while the thread ends.
   shelf = nullptr;
   for (const Kept& kept : sizes)
-    for (Block* block = kept.first; block;) ::operator delete(std::exchange(block, block->next));
+    for (FreeBlock* block = kept.first; block;) ::operator delete(std::exchange(block, block->next));
 }
 
 void* take_new(size_t bytes) {
@@ -59,7 +59,7 @@ void* take(size_t bytes) {
   if (bytes > largest_bytes) return ::operator new(bytes);
   if (!shelf) return take_new(bytes);
   Kept& kept = shelf->sizes[(bytes - 1) / grain_bytes];
-  Block* block = kept.first;
+  FreeBlock* block = kept.first;
   if (!block) return take_new(bytes);
   kept.first = block->next;
   __builtin_prefetch(kept.first, 1); // the next one to be taken may have left the cache long ago
@@ -72,7 +72,7 @@ void give_back(void* block, size_t bytes) noexcept {
   Kept& kept = shelf->sizes[(bytes - 1) / grain_bytes];
   if (kept.room == 0) return ::operator delete(block);
   --kept.room;
-  kept.first = new (block) Block{kept.first};
+  kept.first = new (block) FreeBlock{kept.first};
 }
 
 } // namespace adjoint::heap

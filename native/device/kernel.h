@@ -63,6 +63,7 @@ struct Access {
 };
 
 enum class Level : uint8_t { number, row, element };
+static_assert(Level::number < Level::row && Level::row < Level::element, "a step has its inputs' highest");
 
 // One value of a fused kernel. `op` is
 //   number       the launch's number `index`, converted to `dtype`

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "device/error.h"
+
 namespace adjoint {
 
 namespace {
@@ -16,6 +18,20 @@ Dims kept(const Dims& shape, const Dims& reduced_axes) {
   for (size_t i = 0; i < shape.size(); ++i)
     if (!reduced_axes.contains(static_cast<int64_t>(i))) result.push_back(shape[i]);
   return result;
+}
+
+// Where the elements of each view come from.
+std::optional<IndexMap> through_reshape(const Node& view, const IndexMap& map) {
+  return map.through_reshape(view.inputs[0]->shape, view.shape);
+}
+std::optional<IndexMap> through_permute(const Node& view, const IndexMap& map) {
+  return map.through_permute(view.attributes->axes);
+}
+std::optional<IndexMap> through_expand(const Node& view, const IndexMap& map) {
+  return map.through_broadcast(view.inputs[0]->shape, view.shape);
+}
+std::optional<IndexMap> through_slice(const Node& view, const IndexMap& map) {
+  return map.through_slice(view.attributes->starts, view.attributes->steps);
 }
 
 } // namespace
@@ -145,18 +161,18 @@ void Draft::store(const Root& root) {
 }
 
 std::optional<IndexMap> Draft::through_view(const Node& view, const IndexMap& map) {
-  const Dims& from = view.inputs[0]->shape;
   switch (view.op) {
-  case Op::permute:
-    return map.through_permute(view.attributes->axes);
-  case Op::expand:
-    return map.through_broadcast(from, view.shape);
-  case Op::slice:
-    return map.through_slice(view.attributes->starts, view.attributes->steps);
-  case Op::reshape:
-    return map.through_reshape(from, view.shape);
-  default: // a number in another dtype
-    return map;
+#define VIEW(name, ...)                                                                                      \
+  case Op::name:                                                                                             \
+    return through_##name(view, map);
+#define STRUCTURE(...)
+#include "ops/structure.def"
+#undef VIEW
+#undef STRUCTURE
+  case Op::to:
+    return map; // of a number
+  default:
+    throw internal_error(std::string(info(view.op).name) + " is no view", std::string(info(view.op).name));
   }
 }
 

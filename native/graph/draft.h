@@ -49,7 +49,6 @@ class Draft {
   // The same with reduced axes: values that were the rows become elements.
   std::optional<Draft> reduced_over(const Dims& axes) const;
 
-  int32_t number() const { return number_; }
   const Dims& shape() const { return shape_; }
   const Dims& reduced_axes() const { return reduced_axes_; }
   const std::vector<Root>& roots() const { return roots_; }

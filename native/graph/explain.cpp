@@ -42,19 +42,18 @@ std::string ops(const FusedKernel& kernel) {
   return text.empty() ? "copy" : text;
 }
 
-std::string headline(const Kernel& kernel) {
-  if (const auto* fused = std::get_if<FusedKernel>(&kernel)) {
-    std::string space = counted(static_cast<size_t>(fused->rows), "element");
-    for (const Step& step : fused->steps)
-      if (step.level == Level::element)
-        space = counted(static_cast<size_t>(fused->rows), "row") + " of " + std::to_string(fused->columns);
-    return "over " + space + ": " + ops(*fused);
-  }
-  if (const auto* routine = std::get_if<RoutineKernel>(&kernel))
-    return std::string(info(routine->op).name) + (routine->modes.may_round ? ", TF32 allowed" : "") +
-           (routine->modes.prefers_library ? ", cuBLAS preferred" : "");
-  return std::string(info(std::get<GeneratorKernel>(kernel).op).name);
+std::string headline(const FusedKernel& kernel) {
+  std::string space = counted(static_cast<size_t>(kernel.rows), "element");
+  for (const Step& step : kernel.steps)
+    if (step.level == Level::element)
+      space = counted(static_cast<size_t>(kernel.rows), "row") + " of " + std::to_string(kernel.columns);
+  return "over " + space + ": " + ops(kernel);
 }
+std::string headline(const RoutineKernel& kernel) {
+  return std::string(info(kernel.op).name) + (kernel.modes.may_round ? ", TF32 allowed" : "") +
+         (kernel.modes.prefers_library ? ", cuBLAS preferred" : "");
+}
+std::string headline(const GeneratorKernel& kernel) { return std::string(info(kernel.op).name); }
 
 } // namespace
 
@@ -66,7 +65,7 @@ std::string explain(const std::vector<ExplainedLaunch>& launches, size_t buffers
     const ExplainedLaunch& launch = launches[i];
     text += "kernel " + std::to_string(i + 1) +
             (launch.instances > 1 ? ", " + std::to_string(launch.instances) + " times at once, " : ", ") +
-            headline(launch.kernel) + "\n";
+            std::visit([](const auto& kernel) { return headline(kernel); }, launch.kernel) + "\n";
     if (!launch.reads.empty()) text += "  reads " + list(launch.reads) + "\n";
     if (!launch.writes.empty()) text += "  writes " + list(launch.writes) + "\n";
   }

@@ -2,9 +2,15 @@
 // gradient (gradients.cpp), or sets of names, which tell what it needs (needs.cpp). V has the rows' names as
 // functions, and arithmetic.
 #pragma once
+#include "device/error.h"
 #include "ops/op.h"
 
 namespace adjoint {
+
+inline Error no_gradient(Op op) {
+  const std::string name(info(op).name);
+  return internal_error(name + " has no gradient", name);
+}
 
 inline constexpr double ln2 = 0.693147180559945309417232121458;
 inline constexpr double ln10 = 2.302585092994045684017991454684;
@@ -15,14 +21,14 @@ constexpr V elementwise_gradient(Op op, size_t input, const V& grad, const V& a,
                                  const V& out) {
   const V nothing = 0.0;
   switch (op) {
-#define UNARY(name, label, dtypes, lo, hi, value, gradient)                                                  \
+#define UNARY(name, label, dtypes, cost, lo, hi, value, gradient)                                            \
   case Op::name:                                                                                             \
     return gradient;
-#define BINARY(name, label, dtypes, lo, hi, value, gradient_a, gradient_b)                                   \
+#define BINARY(name, label, dtypes, cost, lo, hi, value, gradient_a, gradient_b)                             \
   case Op::name:                                                                                             \
     if (input == 0) return gradient_a;                                                                       \
     return gradient_b;
-#define TERNARY(name, label, dtypes, lo, hi, value, gradient_a, gradient_b, gradient_c)                      \
+#define TERNARY(name, label, dtypes, cost, lo, hi, value, gradient_a, gradient_b, gradient_c)                \
   case Op::name:                                                                                             \
     if (input == 0) return gradient_a;                                                                       \
     if (input == 1) return gradient_b;                                                                       \
@@ -32,7 +38,7 @@ constexpr V elementwise_gradient(Op op, size_t input, const V& grad, const V& a,
 #undef BINARY
 #undef TERNARY
   default:
-    return nothing;
+    throw no_gradient(op);
   }
 }
 
@@ -41,13 +47,13 @@ constexpr V reduction_gradient(Op op, const V& grad, const V& a, const V& out, [
                                [[maybe_unused]] const Total& total) {
   const V nothing = 0.0;
   switch (op) {
-#define REDUCTION(name, label, dtypes, lo, hi, identity, combine, finish, gradient)                          \
+#define REDUCTION(name, label, dtypes, number, empty, lo, hi, identity, combine, finish, gradient)           \
   case Op::name:                                                                                             \
     return gradient;
 #include "ops/reductions.def"
 #undef REDUCTION
   default:
-    return nothing;
+    throw no_gradient(op);
   }
 }
 

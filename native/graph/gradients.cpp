@@ -96,8 +96,11 @@ Value gradient_of_structure(Function& function, size_t input, const Value& grad)
   }
   case Op::transfer:
     return transfer(grad, *function.attributes->origin);
-  default: // to and expand: fit() does what they undo
-    return grad;
+  case Op::to:
+  case Op::expand:
+    return grad; // which is then fitted to the input
+  default:
+    throw no_gradient(function.op);
   }
 }
 
@@ -125,8 +128,7 @@ Value input_gradient(Function& function, size_t input, std::span<const Value> gr
     break;
   case Kind::leaf:
   case Kind::generator:
-    throw Error(ErrorClass::error, "ERR_INTERNAL",
-                std::string(info(function.op).name) + " has no inputs, and no gradient; please report this");
+    throw no_gradient(function.op);
   }
   return fit(std::move(result), function.edges[input].shape, function.edges[input].dtype);
 }

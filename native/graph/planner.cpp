@@ -17,12 +17,7 @@ namespace {
 constexpr uint32_t max_expression = 256;
 // Recomputing costs this many simple ops before it is worth to store a value and load it again.
 constexpr uint32_t dear_expression = 16;
-constexpr uint32_t cost_of_transcendental = 8;
 constexpr int max_revisions = 3;
-
-uint32_t cost_of(Op op) {
-  return info(op).dtypes == Dtypes::floating && op != Op::div && op != Op::lerp ? cost_of_transcendental : 1;
-}
 
 class Planner {
  public:
@@ -338,9 +333,8 @@ class Planner {
       // There is only one reason: a view that no map can say. It has to be in memory.
       const int32_t view = unit.draft->unmappable();
       if (view < 0 || decisions_[static_cast<size_t>(view)].is_materialized)
-        throw Error(ErrorClass::error, "ERR_INTERNAL",
-                    "no kernel could be planned for " + std::string(info(node(i).op).name) + " of shape " +
-                        to_string(node(i).shape) + "; please report this");
+        throw internal_error("no kernel could be planned for " + std::string(info(node(i).op).name) +
+                             " of shape " + to_string(node(i).shape));
       decisions_[static_cast<size_t>(view)].is_materialized = true;
       has_to_restart_ = true;
     }
@@ -401,7 +395,7 @@ class Planner {
       });
     for (uint32_t i = 0; i < count(); ++i) {
       if (decisions_[i].is_materialized || is_view(node(i))) continue;
-      cost[i] = cost_of(node(i).op);
+      cost[i] = info(node(i).op).cost;
       each_expression_input(i, [&](uint32_t input) { cost[i] = std::min(cost[i] + cost[input], 1000u); });
       if (touching_entries_[i].size() < 2 || is_inner[i] || cost[i] < dear_expression) continue;
       decisions_[i].is_materialized = true;
@@ -710,7 +704,7 @@ class Planner {
   static int64_t cost(const Kernel& kernel) {
     if (const auto* fused = std::get_if<FusedKernel>(&kernel)) {
       int64_t steps = 0;
-      for (const Step& step : fused->steps) steps += cost_of(step.op);
+      for (const Step& step : fused->steps) steps += info(step.op).cost;
       return fused->rows * fused->columns * steps;
     }
     if (const auto* routine = std::get_if<RoutineKernel>(&kernel)) return cost_of_routine(*routine);

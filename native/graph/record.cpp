@@ -20,7 +20,7 @@ Value fold(Engine& engine, Op op, std::span<const Value> inputs) {
   [[maybe_unused]] const auto [a, b, c] = values;
   double result = 0;
   switch (op) {
-#define UNARY(name, label, dtypes, lo, hi, value, ...)                                                       \
+#define UNARY(name, label, dtypes, cost, lo, hi, value, ...)                                                 \
   case Op::name:                                                                                             \
     result = static_cast<double>(value);                                                                     \
     break;
@@ -31,7 +31,7 @@ Value fold(Engine& engine, Op op, std::span<const Value> inputs) {
 #undef BINARY
 #undef TERNARY
   default:
-    break;
+    throw internal_error(text(info(op).name) + " has no value of numbers", text(info(op).name));
   }
   if (info(op).dtypes == Dtypes::truth) return number(engine, Number::of_boolean(result != 0));
   bool is_whole = info(op).dtypes != Dtypes::floating;
@@ -311,11 +311,10 @@ Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
                       "complex dtype. Got: " +
                           std::string(info(dtype).word) + "; convert with .to(\"float32\") first");
   if (row.dtypes == Dtypes::total && !is_floating(dtype)) source = to(input, dtype = DType::int64);
-  const bool has_identity = row.dtypes != Dtypes::any;
   Dims shape;
   for (size_t i = 0; i < rank; ++i) {
     const bool goes = axes.contains(static_cast<int64_t>(i));
-    if (goes && input.shape()[i] == 0 && !has_identity)
+    if (goes && input.shape()[i] == 0 && !row.has_empty_value)
       throw shape_error(text(row.name),
                         text(row.name) + "(): Expected reduction dim " +
                             (is_full ? "to be specified for input.numel() == 0. Specify the reduction dim "
@@ -333,7 +332,7 @@ Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
   attributes->axes = std::move(axes);
   const Value result = record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : dtype, shape,
                               std::span(&source, 1), attributes);
-  return named(result, row.label, is_full || row.dtypes == Dtypes::any ? '0' : '1');
+  return named(result, row.label, is_full ? '0' : row.number);
 }
 
 Value to(const Value& input, DType dtype) {

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "device/failure.h"
+#include "graph/gradient_rows.h"
 #include "graph/record.h"
 
 namespace adjoint {
@@ -35,7 +36,7 @@ RoutineValues routine(Op op, const RoutineCall& call) {
 #include "ops/routines.def"
 #undef ROUTINE
   default:
-    throw Error(ErrorClass::error, "ERR_INTERNAL", std::string(info(op).name) + " is no routine");
+    throw internal_error(std::string(info(op).name) + " is no routine");
   }
 }
 
@@ -53,8 +54,7 @@ Value gradient_of_routine(Function& function, size_t input, std::span<const Valu
 #undef ROUTINE
 #undef ROUTINE_WITHOUT_GRADIENT
   default:
-    throw Error(ErrorClass::error, "ERR_INTERNAL",
-                std::string(info(function.op).name) + " has no gradient; please report this");
+    throw no_gradient(function.op);
   }
 }
 
@@ -130,8 +130,7 @@ Error failure_of(const RoutineKernel& kernel, uint64_t word) {
         {shape}};
   }
   }
-  return {ErrorClass::error, "ERR_INTERNAL",
-          name + " failed for no reason that it knows; please report this"};
+  return internal_error(name + " failed for no reason that it knows", name);
 }
 
 } // namespace adjoint

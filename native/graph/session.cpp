@@ -6,7 +6,7 @@
 
 namespace adjoint {
 
-Session::Session(std::unique_ptr<Device> device) : default_engine_(&add(std::move(device))) {}
+Session::Session(std::unique_ptr<Device> device) : default_engine_(add(std::move(device))) {}
 
 Session::~Session() = default;
 

@@ -33,8 +33,7 @@ class Session {
   const std::vector<std::unique_ptr<Engine>>& engines() const { return engines_; }
   Engine& engine(size_t index) const { return *engines_[index]; }
   // Where what is made lives, unless its maker says otherwise.
-  Engine& default_engine() const { return *default_engine_; }
-  void set_default_engine(Engine& engine) { default_engine_ = &engine; }
+  Engine& default_engine() const { return default_engine_; }
 
   // Computes these nodes, one plan for each device. Of several devices, the first that fails ends it.
   void run(const std::vector<Ref<Node>>& wanted, const RunRequest& request);
@@ -45,7 +44,7 @@ class Session {
 
  private:
   std::vector<std::unique_ptr<Engine>> engines_;
-  Engine* default_engine_;
+  Engine& default_engine_;
   uint32_t epoch_ = 0;
 };
 

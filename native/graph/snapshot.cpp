@@ -37,17 +37,8 @@ bool is_kept_anyway(const Node& node) {
 } // namespace
 
 bool is_view(const Node& node) {
-  switch (node.op) {
-  case Op::permute:
-  case Op::expand:
-  case Op::slice:
-  case Op::reshape:
-    return true;
-  case Op::to:
-    return node.inputs[0]->is_number();
-  default:
-    return false;
-  }
+  // A number in another dtype is one wherever it is wanted.
+  return info(node.op).is_view || (node.op == Op::to && node.inputs[0]->is_number());
 }
 
 void Snapshot::take(uint32_t epoch, const std::vector<Ref<Node>>& wanted) {

@@ -21,7 +21,6 @@ class Template {
   // Whether it may be instantiated over inputs of other shapes.
   bool fits_every_shape() const { return fits_every_shape_; }
   size_t input_count() const { return inputs_.size(); }
-  size_t result_count() const { return results_.size(); }
   size_t scalar_count() const { return scalar_count_; }
   bool accepts(std::span<Node* const> inputs) const;
   // Records it over `inputs`, which it accepts, and appends the results. Without history.

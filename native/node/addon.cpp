@@ -55,9 +55,6 @@ namespace {
 
 // The tables, for TypeScript and for the tests that walk them.
 void export_tables(Napi::Env env, Napi::Object exports) {
-  constexpr const char* kinds[] = {"leaf", "elementwise", "reduction", "generator", "routine", "structure"};
-  constexpr const char* dtype_rules[] = {"any",    "numeric", "floating", "truth",
-                                         "select", "total",   "mean",     "own"};
   auto ops = Napi::Array::New(env);
   uint32_t count = 0;
   for (const OpInfo& op : op_table) {
@@ -65,9 +62,12 @@ void export_tables(Napi::Env env, Napi::Object exports) {
     auto row = Napi::Object::New(env);
     row.Set("name", std::string(op.name));
     row.Set("label", std::string(op.label));
-    row.Set("kind", kinds[static_cast<size_t>(op.kind)]);
+    row.Set("kind", name_of(op.kind));
     row.Set("arity", Napi::Number::New(env, op.arity));
-    row.Set("dtypes", dtype_rules[static_cast<size_t>(op.dtypes)]);
+    row.Set("dtypes", name_of(op.dtypes));
+    row.Set("hasEmptyValue", op.has_empty_value);
+    row.Set("results", Napi::Number::New(env, op.results));
+    row.Set("parameters", std::string(op.parameters));
     row.Set("lo", Napi::Number::New(env, op.lo));
     row.Set("hi", Napi::Number::New(env, op.hi));
     ops.Set(count++, row);

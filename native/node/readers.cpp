@@ -37,9 +37,11 @@ std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node) {
       return Napi::Int32Array::New(env, length, backing, 0);
     case DType::int64:
       return Napi::BigInt64Array::New(env, length, backing, 0);
-    default:
+    case DType::boolean:
+    case DType::uint8:
       return Napi::Uint8Array::New(env, length, backing, 0);
     }
+    __builtin_unreachable();
   };
   return {array(), backing.Data()};
 }

@@ -19,9 +19,13 @@ template <class T> constexpr bool computes(Dtypes dtypes) {
     return !std::same_as<T, bool>;
   case Dtypes::total:
     return std::floating_point<T> || std::same_as<T, int64_t>;
-  default:
+  case Dtypes::any:
+  case Dtypes::truth:
+  case Dtypes::select:
+  case Dtypes::own:
     return true;
   }
+  __builtin_unreachable();
 }
 
 } // namespace ADJOINT_ISA

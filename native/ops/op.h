@@ -26,24 +26,39 @@ enum class Op : uint16_t {
 #define ROUTINE(name, ...) name,
 #include "ops/routines.def"
 #undef ROUTINE
+#define VIEW(name, ...) name,
 #define STRUCTURE(name, ...) name,
 #include "ops/structure.def"
+#undef VIEW
 #undef STRUCTURE
 };
 
-enum class Kind : uint8_t { leaf, elementwise, reduction, generator, routine, structure };
+#define ADJOINT_KINDS(ROW)                                                                                   \
+  ROW(leaf) ROW(elementwise) ROW(reduction) ROW(generator) ROW(routine) ROW(structure)
 
-// What goes in and comes out.
-enum class Dtypes : uint8_t {
-  any,      // the promoted dtype of the inputs
-  numeric,  // the same, but not bool
-  floating, // the same, but integers and bool become the default dtype
-  truth,    // any inputs, promoted; bool comes out
-  select,   // a bool, then two of the promoted dtype that comes out
-  total,    // floating stays; integers and bool add up in int64
-  mean,     // floating only
-  own,      // the op says itself
-};
+// What goes in and comes out:
+//   any       the promoted dtype of the inputs
+//   numeric   the same, but not bool
+//   floating  the same, but integers and bool become the default dtype
+//   truth     any inputs, promoted; bool comes out
+//   select    a bool, then two of the promoted dtype that comes out
+//   total     floating stays; integers and bool add up in int64
+//   mean      floating only
+//   own       the op says itself
+#define ADJOINT_DTYPE_RULES(ROW)                                                                             \
+  ROW(any) ROW(numeric) ROW(floating) ROW(truth) ROW(select) ROW(total) ROW(mean) ROW(own)
+
+#define ROW(name) name,
+enum class Kind : uint8_t { ADJOINT_KINDS(ROW) };
+enum class Dtypes : uint8_t { ADJOINT_DTYPE_RULES(ROW) };
+#undef ROW
+
+#define ROW(name) #name,
+inline constexpr const char* kind_names[] = {ADJOINT_KINDS(ROW)};
+inline constexpr const char* dtype_rule_names[] = {ADJOINT_DTYPE_RULES(ROW)};
+#undef ROW
+inline constexpr const char* name_of(Kind kind) { return kind_names[static_cast<size_t>(kind)]; }
+inline constexpr const char* name_of(Dtypes rule) { return dtype_rule_names[static_cast<size_t>(rule)]; }
 
 // What may turn out wrong while a routine runs.
 enum class Failure : uint8_t {
@@ -76,8 +91,12 @@ struct OpInfo {
   std::string_view label; // PyTorch's name of the gradient, without "Backward0"
   Kind kind;
   uint8_t arity;
-  Dtypes dtypes;
-  double lo = 0, hi = 0; // where the op is smooth, for tests
+  Dtypes dtypes = Dtypes::own;
+  uint32_t cost = 1;           // of computing an element once more: 1 is an add
+  double lo = 0, hi = 0;       // where the op is smooth, for tests
+  bool has_empty_value = true; // of a reduction: of no elements as well
+  char number = '0';           // of a reduction with dims: PyTorch's, behind the gradient's name
+  bool is_view = false;        // it gives elements other places, and no kernel computes it
   // Of routines; see routines.def.
   uint8_t results = 1;
   std::array<unsigned, max_inputs> keeps{};
@@ -91,30 +110,45 @@ struct OpInfo {
 inline constexpr OpInfo op_table[] = {
     {"number", "", Kind::leaf, 0, Dtypes::own},
     {"stored", "", Kind::leaf, 0, Dtypes::own},
-#define UNARY(name, label, dtypes, lo, hi, ...) {#name, label, Kind::elementwise, 1, Dtypes::dtypes, lo, hi},
-#define BINARY(name, label, dtypes, lo, hi, ...) {#name, label, Kind::elementwise, 2, Dtypes::dtypes, lo, hi},
-#define TERNARY(name, label, dtypes, lo, hi, ...)                                                            \
-  {#name, label, Kind::elementwise, 3, Dtypes::dtypes, lo, hi},
+#define ROW(name, label, arity, dtypes, cost, lo, hi)                                                        \
+  {#name, label, Kind::elementwise, arity, Dtypes::dtypes, cost, lo, hi},
+#define UNARY(name, label, dtypes, cost, lo, hi, ...) ROW(name, label, 1, dtypes, cost, lo, hi)
+#define BINARY(name, label, dtypes, cost, lo, hi, ...) ROW(name, label, 2, dtypes, cost, lo, hi)
+#define TERNARY(name, label, dtypes, cost, lo, hi, ...) ROW(name, label, 3, dtypes, cost, lo, hi)
 #include "ops/elementwise.def"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
-#define REDUCTION(name, label, dtypes, lo, hi, ...)                                                          \
-  {#name, label, Kind::reduction, 1, Dtypes::dtypes, lo, hi},
+#undef ROW
+#define REDUCTION(name, label, dtypes, number, empty, lo, hi, ...)                                           \
+  {#name, label, Kind::reduction, 1, Dtypes::dtypes, 1, lo, hi, empty, #number[0]},
 #include "ops/reductions.def"
 #undef REDUCTION
 #define GENERATOR(name, ...) {#name, "", Kind::generator, 0, Dtypes::own},
 #include "ops/generators.def"
 #undef GENERATOR
 #define KEEPS(first, second, third) keeps::first, keeps::second, keeps::third
-#define ROUTINE(name, label, inputs, results, kept, dtypes, trait, failure, effort, devices, parameters)     \
-  {#name,        label,        Kind::routine,    inputs,         Dtypes::dtypes,   0,         0, results,    \
-   {KEEPS kept}, Trait::trait, Failure::failure, Effort::effort, Devices::devices, parameters},
+#define ROUTINE(name_, label_, in, out, keeps_, dtypes_, trait_, failure_, effort_, devices_, parameters_)   \
+  {.name = #name_,                                                                                           \
+   .label = label_,                                                                                          \
+   .kind = Kind::routine,                                                                                    \
+   .arity = in,                                                                                              \
+   .dtypes = Dtypes::dtypes_,                                                                                \
+   .results = out,                                                                                           \
+   .keeps = {KEEPS keeps_},                                                                                  \
+   .trait = Trait::trait_,                                                                                   \
+   .failure = Failure::failure_,                                                                             \
+   .effort = Effort::effort_,                                                                                \
+   .devices = Devices::devices_,                                                                             \
+   .parameters = parameters_},
 #include "ops/routines.def"
 #undef ROUTINE
 #undef KEEPS
+#define VIEW(name_, label_)                                                                                  \
+  {.name = #name_, .label = label_, .kind = Kind::structure, .arity = 1, .is_view = true},
 #define STRUCTURE(name, label, arity) {#name, label, Kind::structure, arity, Dtypes::own},
 #include "ops/structure.def"
+#undef VIEW
 #undef STRUCTURE
 };
 inline constexpr size_t op_count = sizeof(op_table) / sizeof(op_table[0]);

@@ -3,6 +3,7 @@
 //
 //   cpu_kernels [kernels per instruction set] [first seed]
 //   cpu_kernels --bench [name]    prints times of typical kernels
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <cmath>
@@ -143,7 +144,7 @@ bool agrees(Case& one, const char* name, uint64_t seed, Isa isa, Encoding encodi
   const LoopTable& loops = loops_for(isa);
   std::vector<Bytes> expected = one.arrays;
   Evaluator{one.kernel, loops, pointers(expected), one.numbers.data(), {}}.run();
-  const Program program = compile_fused(one.kernel, loops, encoding);
+  const CpuProgram program = compile_fused(one.kernel, loops, encoding);
   for (const int threads : {1, 2, 4}) {
     set_thread_count(threads);
     // What was compiled for one number of threads serves any other.
@@ -185,7 +186,7 @@ bool check_flat(uint64_t seed, Isa isa, Encoding encoding) {
     for (Store& store : alone.stores) store.access.extents[0] = rows[i];
     Evaluator{alone, loops, pointers(expected[i]), &numbers[i], {}}.run();
   }
-  const Program program = compile_fused(kernel, loops, encoding);
+  const CpuProgram program = compile_fused(kernel, loops, encoding);
   for (const int threads : {1, 2, 4}) {
     set_thread_count(threads);
     std::vector<std::vector<Bytes>> got = arrays;
@@ -204,8 +205,24 @@ bool check_flat(uint64_t seed, Isa isa, Encoding encoding) {
   return true;
 }
 
+// Elements of every width are moved as what they are, whether there is a dtype of that width or not.
+template <class Word> bool check_width() {
+  constexpr int64_t rows = 3, columns = 5;
+  Word array[rows * columns], gathered[rows * columns + 1] = {}, scattered[rows * columns] = {};
+  for (int64_t i = 0; i < rows * columns; ++i) array[i] = static_cast<Word>(i + 1);
+  // Transposed: what is next in the space is a row further in the array.
+  const Path path(0, 0, {{rows, columns, 0, rows}, {columns, 1, 0, columns}}, sizeof(Word));
+  path.gather(array, 0, rows * columns, gathered);
+  path.scatter(scattered, 0, rows * columns, {gathered, false});
+  bool ok = gathered[rows * columns] == 0 && std::equal(array, array + rows * columns, scattered);
+  for (int64_t i = 0; i < rows * columns; ++i) ok &= gathered[i] == array[i % rows * columns + i / rows];
+  if (!ok) std::printf("elements of %zu bytes: WRONG\n", sizeof(Word));
+  return ok;
+}
+
 bool check_all(uint64_t kernels, uint64_t first_seed) {
-  bool ok = true;
+  bool ok =
+      check_width<uint8_t>() && check_width<uint16_t>() && check_width<uint32_t>() && check_width<uint64_t>();
   for (size_t i = 0; i < isa_count; ++i) {
     const Isa isa = static_cast<Isa>(i);
     if (!is_available(isa)) continue;
@@ -245,7 +262,8 @@ double best_time(const std::function<void()>& launch) {
 }
 
 void bench(const char* name, Writer& writer, double elements) {
-  const Program program = compile_fused(writer.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
+  const CpuProgram program =
+      compile_fused(writer.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
   const std::vector<void*> data = pointers(writer.arrays);
   const Instance instance{
       .rows = writer.kernel.rows, .arrays = data.data(), .numbers = writer.numbers.data()};
@@ -261,7 +279,7 @@ void bench_compile(const char* name, const Writer& writer) {
 
 void bench_many(int64_t tensors, int64_t n) {
   Writer w = adam(n);
-  const Program program = compile_fused(w.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
+  const CpuProgram program = compile_fused(w.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
   std::vector<std::vector<Bytes>> arrays(static_cast<size_t>(tensors), w.arrays);
   std::vector<std::vector<void*>> data;
   std::vector<Instance> instances;

@@ -330,8 +330,7 @@ int write_modules(const std::string& folder, uint64_t random) {
   ok &= write("flat", flat.kernel, large);
   const size_t texts = seen.size();
   flat.kernel.rows += 5;
-  for (auto* list : {&flat.kernel.accesses})
-    for (Access& access : *list) access.extents[0] = flat.kernel.rows;
+  for (Access& access : flat.kernel.accesses) access.extents[0] = flat.kernel.rows;
   for (Store& store : flat.kernel.stores) store.access.extents[0] = flat.kernel.rows;
   ok &= write("flat_of_other_rows", flat.kernel, large);
   if (seen.size() != texts) {

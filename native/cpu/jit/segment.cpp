@@ -13,7 +13,7 @@ constexpr size_t most_steps = 256; // what compiling takes grows faster than the
 
 class Former {
  public:
-  Former(Program& program, std::vector<Value>& values, Encoding encoding)
+  Former(CpuProgram& program, std::vector<ValuePlan>& values, Encoding encoding)
       : program_(program), values_(values), encoding_(encoding), code_(std::move(program.instructions)),
         reads_(values.size()), role_(values.size()), is_barred_(code_.size()) {
     for (const Instruction& one : code_) count_reads(one, reads_);
@@ -39,9 +39,9 @@ class Former {
   };
 
   static bool has_inputs(const Instruction& one) {
-    return one.loop || (one.action != Action::load && one.action != Action::aim);
+    return one.action != Action::load && one.action != Action::aim;
   }
-  static bool has_output(const Instruction& one) { return one.loop || one.action != Action::store; }
+  static bool has_output(const Instruction& one) { return one.action != Action::store; }
   static void count_reads(const Instruction& one, std::vector<uint32_t>& reads) {
     if (!has_inputs(one)) return;
     for (const uint16_t value : {one.a, one.b, one.c}) ++reads[value];
@@ -69,12 +69,13 @@ class Former {
   DType arithmetic(const Instruction& one) const { return values_[one.c].dtype; }
   bool can_begin(size_t at) const {
     const Instruction& one = code_[at];
-    return one.loop && is_floating(arithmetic(one)) && can_join(at, one.extent, values_[one.c].bytes);
+    return one.action == Action::loop && is_floating(arithmetic(one)) &&
+           can_join(at, one.extent, values_[one.c].bytes);
   }
   bool can_join(size_t at, Extent extent, size_t bytes) const {
     const Instruction& one = code_[at];
-    if (!one.loop || one.extent != extent || is_barred_[at]) return false;
-    if (!is_plain(static_cast<Op>(one.index), arithmetic(one))) return false;
+    if (one.action != Action::loop || one.extent != extent || is_barred_[at]) return false;
+    if (!is_plain(one.op, arithmetic(one))) return false;
     if (is_floating(arithmetic(one)) && values_[one.c].bytes != bytes) return false;
     // Bools are bytes in memory; only EVEX has instructions that read and write part of a vector of them.
     const auto is_foreign_bool = [&](uint16_t value) {
@@ -123,13 +124,13 @@ class Former {
     return run;
   }
 
-  // `flag` says of what makes a value that it makes it in the array where it is to be stored.
-  bool may_come_before(const Instruction& one) const {
-    return one.loop ? !one.flag : one.action != Action::store && !one.flag;
+  // A value that is placed may be made in the array where it is to be stored.
+  static bool may_come_before(const Instruction& one) {
+    return one.action != Action::store && !one.is_placed;
   }
   bool may_come_after(const Instruction& one) const {
-    const bool is_sink = !one.loop && (one.action == Action::store || one.action == Action::reduce ||
-                                       one.action == Action::add);
+    const bool is_sink =
+        one.action == Action::store || one.action == Action::reduce || one.action == Action::add;
     return is_sink && role_[one.a] == Role::made;
   }
 
@@ -139,7 +140,7 @@ class Former {
     return within;
   }
   bool is_output(const Instruction& one, const std::vector<uint32_t>& within) const {
-    return one.flag || reads_[one.out] > within[one.out];
+    return one.is_placed || reads_[one.out] > within[one.out];
   }
 
   // A step whose bools would have to be written, where that is not possible.
@@ -163,8 +164,8 @@ class Former {
           segment.inputs.push_back(value);
         }
       is_known[one.out] = true;
-      one.flag = is_output(one, within);
-      if (one.flag)
+      one.is_output = is_output(one, within);
+      if (one.is_output)
         segment.outputs.push_back(one.out);
       else
         values_[one.out].needs_slot = false;
@@ -174,13 +175,13 @@ class Former {
     code.insert(code.end(), run.before.begin(), run.before.end());
     code.push_back({.action = Action::segment,
                     .extent = segment.extent,
-                    .index = static_cast<uint16_t>(program_.segments.size())});
+                    .segment = static_cast<uint16_t>(program_.segments.size())});
     code.insert(code.end(), run.after.begin(), run.after.end());
     program_.segments.push_back(std::move(segment));
   }
 
-  Program& program_;
-  std::vector<Value>& values_;
+  CpuProgram& program_;
+  std::vector<ValuePlan>& values_;
   const Encoding encoding_;
   std::vector<Instruction> code_;
   std::vector<uint32_t> reads_; // of values, by all instructions
@@ -199,11 +200,11 @@ Encoding encoding_for([[maybe_unused]] Isa isa) {
   return Encoding::none;
 }
 
-void form_segments(Program& program, std::vector<Value>& values, Encoding encoding) {
+void form_segments(CpuProgram& program, std::vector<ValuePlan>& values, Encoding encoding) {
   Former(program, values, encoding).form();
 }
 
-bool assemble_segments(Program& program, Encoding encoding) {
+bool assemble_segments(CpuProgram& program, Encoding encoding) {
   if (program.segments.empty()) return true;
   Assembler assembler(encoding);
   std::vector<size_t> entries;

@@ -19,13 +19,13 @@ namespace adjoint::cpu {
 Encoding encoding_for(Isa isa);
 
 // Replaces runs in the program's instructions.
-void form_segments(Program& program, std::vector<Value>& values, Encoding encoding);
+void form_segments(CpuProgram& program, std::vector<ValuePlan>& values, Encoding encoding);
 
 // Makes the code of all segments; false where it cannot be had.
-bool assemble_segments(Program& program, Encoding encoding);
+bool assemble_segments(CpuProgram& program, Encoding encoding);
 
 // Adds the code of one segment, a SegmentCode.
-void emit_segment(Assembler& assembler, Encoding encoding, const Program& program, const Segment& segment);
+void emit_segment(Assembler& assembler, Encoding encoding, const CpuProgram& program, const Segment& segment);
 
 // Whether segments know the row, for inputs of this dtype.
 bool is_plain(Op op, DType arithmetic);

@@ -21,7 +21,7 @@ constexpr unsigned tail_vector = 15;              // VEX: what is left, as a mas
 
 class Emitter {
  public:
-  Emitter(Assembler& assembler, Encoding encoding, const Program& program, const Segment& segment)
+  Emitter(Assembler& assembler, Encoding encoding, const CpuProgram& program, const Segment& segment)
       : to_(assembler), is_evex_(encoding == Encoding::evex), program_(program),
         code_(vector_code(program, segment)), vectors_(code_.vectors), operations_(code_.operations),
         states_(vectors_.size()), is_wide_(code_.bytes == 8), element_bytes_(code_.bytes),
@@ -98,12 +98,12 @@ class Emitter {
       if (!pointer_of_[value] && used_pointers_ < std::size(pointer_registers))
         pointer_of_[value] = pointer_registers[used_pointers_++];
     };
-    for (const Vector& vector : vectors_)
-      if (vector.origin == Vector::Origin::stream && !vector.uses.empty()) want(vector.value);
+    for (const SegmentVector& vector : vectors_)
+      if (vector.origin == SegmentVector::Origin::stream && !vector.uses.empty()) want(vector.value);
     for (const Operation& operation : operations_)
       if (operation.verb == Verb::store) want(operation.out);
     for (size_t i = 0; i < vectors_.size(); ++i)
-      if (vectors_[i].origin == Vector::Origin::still && !states_[i].is_kept) want(vectors_[i].value);
+      if (vectors_[i].origin == SegmentVector::Origin::still && !states_[i].is_kept) want(vectors_[i].value);
   }
 
   void emit_tail_mask() {
@@ -124,7 +124,7 @@ class Emitter {
     to_.vector(greater, tail_vector, tail_vector, Place::constant(positions));
   }
 
-  void load_stream(unsigned reg, const Vector& vector, bool is_tail) {
+  void load_stream(unsigned reg, const SegmentVector& vector, bool is_tail) {
     const Place place = Place::element(pointer_to(vector.value), vector.is_bool ? 1 : element_bytes_);
     const Mask mask = is_tail ? Mask{tail_mask, true} : Mask{};
     if (vector.is_bool) {
@@ -145,7 +145,7 @@ class Emitter {
   void broadcast(unsigned reg, Place place) { // vbroadcastss/sd
     to_.vector(by_width(Prefix::x66, Map::x0F38, 0x18, 0x19), reg, 0, place);
   }
-  void load_still(unsigned reg, const Vector& vector) {
+  void load_still(unsigned reg, const SegmentVector& vector) {
     const Gpr pointer = pointer_to(vector.value);
     if (!vector.is_bool) return broadcast(reg, Place::memory(pointer));
     // vpbroadcastb, then only the lowest byte of each lane
@@ -180,7 +180,7 @@ class Emitter {
   void choose_kept() {
     std::vector<uint16_t> wanted;
     for (size_t i = 0; i < vectors_.size(); ++i) {
-      const Vector& vector = vectors_[i];
+      const SegmentVector& vector = vectors_[i];
       if (vector.is_constant &&
           std::any_of(vector.uses.begin(), vector.uses.end(), [&](uint32_t at) { return !is_before(at); }))
         wanted.push_back(static_cast<uint16_t>(i));
@@ -190,7 +190,7 @@ class Emitter {
     if (!has_before_) { // then nothing is computed before the loop
       wanted.clear();
       for (size_t i = 0; i < vectors_.size(); ++i)
-        if (vectors_[i].is_constant && vectors_[i].origin != Vector::Origin::made)
+        if (vectors_[i].is_constant && vectors_[i].origin != SegmentVector::Origin::made)
           wanted.push_back(static_cast<uint16_t>(i));
       std::stable_sort(wanted.begin(), wanted.end(), [&](uint16_t a, uint16_t b) {
         return vectors_[a].uses.size() > vectors_[b].uses.size();
@@ -223,7 +223,8 @@ class Emitter {
   void emit_kept() {
     begin_walk();
     for (size_t i = 0; i < vectors_.size(); ++i)
-      if (states_[i].is_kept && vectors_[i].origin != Vector::Origin::made) keep(static_cast<uint16_t>(i));
+      if (states_[i].is_kept && vectors_[i].origin != SegmentVector::Origin::made)
+        keep(static_cast<uint16_t>(i));
     for (size_t i = 0; i < operations_.size(); ++i)
       if (is_before(i)) run(i, false);
   }
@@ -271,7 +272,7 @@ class Emitter {
       best = reg;
     }
     State& state = states_[held_[best]];
-    if (vectors_[held_[best]].origin == Vector::Origin::made && !state.is_spilled) {
+    if (vectors_[held_[best]].origin == SegmentVector::Origin::made && !state.is_spilled) {
       if (state.spill == SIZE_MAX) state.spill = spills_++;
       to_.vector(packed(0x11), best, 0, spill_place(state.spill)); // vmovups
       state.is_spilled = true;
@@ -292,19 +293,19 @@ class Emitter {
   unsigned fetch(uint16_t index, bool is_tail) {
     State& state = states_[index];
     if (state.reg == no_register) {
-      const Vector& vector = vectors_[index];
+      const SegmentVector& vector = vectors_[index];
       const unsigned reg = take_register();
       switch (vector.origin) {
-      case Vector::Origin::made:
+      case SegmentVector::Origin::made:
         to_.vector(packed(0x10), reg, 0, spill_place(state.spill)); // vmovups
         break;
-      case Vector::Origin::stream:
+      case SegmentVector::Origin::stream:
         load_stream(reg, vector, is_tail);
         break;
-      case Vector::Origin::still:
+      case SegmentVector::Origin::still:
         load_still(reg, vector);
         break;
-      case Vector::Origin::constant:
+      case SegmentVector::Origin::constant:
         broadcast(reg, Place::constant(to_.constant(&vector.bits, element_bytes_)));
         break;
       }
@@ -388,9 +389,9 @@ class Emitter {
 
   Assembler& to_;
   const bool is_evex_;
-  const Program& program_;
+  const CpuProgram& program_;
   const VectorCode code_;
-  const std::vector<Vector>& vectors_;
+  const std::vector<SegmentVector>& vectors_;
   const std::vector<Operation>& operations_;
   std::vector<State> states_;
   const bool is_wide_;
@@ -406,7 +407,8 @@ class Emitter {
 
 } // namespace
 
-void emit_segment(Assembler& assembler, Encoding encoding, const Program& program, const Segment& segment) {
+void emit_segment(Assembler& assembler, Encoding encoding, const CpuProgram& program,
+                  const Segment& segment) {
   Emitter(assembler, encoding, program, segment).emit();
 }
 

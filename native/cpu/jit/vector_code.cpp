@@ -1,10 +1,13 @@
 #include "cpu/jit/vector_code.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
+#include <optional>
 
 #include "cpu/jit/segment.h"
+#include "device/error.h"
 
 namespace adjoint::cpu {
 
@@ -34,25 +37,25 @@ enum Predicate : uint8_t {
 };
 enum Rounding : uint8_t { to_even = 8, downward = 9, upward = 10, to_zero = 11 };
 
-// Evaluates rows on code_.vectors.
-class Translation {
+// Evaluates rows on vectors of `bytes` per element: the one list of the rows that segments know.
+class Rows {
  public:
-  Translation(const Program& program, const Segment& segment)
-      : program_(program), segment_(segment), of_value_(program.value_bytes.size(), nothing) {
-    for (const Instruction& step : segment.steps)
-      code_.bytes = std::max<size_t>(code_.bytes, program.value_bytes[step.c]);
-    for (const Instruction& step : segment.steps) translate(step);
-  }
+  explicit Rows(size_t bytes) { code_.bytes = bytes; }
 
-  VectorCode take() { return std::move(code_); }
+  // The vector of what a row gives, or nothing for rows that are not in the list. Its inputs are bools, or
+  // floats (and a bool first, for where).
+  std::optional<uint16_t> logical(Op op, uint16_t a, uint16_t b);
+  std::optional<uint16_t> floating(Op op, uint16_t a, uint16_t b, uint16_t c);
 
- private:
-  static constexpr uint16_t nothing = UINT16_MAX;
-
-  uint16_t add(Vector vector) {
+  uint16_t add(SegmentVector vector) {
     code_.vectors.push_back(std::move(vector));
     return static_cast<uint16_t>(code_.vectors.size() - 1);
   }
+
+ protected:
+  VectorCode code_;
+
+ private:
   uint16_t operate(Verb verb, unsigned opcode, std::initializer_list<uint16_t> inputs) {
     Operation operation{.verb = verb, .code = static_cast<uint8_t>(opcode)};
     bool is_constant = true;
@@ -77,9 +80,9 @@ class Translation {
 
   uint16_t pattern(uint64_t bits) {
     for (size_t i = 0; i < code_.vectors.size(); ++i)
-      if (code_.vectors[i].origin == Vector::Origin::constant && code_.vectors[i].bits == bits)
+      if (code_.vectors[i].origin == SegmentVector::Origin::constant && code_.vectors[i].bits == bits)
         return static_cast<uint16_t>(i);
-    return add({.origin = Vector::Origin::constant, .is_constant = true, .bits = bits});
+    return add({.origin = SegmentVector::Origin::constant, .is_constant = true, .bits = bits});
   }
   uint16_t number(double value) {
     return pattern(code_.bytes == 8 ? std::bit_cast<uint64_t>(value)
@@ -88,25 +91,6 @@ class Translation {
   uint16_t sign_bit() { return pattern(code_.bytes == 8 ? uint64_t{1} << 63 : uint64_t{1} << 31); }
   uint16_t all_but_sign() { return pattern(code_.bytes == 8 ? ~uint64_t{0} >> 1 : ~uint32_t{0} >> 1); }
   uint16_t all_bits() { return pattern(code_.bytes == 8 ? ~uint64_t{0} : ~uint32_t{0}); }
-
-  uint16_t input(uint16_t value) {
-    if (of_value_[value] != nothing) return of_value_[value];
-    const bool is_still = program_.value_extents[value] == Extent::one && segment_.extent != Extent::one;
-    return of_value_[value] = add({.origin = is_still ? Vector::Origin::still : Vector::Origin::stream,
-                                   .is_bool = program_.value_bytes[value] == 1,
-                                   .is_constant = is_still,
-                                   .value = value});
-  }
-
-  void translate(const Instruction& step) {
-    const uint16_t a = input(step.a), b = input(step.b), c = input(step.c);
-    const uint16_t out = of_value_[step.out] = program_.value_bytes[step.c] == 1
-                                                   ? logical(static_cast<Op>(step.index), a, b)
-                                                   : floating(static_cast<Op>(step.index), a, b, c);
-    if (!step.flag) return;
-    code_.vectors[out].uses.push_back(static_cast<uint32_t>(code_.operations.size()));
-    code_.operations.push_back({.verb = Verb::store, .count = 1, .inputs = {out}, .out = step.out});
-  }
 
   uint16_t abs(uint16_t a) { return compute(op_and, a, all_but_sign()); }
   uint16_t both(uint16_t a, uint16_t b) { return compute(op_and, a, b); }
@@ -123,146 +107,161 @@ class Translation {
     const uint16_t from_b = compute(op_sub, b, compute(op_mul, way, compute(op_sub, number(1), c)));
     return choose(is_lt, abs(c), number(0.5), from_a, from_b);
   }
+};
 
-  uint16_t logical(Op op, uint16_t a, uint16_t b) {
-    switch (op) {
-    case Op::logicalAnd:
-      return both(a, b);
-    case Op::logicalOr:
-      return compute(op_or, a, b);
-    default: // logicalNot
-      return compute(op_xor, a, all_bits());
-    }
+std::optional<uint16_t> Rows::logical(Op op, uint16_t a, uint16_t b) {
+  switch (op) {
+  case Op::logicalAnd:
+    return both(a, b);
+  case Op::logicalOr:
+    return compute(op_or, a, b);
+  case Op::logicalNot:
+    return compute(op_xor, a, all_bits());
+  default:
+    return std::nullopt;
+  }
+}
+
+// The rows' expressions over floats. What a row says is what counts: tests compare every bit.
+std::optional<uint16_t> Rows::floating(Op op, uint16_t a, uint16_t b, uint16_t c) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  switch (op) {
+  case Op::neg:
+    return compute(op_xor, a, sign_bit());
+  case Op::abs:
+    return abs(a);
+  case Op::sign:
+    return compute(op_sub, one_where(is_lt, number(0), a), one_where(is_lt, a, number(0)));
+  case Op::square:
+    return compute(op_mul, a, a);
+  case Op::floor:
+    return operate(Verb::round, downward, {a});
+  case Op::ceil:
+    return operate(Verb::round, upward, {a});
+  case Op::round:
+    return operate(Verb::round, to_even, {a});
+  case Op::trunc:
+    return operate(Verb::round, to_zero, {a});
+  case Op::relu:
+    return choose(is_le, a, number(0), number(0), a);
+  case Op::sqrt:
+    return operate(Verb::root, 0, {a});
+  case Op::rsqrt:
+    return compute(op_div, number(1), operate(Verb::root, 0, {a}));
+  case Op::reciprocal:
+    return compute(op_div, number(1), a);
+  case Op::add:
+    return compute(op_add, a, b);
+  case Op::sub:
+    return compute(op_sub, a, b);
+  case Op::mul:
+    return compute(op_mul, a, b);
+  case Op::div:
+    return compute(op_div, a, b);
+  case Op::maximum:
+    return extreme(op_max, a, b);
+  case Op::minimum:
+    return extreme(op_min, a, b);
+  case Op::clamp:
+    return extreme(op_min, extreme(op_max, a, b), c);
+  case Op::lerp:
+    return lerp(a, b, c);
+  case Op::where:
+    return operate(Verb::select, 0, {a, b, c});
+  case Op::isnan:
+    return compare(is_unordered, a, a);
+  case Op::isinf:
+    return compare(is_eq, abs(a), number(infinity));
+  case Op::isfinite:
+    return compare(is_lt, abs(a), number(infinity));
+  case Op::logicalNot:
+    return compare(is_eq, a, number(0));
+  case Op::logicalAnd:
+    return both(compare(is_ne, a, number(0)), compare(is_ne, b, number(0)));
+  case Op::logicalOr:
+    return compute(op_or, compare(is_ne, a, number(0)), compare(is_ne, b, number(0)));
+  case Op::eq:
+    return compare(is_eq, a, b);
+  case Op::ne:
+    return compare(is_ne, a, b);
+  case Op::lt:
+    return compare(is_lt, a, b);
+  case Op::le:
+    return compare(is_le, a, b);
+  case Op::gt:
+    return compare(is_gt, a, b);
+  case Op::ge:
+    return compare(is_ge, a, b);
+  case Op::clone: // what is in memory may be overwritten before the copy is read
+    return code_.vectors[a].origin == SegmentVector::Origin::made ? a : compute(op_or, a, a);
+  default:
+    return std::nullopt;
+  }
+}
+
+class Translation : Rows {
+ public:
+  Translation(const CpuProgram& program, const Segment& segment)
+      : Rows(4), program_(program), segment_(segment), of_value_(program.value_bytes.size(), nothing) {
+    for (const Instruction& step : segment.steps)
+      code_.bytes = std::max<size_t>(code_.bytes, program.value_bytes[step.c]);
+    for (const Instruction& step : segment.steps) translate(step);
   }
 
-  // The rows' expressions over floats. What a row says is what counts: tests compare every bit.
-  uint16_t floating(Op op, uint16_t a, uint16_t b, uint16_t c) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    switch (op) {
-    case Op::neg:
-      return compute(op_xor, a, sign_bit());
-    case Op::abs:
-      return abs(a);
-    case Op::sign:
-      return compute(op_sub, one_where(is_lt, number(0), a), one_where(is_lt, a, number(0)));
-    case Op::square:
-      return compute(op_mul, a, a);
-    case Op::floor:
-      return operate(Verb::round, downward, {a});
-    case Op::ceil:
-      return operate(Verb::round, upward, {a});
-    case Op::round:
-      return operate(Verb::round, to_even, {a});
-    case Op::trunc:
-      return operate(Verb::round, to_zero, {a});
-    case Op::relu:
-      return choose(is_le, a, number(0), number(0), a);
-    case Op::sqrt:
-      return operate(Verb::root, 0, {a});
-    case Op::rsqrt:
-      return compute(op_div, number(1), operate(Verb::root, 0, {a}));
-    case Op::reciprocal:
-      return compute(op_div, number(1), a);
-    case Op::add:
-      return compute(op_add, a, b);
-    case Op::sub:
-      return compute(op_sub, a, b);
-    case Op::mul:
-      return compute(op_mul, a, b);
-    case Op::div:
-      return compute(op_div, a, b);
-    case Op::maximum:
-      return extreme(op_max, a, b);
-    case Op::minimum:
-      return extreme(op_min, a, b);
-    case Op::clamp:
-      return extreme(op_min, extreme(op_max, a, b), c);
-    case Op::lerp:
-      return lerp(a, b, c);
-    case Op::where:
-      return operate(Verb::select, 0, {a, b, c});
-    case Op::isnan:
-      return compare(is_unordered, a, a);
-    case Op::isinf:
-      return compare(is_eq, abs(a), number(infinity));
-    case Op::isfinite:
-      return compare(is_lt, abs(a), number(infinity));
-    case Op::logicalNot:
-      return compare(is_eq, a, number(0));
-    case Op::logicalAnd:
-      return both(compare(is_ne, a, number(0)), compare(is_ne, b, number(0)));
-    case Op::logicalOr:
-      return compute(op_or, compare(is_ne, a, number(0)), compare(is_ne, b, number(0)));
-    case Op::eq:
-      return compare(is_eq, a, b);
-    case Op::ne:
-      return compare(is_ne, a, b);
-    case Op::lt:
-      return compare(is_lt, a, b);
-    case Op::le:
-      return compare(is_le, a, b);
-    case Op::gt:
-      return compare(is_gt, a, b);
-    case Op::ge:
-      return compare(is_ge, a, b);
-    default: // clone: what is in memory may be overwritten before the copy is read
-      return code_.vectors[a].origin == Vector::Origin::made ? a : compute(op_or, a, a);
-    }
+  VectorCode take() { return std::move(code_); }
+
+ private:
+  static constexpr uint16_t nothing = UINT16_MAX;
+
+  uint16_t input(uint16_t value) {
+    if (of_value_[value] != nothing) return of_value_[value];
+    const bool is_still = program_.value_extents[value] == Extent::one && segment_.extent != Extent::one;
+    return of_value_[value] =
+               add({.origin = is_still ? SegmentVector::Origin::still : SegmentVector::Origin::stream,
+                    .is_bool = program_.value_bytes[value] == 1,
+                    .is_constant = is_still,
+                    .value = value});
   }
 
-  const Program& program_;
+  void translate(const Instruction& step) {
+    const uint16_t a = input(step.a), b = input(step.b), c = input(step.c);
+    const std::optional<uint16_t> result =
+        program_.value_bytes[step.c] == 1 ? logical(step.op, a, b) : floating(step.op, a, b, c);
+    if (!result) throw internal_error(std::string(info(step.op).name) + " has no machine code");
+    const uint16_t out = of_value_[step.out] = *result;
+    if (!step.is_output) return;
+    code_.vectors[out].uses.push_back(static_cast<uint32_t>(code_.operations.size()));
+    code_.operations.push_back({.verb = Verb::store, .count = 1, .inputs = {out}, .out = step.out});
+  }
+
+  const CpuProgram& program_;
   const Segment& segment_;
   std::vector<uint16_t> of_value_;
-  VectorCode code_;
 };
 
 } // namespace
 
-VectorCode vector_code(const Program& program, const Segment& segment) {
+VectorCode vector_code(const CpuProgram& program, const Segment& segment) {
   return Translation(program, segment).take();
 }
 
 bool is_plain(Op op, DType arithmetic) {
-  switch (op) {
-  case Op::logicalAnd:
-  case Op::logicalOr:
-  case Op::logicalNot:
-    return is_floating(arithmetic) || arithmetic == DType::boolean;
-  case Op::clone:
-  case Op::neg:
-  case Op::abs:
-  case Op::sign:
-  case Op::square:
-  case Op::floor:
-  case Op::ceil:
-  case Op::round:
-  case Op::trunc:
-  case Op::relu:
-  case Op::sqrt:
-  case Op::rsqrt:
-  case Op::reciprocal:
-  case Op::add:
-  case Op::sub:
-  case Op::mul:
-  case Op::div:
-  case Op::maximum:
-  case Op::minimum:
-  case Op::clamp:
-  case Op::lerp:
-  case Op::where:
-  case Op::isnan:
-  case Op::isinf:
-  case Op::isfinite:
-  case Op::eq:
-  case Op::ne:
-  case Op::lt:
-  case Op::le:
-  case Op::gt:
-  case Op::ge:
-    return is_floating(arithmetic);
-  default:
-    return false;
-  }
+  struct Known {
+    bool logical, floating;
+  };
+  static const std::array<Known, op_count> known = [] {
+    std::array<Known, op_count> result;
+    for (size_t i = 0; i < op_count; ++i) {
+      Rows rows(4);
+      const uint16_t a = rows.add({}), b = rows.add({}), c = rows.add({});
+      const auto row = static_cast<Op>(i);
+      result[i] = {rows.logical(row, a, b).has_value(), rows.floating(row, a, b, c).has_value()};
+    }
+    return result;
+  }();
+  const Known& row = known[static_cast<size_t>(op)];
+  if (arithmetic == DType::boolean) return row.logical;
+  return (arithmetic == DType::float32 || arithmetic == DType::float64) && row.floating;
 }
 
 } // namespace adjoint::cpu

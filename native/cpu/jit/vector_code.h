@@ -23,7 +23,7 @@ struct Operation {
 };
 
 // What an operation takes or gives.
-struct Vector {
+struct SegmentVector {
   enum class Origin : uint8_t { made, stream, still, constant } origin = Origin::made;
   bool is_bool = false;     // in memory: bytes
   bool is_constant = false; // the same for all elements
@@ -33,11 +33,11 @@ struct Vector {
 };
 
 struct VectorCode {
-  std::vector<Vector> vectors;
+  std::vector<SegmentVector> vectors;
   std::vector<Operation> operations;
   size_t bytes = 4; // of one element
 };
 
-VectorCode vector_code(const Program& program, const Segment& segment);
+VectorCode vector_code(const CpuProgram& program, const Segment& segment);
 
 } // namespace adjoint::cpu

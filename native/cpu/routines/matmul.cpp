@@ -44,8 +44,12 @@ template <class Body> decltype(auto) with_isa(Isa isa, const Body& body) {
     return ADJOINT_CALL(isa_v3);
   case Isa::v4:
     return ADJOINT_CALL(isa_v4);
+#else
+  case Isa::v2:
+  case Isa::v3:
+  case Isa::v4:
 #endif
-  default:
+  case Isa::portable:
     return ADJOINT_CALL(isa_base);
   }
 #undef ADJOINT_CALL

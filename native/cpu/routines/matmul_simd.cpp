@@ -11,6 +11,7 @@
 #include "cpu/pool.h"
 #include "cpu/routines/matmul_product.h"
 #include "cpu/routines/matmul_tile.h"
+#include "device/integers.h"
 
 namespace adjoint::cpu::ADJOINT_ISA {
 
@@ -22,8 +23,6 @@ constexpr int64_t blocked_work = int64_t{1} << 19;
 
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-constexpr int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 template <class T> int64_t work_of(const Product<T>& product) {
   return product.rows * product.columns * product.inner;
 }

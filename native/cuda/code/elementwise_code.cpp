@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "cuda/code/fused_code.h"
+#include "device/integers.h"
 
 namespace adjoint::cuda {
 
@@ -17,8 +18,6 @@ constexpr size_t most_statements = 800, most_steps = 100;
 constexpr size_t most_statements_unrolled = 200;
 constexpr int64_t lanes_in_flight = 16; // loaded by one thread
 
-int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // The words of a flat kernel's table are the offset of the map from blocks to instances, in bytes (0: there
 // is only one instance), the instances' records, and the map: for every block its instance and its number
 // within it, 32 bits each.
@@ -26,7 +25,7 @@ constexpr size_t table_head = 1;
 // A record begins with the number of rows and the number of blocks that share them.
 constexpr size_t flat_record_head = 2;
 
-struct Shape {
+struct ThreadLayout {
   int64_t width = 1;  // lanes of a vector
   int64_t groups = 1; // vectors of a thread in a tile
   int64_t tile() const { return block_threads * width * groups; }
@@ -52,8 +51,8 @@ std::vector<bool> steps_for_stores(const FusedKernel& kernel, const FusedText& t
   return needed;
 }
 
-Shape choose_shape(const FusedKernel& kernel, size_t statements) {
-  Shape shape;
+ThreadLayout choose_layout(const FusedKernel& kernel, size_t statements) {
+  ThreadLayout layout;
   int64_t most_bytes = 1, loads = 0;
   bool has_vector = false;
   each_access(kernel, [&](const Access& access, int64_t bytes, bool is_load) {
@@ -69,27 +68,27 @@ Shape choose_shape(const FusedKernel& kernel, size_t statements) {
   };
   if (has_vector && kernel.steps.size() <= most_steps && (kernel.is_flat || kernel.rows % natural == 0) &&
       fits(natural + 1, most_statements))
-    shape.width = natural;
-  while (shape.groups < 4 &&
-         2 * shape.groups * shape.width * std::max<int64_t>(loads, 1) <= lanes_in_flight &&
-         fits(2 * shape.groups * shape.width, most_statements_unrolled))
-    shape.groups *= 2;
-  return shape;
+    layout.width = natural;
+  while (layout.groups < 4 &&
+         2 * layout.groups * layout.width * std::max<int64_t>(loads, 1) <= lanes_in_flight &&
+         fits(2 * layout.groups * layout.width, most_statements_unrolled))
+    layout.groups *= 2;
+  return layout;
 }
 
 // Looks for a load whose neighbours are lines.
-void choose_square(const FusedKernel& kernel, Shape& shape) {
+void choose_square(const FusedKernel& kernel, ThreadLayout& layout) {
   if (kernel.is_flat) return;
   each_access(kernel, [&](const Access& access, int64_t, bool is_load) {
     const Walk walk(access);
     const size_t rank = walk.axes.size();
-    if (!is_load || rank < 2 || shape.line != 0) return;
+    if (!is_load || rank < 2 || layout.line != 0) return;
     const WalkAxis &lines = walk.axes[rank - 2], &along = walk.axes[rank - 1];
     if (std::abs(lines.stride) != 1 || std::abs(along.stride) < square_lines) return;
-    if (lines.extent % square_lines != 0 || along.extent % shape.width != 0) return;
-    shape.line = along.extent;
-    shape.square = 16 / shape.width;
-    while (along.extent % (shape.square * shape.width) != 0) shape.square /= 2;
+    if (lines.extent % square_lines != 0 || along.extent % layout.width != 0) return;
+    layout.line = along.extent;
+    layout.square = 16 / layout.width;
+    while (along.extent % (layout.square * layout.width) != 0) layout.square /= 2;
   });
 }
 
@@ -97,14 +96,14 @@ void choose_square(const FusedKernel& kernel, Shape& shape) {
 
 class ElementwiseText {
  public:
-  ElementwiseText(const FusedKernel& kernel, Shape shape, int64_t blocks)
-      : kernel_(kernel), shape_(shape), blocks_(blocks),
-        text_(kernel, Level::row, shape.width,
-              kernel.is_flat || needs_wide_indices(kernel, 2 * blocks * shape.tile()),
+  ElementwiseText(const FusedKernel& kernel, ThreadLayout layout, int64_t blocks)
+      : kernel_(kernel), layout_(layout), blocks_(blocks),
+        text_(kernel, Level::row, layout.width,
+              kernel.is_flat || needs_wide_indices(kernel, 2 * blocks * layout.tile()),
               kernel.is_flat ? flat_record_head : 0),
         needed_(steps_for_stores(kernel, text_)) {}
 
-  const Record& record() const { return text_.record; }
+  const TableRecord& record() const { return text_.record; }
 
   std::string write() {
     if (kernel_.is_flat)
@@ -116,11 +115,11 @@ class ElementwiseText {
     const Register thread = index().widened("%tid.x");
     if (!kernel_.is_flat) block_ = index().widened("%ctaid.x");
     const Register first =
-        index().plus(index().times(block_, shape_.tile()), index().times(thread, shape_.width));
+        index().plus(index().times(block_, layout_.tile()), index().times(thread, layout_.width));
     const std::string done = w().fresh_label();
     write_tiles(first, done);
     w().label(done);
-    if (kernel_.is_flat && shape_.width > 1) write_tail(thread);
+    if (kernel_.is_flat && layout_.width > 1) write_tail(thread);
     return w().module(fused_name, block_threads, 0);
   }
 
@@ -154,22 +153,22 @@ class ElementwiseText {
     const Register count = w().fresh(Width::wide);
     w().line("ld.global.b64 ", rows_, ", [", record_, "]");
     w().line("ld.global.b64 ", count, ", [", record_, "+8]");
-    stride_ = index().times(count, shape_.tile());
+    stride_ = index().times(count, layout_.tile());
   }
 
   // Where the first lane of a whole vector may be.
   Register limit() {
     if (!kernel_.is_flat) return std::to_string(kernel_.rows);
-    return index().plus(rows_, 1 - shape_.width);
+    return index().plus(rows_, 1 - layout_.width);
   }
 
   void write_tiles(const Register& first, const std::string& done) {
     const Register end = limit();
-    if (kernel_.is_flat || kernel_.rows % shape_.tile() != 0) {
+    if (kernel_.is_flat || kernel_.rows % layout_.tile() != 0) {
       const Register any = index().is_less(first, end);
       w().line("@!", any, " bra ", done);
     }
-    const bool is_loop = kernel_.is_flat || blocks_ * shape_.tile() < kernel_.rows;
+    const bool is_loop = kernel_.is_flat || blocks_ * layout_.tile() < kernel_.rows;
     Register at = first;
     std::string loop;
     if (is_loop) {
@@ -182,23 +181,23 @@ class ElementwiseText {
     write_tile(at, end);
     if (!is_loop) return;
     w().line("add", index().type(), " ", at, ", ", at, ", ",
-             kernel_.is_flat ? stride_ : std::to_string(blocks_ * shape_.tile()));
+             kernel_.is_flat ? stride_ : std::to_string(blocks_ * layout_.tile()));
     const Register more = index().is_less(at, end);
     w().line("@", more, " bra ", loop);
   }
 
   void write_tile(const Register& at, const Register& end) {
-    text_.forget_lanes(static_cast<size_t>(shape_.groups * shape_.width));
+    text_.forget_lanes(static_cast<size_t>(layout_.groups * layout_.width));
     text_.prepare_accesses();
     std::vector<Group> groups;
-    for (int64_t i = 0; i < shape_.groups; ++i) {
+    for (int64_t i = 0; i < layout_.groups; ++i) {
       Group group{
-          index().plus(at, i * block_threads * shape_.width), {}, static_cast<size_t>(i * shape_.width)};
-      if (i > 0 && (kernel_.is_flat || kernel_.rows % shape_.tile() != 0))
+          index().plus(at, i * block_threads * layout_.width), {}, static_cast<size_t>(i * layout_.width)};
+      if (i > 0 && (kernel_.is_flat || kernel_.rows % layout_.tile() != 0))
         group.inside = index().is_less(group.index, end);
       groups.push_back(group);
     }
-    if (shape_.line > 0)
+    if (layout_.line > 0)
       for (Group& group : groups) group.index = in_squares(group.index);
     for (const Group& group : groups) text_.load(needed_, group);
     for (const Group& group : groups) {
@@ -210,13 +209,13 @@ class ElementwiseText {
   // The index of a vector, if vectors are counted square by square.
   Register in_squares(const Register& linear) {
     Register vector, rest, square, within, line, along, square_line, square_along;
-    index().divide(linear, shape_.width, vector, rest);
-    index().divide(vector, square_lines * shape_.square, square, within);
-    index().divide(square, shape_.line / (shape_.square * shape_.width), square_line, square_along);
-    index().divide(within, shape_.square, line, along);
+    index().divide(linear, layout_.width, vector, rest);
+    index().divide(vector, square_lines * layout_.square, square, within);
+    index().divide(square, layout_.line / (layout_.square * layout_.width), square_line, square_along);
+    index().divide(within, layout_.square, line, along);
     const Register whole_line = index().plus(index().times(square_line, square_lines), line);
-    const Register whole_along = index().plus(index().times(square_along, shape_.square), along);
-    return index().plus(index().times(whole_line, shape_.line), index().times(whole_along, shape_.width));
+    const Register whole_along = index().plus(index().times(square_along, layout_.square), along);
+    return index().plus(index().times(whole_line, layout_.line), index().times(whole_along, layout_.width));
   }
 
   // What is left of the last vector, in the first block.
@@ -224,7 +223,7 @@ class ElementwiseText {
     index().forget();
     const Register left = w().fresh(Width::wide), whole = w().fresh(Width::wide), at = w().fresh(Width::wide);
     const Register is_first = w().fresh(Width::flag);
-    w().line("and.b64 ", left, ", ", rows_, ", ", shape_.width - 1);
+    w().line("and.b64 ", left, ", ", rows_, ", ", layout_.width - 1);
     w().line("sub.s64 ", whole, ", ", rows_, ", ", left);
     w().line("add.s64 ", at, ", ", whole, ", ", thread);
     w().line("setp.eq.s64 ", is_first, ", ", block_, ", 0");
@@ -242,7 +241,7 @@ class ElementwiseText {
   }
 
   const FusedKernel& kernel_;
-  const Shape shape_;
+  const ThreadLayout layout_;
   const int64_t blocks_;
   FusedText text_;
   const std::vector<bool> needed_;
@@ -253,19 +252,19 @@ class ElementwiseText {
 
 class ElementwiseCode final : public FixedCode {
  public:
-  explicit ElementwiseCode(Record record) : record_(std::move(record)) {}
+  explicit ElementwiseCode(TableRecord record) : record_(std::move(record)) {}
   size_t table_words(std::span<const Instance>) const override { return record_.words(); }
   void fill_table(std::span<const Instance> instances, Scratch, uint64_t* words) const override {
     record_.fill(instances[0], words);
   }
 
  private:
-  Record record_;
+  TableRecord record_;
 };
 
 class FlatCode final : public KernelCode {
  public:
-  FlatCode(Record record, int64_t tile, int64_t most_blocks)
+  FlatCode(TableRecord record, int64_t tile, int64_t most_blocks)
       : record_(std::move(record)), tile_(tile), most_blocks_(most_blocks) {}
 
   size_t table_words(std::span<const Instance> instances) const override {
@@ -316,7 +315,7 @@ class FlatCode final : public KernelCode {
     return blocks;
   }
 
-  Record record_;
+  TableRecord record_;
   int64_t tile_, most_blocks_;
 };
 
@@ -324,15 +323,15 @@ class FlatCode final : public KernelCode {
 
 std::unique_ptr<KernelCode> make_elementwise_code(const FusedKernel& kernel, const Chip& chip) {
   const FusedText measure(kernel, Level::row, 1, true, 0);
-  Shape shape = choose_shape(kernel, statements(kernel, steps_for_stores(kernel, measure)));
-  choose_square(kernel, shape);
+  ThreadLayout layout = choose_layout(kernel, statements(kernel, steps_for_stores(kernel, measure)));
+  choose_square(kernel, layout);
   const int64_t most_blocks = blocks_per_multiprocessor * chip.multiprocessors;
-  const int64_t blocks = std::min(quotient_up(kernel.rows, shape.tile()), most_blocks);
-  ElementwiseText text(kernel, shape, blocks);
+  const int64_t blocks = std::min(quotient_up(kernel.rows, layout.tile()), most_blocks);
+  ElementwiseText text(kernel, layout, blocks);
   const auto ptx = std::make_shared<const std::string>(text.write());
   std::unique_ptr<KernelCode> code;
   if (kernel.is_flat) {
-    code = std::make_unique<FlatCode>(text.record(), shape.tile(), most_blocks);
+    code = std::make_unique<FlatCode>(text.record(), layout.tile(), most_blocks);
   } else {
     auto fixed = std::make_unique<ElementwiseCode>(text.record());
     fixed->launch = {0, static_cast<uint32_t>(blocks), static_cast<uint32_t>(block_threads), 0};

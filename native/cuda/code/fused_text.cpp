@@ -7,8 +7,11 @@ namespace adjoint::cuda {
 
 namespace {
 
+// As elements lie in memory; those narrower than a word are words in registers, with zeros above them.
 const char* memory_type(DType dtype) {
-  return bytes_of(dtype) == 1 ? ".u8" : bytes_of(dtype) == 4 ? ".b32" : ".b64";
+  return with_width(static_cast<size_t>(bytes_of(dtype)), []<class Word>() {
+    return sizeof(Word) == 1 ? ".u8" : sizeof(Word) == 2 ? ".u16" : sizeof(Word) == 4 ? ".b32" : ".b64";
+  });
 }
 
 std::string address(const Place& place, int64_t more = 0) {
@@ -35,7 +38,7 @@ bool has_body(const Step& step) { return step.op == Op::to || info(step.op).kind
 
 // --- the table
 
-Record::Record(const FusedKernel& kernel, size_t head) : head(head) {
+TableRecord::TableRecord(const FusedKernel& kernel, size_t head) : head(head) {
   const auto add = [&](uint16_t array) {
     if (std::find(arrays.begin(), arrays.end(), array) == arrays.end()) arrays.push_back(array);
   };
@@ -50,11 +53,11 @@ Record::Record(const FusedKernel& kernel, size_t head) : head(head) {
   for (const Store& store : kernel.stores) add(store.access.array);
 }
 
-size_t Record::array_word(uint16_t array) const {
+size_t TableRecord::array_word(uint16_t array) const {
   return head + static_cast<size_t>(std::find(arrays.begin(), arrays.end(), array) - arrays.begin());
 }
 
-void Record::fill(const Instance& instance, uint64_t* words) const {
+void TableRecord::fill(const Instance& instance, uint64_t* words) const {
   for (const uint16_t array : arrays)
     words[array_word(array)] = reinterpret_cast<uintptr_t>(instance.arrays[array]);
   for (size_t i = 0; i < number_steps.size(); ++i)

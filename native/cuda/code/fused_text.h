@@ -10,14 +10,14 @@
 namespace adjoint::cuda {
 
 // The words that an instance has in the launch's table.
-struct Record {
+struct TableRecord {
   std::vector<uint16_t> arrays;       // those that the kernel names
   std::vector<uint16_t> number_steps; // whose words hold the number in the step's own dtype
   std::vector<DType> number_dtypes;   // of each of them
   std::vector<uint16_t> number_indices;
   size_t head = 0; // words before them
 
-  Record(const FusedKernel& kernel, size_t head);
+  TableRecord(const FusedKernel& kernel, size_t head);
   size_t array_word(uint16_t array) const;
   size_t number_word(size_t i) const { return head + arrays.size() + i; }
   size_t words() const { return head + arrays.size() + number_steps.size(); }
@@ -37,7 +37,7 @@ class FusedText {
   const FusedKernel& kernel;
   const Level inner;
   int64_t width; // lanes of a group
-  const Record record;
+  const TableRecord record;
   PtxWriter writer;
   IndexCode index;
 
@@ -80,7 +80,6 @@ class FusedText {
     std::vector<Place> lanes; // one, unless they are apart
   };
 
-  DType dtype_at(const Access& access) const;
   InnerAccess inner_access(const Access& access, int64_t bytes);
   Places places(const InnerAccess& access, int64_t bytes, const Group& group);
   Register evaluate(const Step& step, std::span<const Register> inputs);

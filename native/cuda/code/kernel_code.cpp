@@ -39,7 +39,7 @@ std::unique_ptr<KernelCode> code_of(const RoutineKernel& kernel, const Chip& chi
 #include "ops/routines.def"
 #undef ROUTINE
   default:
-    throw Error(ErrorClass::error, "ERR_INTERNAL", std::string(info(kernel.op).name) + " is no routine");
+    throw internal_error(std::string(info(kernel.op).name) + " is no routine");
   }
 }
 

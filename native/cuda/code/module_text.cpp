@@ -12,9 +12,7 @@ namespace adjoint::cuda {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& what) {
-  throw Error(ErrorClass::error, "ERR_INTERNAL", "embedded PTX: " + what + "; please report this");
-}
+[[noreturn]] void fail(const std::string& what) { throw internal_error("embedded PTX: " + what); }
 
 bool starts_with(std::string_view text, std::string_view start) {
   return text.substr(0, start.size()) == start;
@@ -38,12 +36,12 @@ struct Function {
   std::string_view text;   // between the braces, which stand on lines of their own
 };
 
-struct Module {
+struct EmbeddedModule {
   std::string text;
   std::vector<Variable> variables;
   std::unordered_map<std::string_view, Function> functions;
 
-  explicit Module(const EmbeddedText& embedded) {
+  explicit EmbeddedModule(const EmbeddedText& embedded) {
     for (const char* const* chunk = embedded.chunks; *chunk; ++chunk) text += *chunk;
     parse();
   }
@@ -102,10 +100,11 @@ struct Module {
   }
 };
 
-const Module& module(std::string_view name) {
-  static const std::vector<std::unique_ptr<Module>> modules = [] {
-    std::vector<std::unique_ptr<Module>> list;
-    for (size_t i = 0; i < embedded_count; ++i) list.push_back(std::make_unique<Module>(embedded_texts[i]));
+const EmbeddedModule& module(std::string_view name) {
+  static const std::vector<std::unique_ptr<EmbeddedModule>> modules = [] {
+    std::vector<std::unique_ptr<EmbeddedModule>> list;
+    for (size_t i = 0; i < embedded_count; ++i)
+      list.push_back(std::make_unique<EmbeddedModule>(embedded_texts[i]));
     return list;
   }();
   for (size_t i = 0; i < embedded_count; ++i)
@@ -166,7 +165,7 @@ std::string templated(std::string_view line, std::string_view header) {
   return out.append("\n");
 }
 
-Body parse_body(const Module& module, const Function& function) {
+Body parse_body(const EmbeddedModule& module, const Function& function) {
   Body body;
   size_t returns = 0;
   for (size_t at = 0; at < function.text.size();) {
@@ -200,7 +199,7 @@ std::string module_header(std::string_view target) {
 const Body& body(BodyRole role, int op, DType dtype) {
   static const std::unordered_map<std::string, Body> bodies = [] {
     std::unordered_map<std::string, Body> map;
-    const Module& text = module("bodies");
+    const EmbeddedModule& text = module("bodies");
     for (const auto& [name, function] : text.functions)
       if (const size_t end = name.find("E", name.find("ELi", name.find("ELi") + 1) + 3); end != name.npos)
         map.emplace(name.substr(0, end + 1), parse_body(text, function));
@@ -212,7 +211,7 @@ const Body& body(BodyRole role, int op, DType dtype) {
 }
 
 EmbeddedKernel embedded_kernel(std::string_view text_name, std::string_view prefix) {
-  const Module& text = module(text_name);
+  const EmbeddedModule& text = module(text_name);
   for (const auto& [name, function] : text.functions) {
     if (!starts_with(name, prefix)) continue;
     std::string out = module_header(text.target());

@@ -8,6 +8,9 @@ namespace {
 
 constexpr const char* register_names[] = {"%flag", "%word", "%wide"};
 constexpr const char* register_types[] = {".pred", ".b32", ".b64"};
+static_assert(static_cast<size_t>(Width::flag) == 0 && static_cast<size_t>(Width::word) == 1 &&
+                  static_cast<size_t>(Width::wide) == 2,
+              "by width");
 
 } // namespace
 

@@ -7,7 +7,7 @@ namespace {
 
 class RowCode final : public FixedCode {
  public:
-  RowCode(Record record, bool has_scratch) : record_(std::move(record)), has_scratch_(has_scratch) {}
+  RowCode(TableRecord record, bool has_scratch) : record_(std::move(record)), has_scratch_(has_scratch) {}
   size_t table_words(std::span<const Instance>) const override {
     return record_.words() + (has_scratch_ ? 2 : 0);
   }
@@ -19,7 +19,7 @@ class RowCode final : public FixedCode {
   }
 
  private:
-  Record record_;
+  TableRecord record_;
   bool has_scratch_;
 };
 
@@ -38,7 +38,7 @@ std::unique_ptr<KernelCode> make_row_code(const FusedKernel& kernel, const Chip&
   auto code = std::make_unique<RowCode>(text.record(), shape.splits > 1);
   code->ptx = std::make_shared<const std::string>(text.write());
   code->functions = {fused_name};
-  const int64_t row_blocks = (kernel.rows + shape.rows - 1) / shape.rows;
+  const int64_t row_blocks = quotient_up(kernel.rows, shape.rows);
   code->launch = {0, static_cast<uint32_t>(row_blocks * shape.splits), static_cast<uint32_t>(shape.threads()),
                   0};
   if (shape.splits > 1) {

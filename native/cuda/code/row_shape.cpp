@@ -22,7 +22,6 @@ constexpr size_t most_statements = 600, most_statements_unrolled = 200;
 constexpr int64_t kept_values = 16;
 constexpr size_t most_statements_kept = 1000;
 
-int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t power_of_two_from(int64_t n) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(n, 1))));
 }

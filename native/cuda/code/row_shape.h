@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cuda/code/kernel_code.h"
+#include "device/integers.h"
 #include "ops/op.h"
 #include "ops/reduction_tree.h"
 
@@ -27,8 +28,8 @@ struct RowShape {
   int64_t threads() const { return rows * row_threads(); }
   int64_t columns_of_chunk() const { return std::clamp<int64_t>(columns, 1, chunk_columns); }
   int64_t columns_at_once() const { return lanes * width * groups; }
-  int64_t iterations() const { return (columns_of_chunk() + columns_at_once() - 1) / columns_at_once(); }
-  int64_t rounds() const { return (chunks + teams - 1) / teams; }
+  int64_t iterations() const { return quotient_up(columns_of_chunk(), columns_at_once()); }
+  int64_t rounds() const { return quotient_up(chunks, teams); }
 
   // Whether more threads compute elements than can own lanes of the tree: values go through shared memory to
   // the first warp of the team.

@@ -25,7 +25,7 @@ class RowText {
   RowText(const FusedKernel& kernel, const RowShape& shape, const Passes& passes);
 
   std::string write();
-  const Record& record() const { return text_.record; }
+  const TableRecord& record() const { return text_.record; }
   size_t reductions() const { return reduction_.count(); }
   // The table's words behind the record: the addresses of partials and tickets.
   size_t scratch_word() const { return text_.record.words(); }

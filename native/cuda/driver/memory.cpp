@@ -59,7 +59,7 @@ struct Pool::Segment {
   Arena* arena;
   Kind kind;
   int64_t bytes;
-  std::list<Block> blocks; // by address
+  std::list<PoolBlock> blocks; // by address
   bool is_free() const { return blocks.size() == 1 && blocks.front().used_bytes == 0; }
 };
 
@@ -197,7 +197,7 @@ std::optional<Pool::BlockAt> Pool::take_free(Arena& arena, Kind kind, int64_t by
   const BlockAt block = best->second;
   // Nobody would ever ask for a block that is no larger than a slot.
   if (const int64_t rest = block->bytes - bytes; rest > largest_slot_bytes) {
-    std::list<Block>& blocks = block->segment->blocks;
+    std::list<PoolBlock>& blocks = block->segment->blocks;
     const BlockAt after = blocks.insert(
         std::next(block), {block->segment, block->address + static_cast<DevicePointer>(bytes), rest, 0});
     // The note of this block becomes the note of the rest, which needs no memory then.
@@ -314,7 +314,7 @@ void Pool::release_free_segments() {
         if (!is_synchronized)
           context_.check(driver().cuStreamSynchronize(arena.stream), "waiting for the device");
         is_synchronized = true;
-        const Block& block = segment->blocks.front();
+        const PoolBlock& block = segment->blocks.front();
         context_.check(driver().cuMemFree_v2(block.address), "freeing memory");
         statistics_.reserved_bytes -= segment->bytes;
         arena.free_blocks[segment->kind].erase({block.bytes, block.address});

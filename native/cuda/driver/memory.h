@@ -57,13 +57,13 @@ class Pool {
  private:
   struct Segment;
   struct Slab;
-  struct Block {
+  struct PoolBlock {
     Segment* segment;
     DevicePointer address;
     int64_t bytes;
     int64_t used_bytes; // what was asked for, rounded; 0 if it is free
   };
-  using BlockAt = std::list<Block>::iterator;
+  using BlockAt = std::list<PoolBlock>::iterator;
   struct Live {
     BlockAt block;
     Slab* slab; // or null; the block is the slab's

@@ -29,7 +29,7 @@ Sequence::Sequence(Gpu& gpu, StreamHandle stream, const Work& work) : gpu_(gpu),
     const size_t first_word = table_words_;
     parts_.push_back({&kernel, kernel.module, launch.first_instance, launch.instance_count, first_word});
     if (kernel.gemm) {
-      launches_.push_back({nullptr, {}, first_word, &*kernel.gemm, launch.first_instance});
+      calls_.push_back({nullptr, {}, first_word, &*kernel.gemm, launch.first_instance});
       has_gemm_ = true;
       continue;
     }
@@ -39,7 +39,7 @@ Sequence::Sequence(Gpu& gpu, StreamHandle stream, const Work& work) : gpu_(gpu),
         gpu_.context.check(driver().cuFuncSetAttribute(function, max_dynamic_shared_bytes,
                                                        static_cast<int>(shape.shared_bytes)),
                            "asking for shared memory");
-      launches_.push_back({function, shape, first_word, nullptr, launch.first_instance});
+      calls_.push_back({function, shape, first_word, nullptr, launch.first_instance});
     }
     const size_t words = kernel.code->table_words(instances);
     table_words_ += (words + table_words_step - 1) / table_words_step * table_words_step;
@@ -74,7 +74,7 @@ void Sequence::fill_table(const Work& work, Scratch scratch, uint64_t* words) co
 
 void Sequence::count_run(Pool::Arena& arena) {
   if (runs_ > runs_before_graph) return;
-  if (++runs_ > runs_before_graph && launches_.size() >= fewest_launches && !has_gemm_ &&
+  if (++runs_ > runs_before_graph && calls_.size() >= fewest_launches && !has_gemm_ &&
       driver().has_graphs()) {
     try {
       make_graph(arena);
@@ -92,13 +92,13 @@ void Sequence::make_graph(Pool::Arena& arena) {
   GraphRunHandle made = nullptr;
   GraphNodeHandle last = nullptr;
   Result result = result::success;
-  for (const Launch& launch : launches_) {
-    DevicePointer part = table.address() + launch.first_word * sizeof(uint64_t);
+  for (const DriverCall& call : calls_) {
+    DevicePointer part = table.address() + call.first_word * sizeof(uint64_t);
     void* parameters[] = {&part}; // copied
-    const KernelNode kernel{launch.function,
-                            {launch.shape.blocks, 1, 1},
-                            {launch.shape.threads, 1, 1},
-                            launch.shape.shared_bytes,
+    const KernelNode kernel{call.function,
+                            {call.shape.blocks, 1, 1},
+                            {call.shape.threads, 1, 1},
+                            call.shape.shared_bytes,
                             parameters,
                             nullptr};
     GraphNodeHandle node = nullptr;
@@ -120,21 +120,21 @@ void Sequence::launch_graph() const {
 }
 
 void Sequence::launch(DevicePointer table, const Work& work, const BlasStream* blas) const {
-  for (const Launch& launch : launches_) {
+  for (const DriverCall& call : calls_) {
     // A work is all or nothing, and something has been written by the second launch.
-    const bool is_first = &launch == &launches_.front();
-    if (launch.gemm) {
-      const BlasStatus status = blas->multiply(*launch.gemm, work.instances[launch.instance].arrays);
+    const bool is_first = &call == &calls_.front();
+    if (call.gemm) {
+      const BlasStatus status = blas->multiply(*call.gemm, work.instances[call.instance].arrays);
       if (status != 0 && !is_first)
         gpu_.context.lose(name_of_status(status), "launching kernels, of which others were running already");
       blas->check(status, "multiplying");
       continue;
     }
-    DevicePointer part = table + launch.first_word * sizeof(uint64_t);
+    DevicePointer part = table + call.first_word * sizeof(uint64_t);
     void* parameters[] = {&part};
     const Result result =
-        driver().cuLaunchKernel(launch.function, launch.shape.blocks, 1, 1, launch.shape.threads, 1, 1,
-                                launch.shape.shared_bytes, stream_, parameters, nullptr);
+        driver().cuLaunchKernel(call.function, call.shape.blocks, 1, 1, call.shape.threads, 1, 1,
+                                call.shape.shared_bytes, stream_, parameters, nullptr);
     if (result != result::success && !is_first)
       gpu_.context.lose(name_of(result), "launching kernels, of which others were running already");
     gpu_.context.check(result, "launching kernels");

@@ -55,7 +55,7 @@ class Sequence {
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
 
-  bool is_empty() const { return launches_.empty(); }
+  bool is_empty() const { return calls_.empty(); }
   size_t table_bytes() const { return table_words_ * sizeof(uint64_t); }
   int64_t partials_bytes() const { return partials_bytes_; }
   int64_t ticket_count() const { return ticket_count_; }
@@ -79,7 +79,7 @@ class Sequence {
     uint32_t first_instance, instance_count;
     size_t first_word;
   };
-  struct Launch {
+  struct DriverCall {
     FunctionHandle function;
     FunctionLaunch shape;
     size_t first_word;
@@ -92,7 +92,7 @@ class Sequence {
   const StreamHandle stream_;
   std::vector<Part> parts_;
   std::vector<int64_t> rows_; // of the instances
-  std::vector<Launch> launches_;
+  std::vector<DriverCall> calls_;
   size_t table_words_ = 0;
   int64_t partials_bytes_ = 0, ticket_count_ = 0;
   int runs_ = 0;
@@ -106,7 +106,6 @@ class Sequences {
  public:
   // Valid until the next call.
   Sequence& find(Gpu& gpu, StreamHandle stream, const Work& work);
-  void clear() { entries_.clear(), index_.clear(); }
 
  private:
   struct Entry {

@@ -21,16 +21,16 @@ template <Dtypes dtypes, class T> using First = std::conditional_t<dtypes == Dty
     using A = First<Dtypes::dtypes, T>;                                                                      \
     static __device__ __forceinline__ Out apply(__VA_ARGS__) { return value; }                               \
   };
-#define UNARY(name, label, dtypes, lo, hi, value, ...) ROW(name, dtypes, value, T a)
-#define BINARY(name, label, dtypes, lo, hi, value, ...) ROW(name, dtypes, value, T a, T b)
-#define TERNARY(name, label, dtypes, lo, hi, value, ...) ROW(name, dtypes, value, A a, T b, T c)
+#define UNARY(name, label, dtypes, cost, lo, hi, value, ...) ROW(name, dtypes, value, T a)
+#define BINARY(name, label, dtypes, cost, lo, hi, value, ...) ROW(name, dtypes, value, T a, T b)
+#define TERNARY(name, label, dtypes, cost, lo, hi, value, ...) ROW(name, dtypes, value, A a, T b, T c)
 #include "ops/elementwise.def"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
 #undef ROW
 
-#define REDUCTION(name, label, dtypes, lo, hi, identity_, combine_, finish_, gradient)                       \
+#define REDUCTION(name, label, dtypes, number, empty, lo, hi, identity_, combine_, finish_, gradient)        \
   template <class T> struct Row<T, static_cast<int>(Op::name)> {                                             \
     static __device__ __forceinline__ T identity() { return identity_; }                                     \
     static __device__ __forceinline__ T combine(T a, T b) { return combine_; }                               \

@@ -13,9 +13,10 @@ using namespace adjoint;
 
 template <class T> using Parameter = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
 
-template <int op, class T> struct Value;
+// Specialised by the tables: what a row makes of positions.
+template <int op, class T> struct Row;
 #define GENERATOR(name, value)                                                                               \
-  template <class T> struct Value<static_cast<int>(Op::name), T> {                                           \
+  template <class T> struct Row<static_cast<int>(Op::name), T> {                                             \
     using P = Parameter<T>;                                                                                  \
     static __device__ __forceinline__ T at(int64_t i, [[maybe_unused]] int64_t n, [[maybe_unused]] P p,      \
                                            [[maybe_unused]] P q, [[maybe_unused]] P r) {                     \
@@ -35,7 +36,7 @@ template <int op, int dtype, class T> __global__ void __launch_bounds__(256) gen
   using P = Parameter<T>;
   const P* numbers = reinterpret_cast<const P*>(table + 2);
   const P p = numbers[0], q = numbers[1], r = numbers[2];
-  for (int64_t i = first; i < n; i += stride) out[i] = Value<op, T>::at(i, n, p, q, r);
+  for (int64_t i = first; i < n; i += stride) out[i] = Row<op, T>::at(i, n, p, q, r);
 }
 
 // Names all functions, so that they are compiled.

@@ -22,7 +22,7 @@ __device__ __forceinline__ int least(int64_t a, int b) { return a < b ? static_c
 // As many elements as one instruction moves.
 template <class T>
 inline constexpr int vector_elements = sizeof(T) >= 4 ? 16 / static_cast<int>(sizeof(T)) : 4;
-template <class T, int elements = vector_elements<T>> struct alignas(sizeof(T) * elements) Vector {
+template <class T, int elements = vector_elements<T>> struct alignas(sizeof(T) * elements) MemoryVector {
   T values[elements];
 };
 
@@ -36,7 +36,7 @@ template <class T, int outer, int depth, int threads> struct Loader {
   int64_t outer_stride, inner_stride;
   int extent; // outer indices from there on, if fewer than the tile has
   bool is_aligned;
-  Vector<T> held[count];
+  MemoryVector<T> held[count];
 
   // Neighbouring threads take what is adjacent in memory.
   __device__ __forceinline__ bool is_along_inner() const { return inner_stride == 1; }
@@ -61,7 +61,7 @@ template <class T, int outer, int depth, int threads> struct Loader {
       const T* at = data + o * outer_stride + k * inner_stride;
       const bool is_whole = along ? o < extent && k + width <= left : k < left && o + width <= extent;
       if (is_whole && is_aligned) {
-        held[i] = *reinterpret_cast<const Vector<T>*>(at);
+        held[i] = *reinterpret_cast<const MemoryVector<T>*>(at);
         continue;
       }
       const int64_t step = along ? inner_stride : outer_stride;
@@ -197,10 +197,10 @@ __device__ __forceinline__ void multiply_tiles(const MatmulTable* table_words) {
       T* to = out + r * table.out_row + c * table.out_column;
       if constexpr (Sums::stores_runs)
         if (table.out_is_aligned != 0 && c + Sums::run <= table.columns) {
-          Vector<T, Sums::run> vector;
+          MemoryVector<T, Sums::run> vector;
 #pragma unroll
           for (int v = 0; v < Sums::run; ++v) vector.values[v] = sums[i][j + v];
-          *reinterpret_cast<Vector<T, Sums::run>*>(to) = vector;
+          *reinterpret_cast<MemoryVector<T, Sums::run>*>(to) = vector;
           continue;
         }
 #pragma unroll

@@ -36,9 +36,10 @@ constexpr Tile tile_of(Tiling tiling, bool is_float32) {
     return is_float32 ? Tile{128, 128, 16, 8, 8} : Tile{64, 64, 16, 4, 4};
   case Tiling::small:
     return {32, 32, 16, 2, 2};
-  default:
+  case Tiling::narrow:
     return {128, 8, 16, 4, 1};
   }
+  __builtin_unreachable();
 }
 // The same on tensor cores, which have no use for narrow ones.
 constexpr Tile tf32_tile_of(Tiling tiling) {

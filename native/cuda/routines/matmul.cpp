@@ -6,6 +6,7 @@
 #include "cuda/code/ptx_writer.h"
 #include "cuda/code/routine.h"
 #include "cuda/kernels/matmul_table.h"
+#include "device/integers.h"
 #include "device/product.h"
 
 namespace adjoint::cuda {
@@ -19,8 +20,6 @@ constexpr int64_t most_splits = 64;
 // The first with tensor cores for TF32; and products of so few rows or columns take as long without them.
 constexpr int tf32_capability = 80;
 constexpr int64_t few_for_tensor_cores = 16;
-
-int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The product of the transposed matrices, in the other order.
 MatrixProduct transposed(MatrixProduct kernel) {
