@@ -48,9 +48,4 @@ class KernelCode {
   virtual int64_t ticket_count(std::span<const Instance> instances) const = 0;
 };
 
-// Whether the addon was built with nvcc.
-bool has_code();
-// Throws ERR_CUDA_BUILD where it was not.
-std::unique_ptr<KernelCode> make_code(const Kernel& kernel, const Chip& chip);
-
 } // namespace adjoint::cuda

@@ -1,4 +1,4 @@
-#include "cuda/code/kernel_code.h"
+#include "cuda/code/make_code.h"
 
 #include <algorithm>
 
