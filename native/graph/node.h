@@ -2,8 +2,8 @@
 //
 //   Node      a value: a recipe (op and inputs) until it is stored in a buffer, whereupon the recipe goes.
 //   Function  one step of history: the gradient of one op, with edges to the sources of its inputs.
-//   Cell      what a JavaScript Tensor holds: a value that can be rebound; a leaf's gradient accumulates in
-//   it.
+//   Cell      what a JavaScript Tensor holds: a value that can be rebound; a leaf's gradient accumulates
+//             in it.
 //
 // A Node never points to a Function, so freeing history frees no recipe and the other way round.
 #pragma once

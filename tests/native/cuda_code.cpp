@@ -632,6 +632,7 @@ int main(int count, char** arguments) {
   if (what == "--write" && count > 2) return write_modules(arguments[2], number(3, 100));
   if (what == "--products") return run_products();
   if (what == "--run") return run_all(number(2, 300), number(3, 1));
-  std::printf("usage: cuda_code --write folder [random kernels] | --run [random kernels] [seed] | --products\n");
+  std::printf(
+      "usage: cuda_code --write folder [random kernels] | --run [random kernels] [seed] | --products\n");
   return 2;
 }

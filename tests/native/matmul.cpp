@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "cpu/routines/matmul.h"
 #include "cpu/pool.h"
+#include "cpu/routines/matmul.h"
 
 namespace adjoint::cpu {
 Isa chosen_isa() { return Isa::portable; } // every call below says what it wants
