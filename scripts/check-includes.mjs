@@ -1,25 +1,49 @@
-// Checks the direction of includes in native/: a folder may include itself, what lies in it, and the folders
-// named here, no others.
-import { readdirSync, readFileSync } from "node:fs";
+// Checks what sources of native/ and tests/ include: the direction between folders, and that there are no circles.
+import { problemsOf } from "./includes.mjs";
 
-const allowed = {
-  ops: [],
-  device: [],
-  cpu: ["device", "ops"],
-  cuda: ["device", "ops"],
-  graph: ["device", "ops"],
-  node: ["device", "graph", "cpu", "cuda"],
+const native = {
+  "native/ops": [],
+  "native/device": [],
+  "native/graph": ["native/device", "native/ops"],
+  // The device and its compiler stand on routines and machine code, and these on memory, threads and programs, which lie
+  // in cpu/ as well: the direction is one between files.
+  "native/cpu": ["native/cpu/jit", "native/cpu/routines", "native/device", "native/ops"],
+  "native/cpu/jit": ["native/cpu", "native/device", "native/ops"],
+  "native/cpu/routines": ["native/cpu", "native/device", "native/ops"],
+  "native/cuda/code": ["native/device", "native/ops"],
+  "native/cuda/kernels": ["native/cuda/code", "native/device", "native/ops"],
+  "native/cuda/routines": ["native/cuda/code", "native/cuda/kernels", "native/device", "native/ops"],
+  "native/cuda/driver": ["native/cuda/code", "native/device", "native/ops"],
+  "native/node": ["native/cpu", "native/cuda/driver", "native/device", "native/graph"],
 };
 
-const wrong = [];
-for (const name of readdirSync("native", { recursive: true })) {
-  if (!/\.(h|cpp|cu|def)$/.test(name)) continue;
-  const path = `native/${name}`;
-  const folder = name.split("/")[0];
-  const mayInclude = allowed[folder];
-  if (!mayInclude) wrong.push(`native/${folder}: not in the list of folders`);
-  for (const [, included] of readFileSync(path, "utf8").matchAll(/^#include "([^"/]+)\//gm))
-    if (included !== folder && !mayInclude?.includes(included)) wrong.push(`${path} includes ${included}/`);
-}
-for (const line of wrong) console.error(line);
-process.exitCode = wrong.length > 0 ? 1 : 0;
+const rules = {
+  below: ["native", "tests"],
+  searched: ["native"],
+  folders: {
+    ...native,
+    "tests/native": Object.keys(native),
+    // A driver of its own, which knows nothing of who calls it.
+    "tests/cuda": ["tests/cuda/stand-in"],
+    "tests/cuda/stand-in": [],
+    "tests/cuda/blas-stand-in": [],
+  },
+  exceptions: [
+    ["native/graph/record", "native/graph/gradients", "recording asks which values a gradient needs"],
+    ["native/graph/node", "native/graph/engine", "an engine counts the nodes that live on it"],
+    [
+      "native/graph/session",
+      "native/graph/engine",
+      "a session makes the engines, and each of them knows its session",
+    ],
+    [
+      "native/cuda/routines/matmul_code",
+      "native/cuda/driver/gemm",
+      "batch axes become rows of a product in the same way for our kernels and for cuBLAS",
+    ],
+  ],
+};
+
+const problems = problemsOf(".", rules);
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length > 0 ? 1 : 0;

@@ -4,11 +4,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const elsewhere = /^(bench|bench-gpu|cuda-.*|doctor|examples|modes|native|plot|readme)$/;
+const elsewhere = /^(tools\/.*|gpu\/cuda-.*|engine\/modes|engine\/native)\.test\.ts$/;
 
 /** Their files. */
-export const computingTests = readdirSync("tests")
-  .filter((name) => name.endsWith(".test.ts") && !elsewhere.test(name.replace(".test.ts", "")))
+export const computingTests = readdirSync("tests", { recursive: true })
+  .filter((name) => name.endsWith(".test.ts") && !elsewhere.test(name))
+  .sort()
   .map((name) => `tests/${name}`);
 
 /**

@@ -6,13 +6,15 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const usage = `Usage: node scripts/test-gpu.mjs [options] [files]
-  files             tests to run, as in tests/ops.test.ts (all that compute)
+  files             tests to run, as in tests/api/rows.test.ts (all that compute)
   --sanitize TOOL   run small ones under compute-sanitizer: memcheck or racecheck
   --out FILE        where the summary goes (bench/results/tests-cuda-DATE.json)`;
 
 const tools = ["memcheck", "racecheck"];
 /** Files whose tensors are small enough for a GPU that is a hundred times slower. */
-const small = ["devices", "operations", "autograd", "ops", "rules"].map((name) => `tests/${name}.test.ts`);
+const small = ["gpu/devices", "api/goldens", "api/autograd", "api/rows", "optim/rules"].map(
+  (name) => `tests/${name}.test.ts`,
+);
 
 function stop(message) {
   console.error(`test-gpu: ${message}`);

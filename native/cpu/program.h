@@ -9,8 +9,7 @@
 // before row section k + 1. Three traversals differ in what a block is:
 //
 //   whole    rows with all their columns. Everything is in row section 0, so nothing is computed twice;
-//   kernels
-//            without columns are of this kind
+//            kernels without columns are of this kind
 //   along    one row, some of its columns
 //   across   some rows, one column: for arrays in which neighbours are rows, not columns
 #pragma once

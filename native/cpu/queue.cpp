@@ -1,6 +1,5 @@
 #include "cpu/queue.h"
 
-#include "cpu/cpu_device.h"
 #include "device/thread.h"
 
 namespace adjoint::cpu {
@@ -13,12 +12,6 @@ constexpr int64_t large_cost = int64_t{64} << 20;
 // What waits holds memory, so a program that only submits is slowed down to the pace of the work.
 constexpr size_t max_unfinished = 2;
 
-void run(Work& work) {
-  for (const Work::Launch& launch : work.launches)
-    launch_kernel(*launch.kernel, {work.instances.data() + launch.first_instance, launch.instance_count});
-  work.is_done.store(true, std::memory_order_release);
-}
-
 } // namespace
 
 Queue::~Queue() {
@@ -28,6 +21,12 @@ Queue::~Queue() {
   }
   has_items_.notify_all();
   if (thread_.joinable()) thread_.join();
+}
+
+void Queue::run(Work& work) const {
+  for (const Work::Launch& launch : work.launches)
+    launch_(*launch.kernel, {work.instances.data() + launch.first_instance, launch.instance_count});
+  work.is_done.store(true, std::memory_order_release);
 }
 
 void Queue::submit(std::shared_ptr<Work> work, bool caller_waits) {

@@ -14,6 +14,9 @@ namespace adjoint::cpu {
 
 class Queue {
  public:
+  // Runs a kernel to its end, on any thread.
+  using Launch = void (*)(const CompiledKernel& kernel, std::span<const Instance> instances);
+  explicit Queue(Launch launch) : launch_(launch) {}
   ~Queue();
   void submit(std::shared_ptr<Work> work, bool caller_waits);
   bool is_idle() const { return unfinished_.load(std::memory_order_acquire) == 0; }
@@ -27,6 +30,7 @@ class Queue {
     std::shared_ptr<Work> work;   // or
     std::function<void()> notice; // a call that is wanted at this point
   };
+  void run(Work& work) const;
   void push(Item item);
   bool has_thread(); // starts it, unless the system has none to give
   void serve();
@@ -34,6 +38,7 @@ class Queue {
   void help(std::unique_lock<std::mutex>& lock);     // by an item, or by waiting until one is done
   void run_next(std::unique_lock<std::mutex>& lock); // which it lets go meanwhile
 
+  const Launch launch_;
   std::mutex mutex_;
   std::condition_variable has_items_, has_finished_;
   std::deque<Item> items_;

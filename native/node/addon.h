@@ -32,7 +32,7 @@ class Addon {
 
   Session session;
   Handles handles;
-  Readers readers{*this};
+  Readers readers{session};
   Rules rules;
   std::vector<std::unique_ptr<Binding>> bindings;
 

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <tuple>
 
-#include "node/addon.h"
+#include "node/arguments.h"
 
 namespace adjoint::node {
 
@@ -49,7 +49,7 @@ std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node) {
 Readers::~Readers() {
   if (!channel_) return;
   // Whoever is still going to call does so now; nobody waits for what they say.
-  for (const std::unique_ptr<Engine>& engine : addon_.session.engines()) {
+  for (const std::unique_ptr<Engine>& engine : session_.engines()) {
     try {
       engine->wait();
     } catch (const Error&) {

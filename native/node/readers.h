@@ -5,11 +5,9 @@
 #include <optional>
 
 #include "device/error.h"
-#include "graph/node.h"
+#include "graph/engine.h"
 
 namespace adjoint::node {
-
-class Addon;
 
 // An element: a number, a boolean, or a bigint beyond 2**53.
 Napi::Value item_at(Napi::Env env, DType dtype, const void* element);
@@ -18,7 +16,7 @@ std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node);
 
 class Readers {
  public:
-  explicit Readers(Addon& addon) : addon_(addon) {}
+  explicit Readers(Session& session) : session_(session) {}
   ~Readers();
   // A Promise of the item, or of the data, of a value that is computed or under way.
   Napi::Value read(Napi::Env env, const Ref<Node>& node, bool is_item);
@@ -36,7 +34,7 @@ class Readers {
   // On JavaScript's thread, when the device has come to the reader's value.
   void finish(Napi::Env env, Reader& reader);
 
-  Addon& addon_;
+  Session& session_;
   std::list<Reader> waiting_;
   napi_threadsafe_function channel_ = nullptr;
 };

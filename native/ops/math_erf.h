@@ -3,7 +3,7 @@
 // (after M. M. Shepherd and J. G. Laframboise, Math. Comp. 36, 1981), and the square as a pair.
 //
 // Polynomials interpolate at Chebyshev nodes (in 50 digits):
-//   erf_tail    erf x / x - 1 in x^2 <= 0.75          2^-56
+//   erf_tail                erf x / x - 1 in x^2 <= 0.75             2^-56
 //   erfc_first, erfc_tail   e^(x^2) erfc x (1 + 2 x) in q >= -0.78   2^-56.5
 #pragma once
 #include "ops/math_exp.h"

@@ -3,8 +3,11 @@
 // or to the logarithm of a pair of doubles.
 //
 // Polynomials interpolate at Chebyshev nodes (in 50 digits) f(x) / x - 1, over z, as a function of z = x^2:
-//   asin_tail, asinh_tail, atanh_tail, atan_tail   z <= 1/4, errors weighted by z: 2^-58.8, 2^-58.5, 2^-57.4,
-//   2^-57.7
+//   asin_tail    z <= 1/4   2^-58.8
+//   asinh_tail   z <= 1/4   2^-58.5
+//   atanh_tail   z <= 1/4   2^-57.4
+//   atan_tail    z <= 1/4   2^-57.7
+// with errors weighted by z.
 #pragma once
 #include "ops/math_log.h"
 #include "ops/math_trig.h"

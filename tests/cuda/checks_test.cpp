@@ -64,16 +64,15 @@ const Violation VIOLATIONS[] = {
      "st.shared.u32 [%r2], %t; xor.b32 %r0, %r0, 4; add.u32 %r2, %r0, %r1; ld.shared.u32 %r3, [%r2];"},
     {"a write beside a read", CUDA_ERROR_LAUNCH_FAILED, "races with a read by thread",
      ".shared .align 4 .b8 s[256]; shl.b32 %r0, %t, 2; mov.u32 %r1, s; add.u32 %r2, %r0, %r1;"
-     "st.shared.u32 [%r2], %t; bar.sync 0; xor.b32 %r0, %r0, 4; add.u32 %r4, %r0, %r1; ld.shared.u32 %r3, "
-     "[%r4];"
-     "st.shared.u32 [%r2], %r3;"},
+     "st.shared.u32 [%r2], %t; bar.sync 0; xor.b32 %r0, %r0, 4; add.u32 %r4, %r0, %r1;"
+     "ld.shared.u32 %r3, [%r4]; st.shared.u32 [%r2], %r3;"},
     {"bytes of one word by threads of two warps", CUDA_ERROR_LAUNCH_FAILED, "races with a write by thread",
      ".shared .align 4 .b8 s[256]; and.b32 %r0, %t, 31; mov.u32 %r1, s; add.u32 %r2, %r0, %r1;"
      "st.shared.u8 [%r2], %t;"},
     {"a barrier of one warp does not order two", CUDA_ERROR_LAUNCH_FAILED, "races with a write by thread",
      ".shared .align 4 .b8 s[256]; shl.b32 %r0, %t, 2; mov.u32 %r1, s; add.u32 %r2, %r0, %r1;"
-     "st.shared.u32 [%r2], %t; bar.warp.sync -1; xor.b32 %r0, %r0, 128; add.u32 %r2, %r0, %r1; ld.shared.u32 "
-     "%r3, [%r2];"},
+     "st.shared.u32 [%r2], %t; bar.warp.sync -1; xor.b32 %r0, %r0, 128; add.u32 %r2, %r0, %r1;"
+     "ld.shared.u32 %r3, [%r2];"},
     {"a plain read beside an atomic operation", CUDA_ERROR_LAUNCH_FAILED, "races with a write by thread",
      ".shared .align 4 .b8 s[4]; setp.eq.u32 %c0, %t, 0; @%c0 st.shared.u32 [s], 0; bar.sync 0;"
      "red.shared.add.u32 [s], 1; ld.shared.u32 %r0, [s];"},
@@ -86,8 +85,8 @@ const Violation VIOLATIONS[] = {
     {"a barrier of more threads than there are", CUDA_ERROR_LAUNCH_FAILED, "will never come",
      "bar.sync 0, 96;"},
     {"a shuffle that a part of the mask passes by", CUDA_ERROR_LAUNCH_FAILED, "will never come",
-     "setp.lt.u32 %c0, %t, 16; @%c0 bra $end; shfl.sync.bfly.b32 %r0, %t, 1, 31, -1; bar.sync 0; ret; $end: "
-     "bar.sync 0;"},
+     "setp.lt.u32 %c0, %t, 16; @%c0 bra $end; shfl.sync.bfly.b32 %r0, %t, 1, 31, -1; bar.sync 0; ret;"
+     "$end: bar.sync 0;"},
     {"a shuffle from a thread that does not take part", CUDA_ERROR_LAUNCH_FAILED, "does not take part",
      "setp.gt.u32 %c0, %t, 15; @%c0 bra $end; shfl.sync.bfly.b32 %r0, %t, 16, 31, 0xFFFF; $end:"},
     {"a mask without the thread itself", CUDA_ERROR_LAUNCH_FAILED, "leaves out the thread itself",
@@ -137,31 +136,31 @@ const Permission PERMISSIONS[] = {
     {"the last word", "ld.global.u32 %r0, [%q]; ld.global.v4.u32 {%r0, %r1, %r2, %r3}, [%p+240];"},
     {"both ways of an if that writes a register",
      "setp.lt.u32 %c0, %t, 5; @%c0 mov.u32 %r1, 1; @!%c0 mov.u32 %r1, 2; add.u32 %r0, %r1, 1;"},
-    {"what the compiler leaves open", "setp.lt.u32 %c0, %t, 5; @%c0 bra $l;\n // implicit-def: %r1\n bra "
-                                      "$m;\n $l: mov.u32 %r1, 4; $m: mov.u32 %r2, %r1;"},
+    {"what the compiler leaves open",
+     "setp.lt.u32 %c0, %t, 5; @%c0 bra $l;\n // implicit-def: %r1\n bra $m;\n"
+     " $l: mov.u32 %r1, 4; $m: mov.u32 %r2, %r1;"},
     {"the same value at one place",
      ".shared .align 4 .b8 s[4]; st.shared.u32 [s], 7; bar.sync 0; ld.shared.u32 %r0, [s];"},
     {"neighbours after a barrier",
      ".shared .align 4 .b8 s[256]; shl.b32 %r0, %t, 2; mov.u32 %r1, s; add.u32 %r2, %r0, %r1;"
-     "st.shared.u32 [%r2], %t; bar.sync 0; xor.b32 %r0, %r0, 128; add.u32 %r2, %r0, %r1; ld.shared.u32 %r3, "
-     "[%r2];"
-     "bar.sync 0; st.shared.u32 [%r2], %r3;"},
+     "st.shared.u32 [%r2], %t; bar.sync 0; xor.b32 %r0, %r0, 128; add.u32 %r2, %r0, %r1;"
+     "ld.shared.u32 %r3, [%r2]; bar.sync 0; st.shared.u32 [%r2], %r3;"},
     {"neighbours of a warp after its barrier",
      ".shared .align 4 .b8 s[256]; shl.b32 %r0, %t, 2; mov.u32 %r1, s; add.u32 %r2, %r0, %r1;"
-     "st.shared.u32 [%r2], %t; bar.warp.sync -1; xor.b32 %r0, %r0, 4; add.u32 %r2, %r0, %r1; ld.shared.u32 "
-     "%r3, [%r2];"
-     "bar.warp.sync -1; st.shared.u32 [%r2], %r3;"},
+     "st.shared.u32 [%r2], %t; bar.warp.sync -1; xor.b32 %r0, %r0, 4; add.u32 %r2, %r0, %r1;"
+     "ld.shared.u32 %r3, [%r2]; bar.warp.sync -1; st.shared.u32 [%r2], %r3;"},
     {"bytes of one word",
      ".shared .align 4 .b8 s[64]; mov.u32 %r1, s; add.u32 %r2, %r1, %t; st.shared.u8 [%r2], %t;"},
     {"atomic operations on one place",
      ".shared .align 4 .b8 s[4]; setp.eq.u32 %c0, %t, 0; @%c0 st.shared.u32 [s], 0; bar.sync 0;"
-     "atom.shared.add.u32 %r0, [s], 1; bar.sync 0; ld.shared.u32 %r0, [s]; setp.eq.u32 %c1, %r0, 64; @!%c1 "
-     "trap;"},
+     "atom.shared.add.u32 %r0, [s], 1; bar.sync 0; ld.shared.u32 %r0, [s]; setp.eq.u32 %c1, %r0, 64;"
+     "@!%c1 trap;"},
     {"a barrier after others have left",
      "setp.lt.u32 %c0, %t, 40; @%c0 bra $go; ret; $go: bar.sync 0; bar.warp.sync -1; activemask.b32 %r0;"
      "setp.gt.u32 %c1, %t, 31; setp.ne.and.u32 %c2, %r0, 255, %c1; @%c2 trap;"},
-    {"warps that meet at barriers of their own", "setp.lt.u32 %c0, %t, 32; @%c0 bra $first; bar.sync 0; bra "
-                                                 "$end; $first: bar.sync 0; $end: bar.sync 1, 64;"},
+    {"warps that meet at barriers of their own",
+     "setp.lt.u32 %c0, %t, 32; @%c0 bra $first; bar.sync 0; bra $end;"
+     " $first: bar.sync 0; $end: bar.sync 1, 64;"},
     {"those that arrive and those that wait",
      "setp.lt.u32 %c0, %t, 32; @%c0 bra $first; bar.arrive 1, 64; bra $end; $first: bar.sync 1, 64; $end:"},
     {"a loop of different lengths, and a barrier behind it",
@@ -172,11 +171,11 @@ const Permission PERMISSIONS[] = {
      "setp.gt.u32 %c0, %t, 15; @%c0 bra $end; shfl.sync.bfly.b32 %r0, %t, 8, 31, 0xFFFF; xor.b32 %r1, %t, 8;"
      "setp.ne.u32 %c1, %r0, %r1; @%c1 trap; $end:"},
     {"shuffles up and down",
-     "shfl.sync.up.b32 %r0|%c0, %t, 3, 0, -1; and.b32 %r1, %t, 31; setp.lt.u32 %c1, %r1, 3; xor.pred %c2, "
-     "%c0, %c1;"
+     "shfl.sync.up.b32 %r0|%c0, %t, 3, 0, -1; and.b32 %r1, %t, 31; setp.lt.u32 %c1, %r1, 3;"
+     "xor.pred %c2, %c0, %c1;"
      "@!%c2 trap; sub.u32 %r2, %t, 3; selp.b32 %r2, %t, %r2, %c1; setp.ne.u32 %c3, %r0, %r2; @%c3 trap;"
-     "shfl.sync.down.b32 %r0|%c0, %t, 4, 0x1807, -1; and.b32 %r1, %t, 7; setp.gt.u32 %c1, %r1, 3; xor.pred "
-     "%c2, %c0, %c1;"
+     "shfl.sync.down.b32 %r0|%c0, %t, 4, 0x1807, -1; and.b32 %r1, %t, 7; setp.gt.u32 %c1, %r1, 3;"
+     "xor.pred %c2, %c0, %c1;"
      "@!%c2 trap; add.u32 %r2, %t, 4; selp.b32 %r2, %t, %r2, %c1; setp.ne.u32 %c3, %r0, %r2; @%c3 trap;"},
 };
 

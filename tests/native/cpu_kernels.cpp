@@ -14,10 +14,10 @@
 #include <functional>
 #include <string>
 
-#include "cpu/routines/generate.h"
+#include "cpu/jit/segment.h"
 #include "cpu/pool.h"
 #include "cpu/program.h"
-#include "cpu/jit/segment.h"
+#include "cpu/routines/generate.h"
 #include "ops/arithmetic.h"
 #include "ops/random.h"
 #include "random_kernels.h"

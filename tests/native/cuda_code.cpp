@@ -14,6 +14,7 @@
 #include <set>
 
 #include "cpu/cpu_device.h"
+#include "cuda/code/make_code.h"
 #include "cuda_driver.h"
 #include "device/device.h"
 #include "device/product.h"

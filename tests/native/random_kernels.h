@@ -13,8 +13,8 @@
 #endif
 
 #include "cpu/isa.h"
-#include "cpu/loops.h"
 #include "cpu/jit/segment.h"
+#include "cpu/loops.h"
 #include "device/kernel.h"
 
 namespace adjoint {

@@ -1,11 +1,11 @@
 // Products of two matrices, compiled once for each instruction set. There are five ways through, and all sum
 // in the same order:
 //
-//   blocked  large products: both operands are copied, block by block, into the order in which tiles read
-//   them direct   small ones: tiles read their operands in place, where the layout allows it row      one row
-//   times a matrix, whose rows are added up as they lie in memory columns  one row times a matrix whose
-//   columns lie along memory, some columns at a time dots     few columns, each the sum of products along a
-//   row and a column
+//   blocked  large products: both operands are copied, block by block, into the order in which tiles read them
+//   direct   small ones: tiles read their operands in place, where the layout allows it
+//   row      one row times a matrix, whose rows are added up as they lie in memory
+//   columns  one row times a matrix whose columns lie along memory, some columns at a time
+//   dots     few columns, each the sum of products along a row and a column
 //
 // Integers, which are rarely multiplied, take a plain loop.
 #include "cpu/pool.h"

@@ -64,9 +64,4 @@ class FixedCode : public KernelCode {
   int64_t scratch_bytes() const override { return scratch; }
 };
 
-// Whether the addon was built with nvcc.
-bool has_code();
-// Throws ERR_CUDA_BUILD where it was not.
-std::unique_ptr<KernelCode> make_code(const Kernel& kernel, const Chip& chip);
-
 } // namespace adjoint::cuda

@@ -2,7 +2,7 @@
 // when it is first asked for. A row of blas.def declares and loads an entry point.
 #pragma once
 #include "cuda/driver/gemm.h"
-#include "cuda/driver/sequence.h"
+#include "cuda/driver/gpu.h"
 
 namespace adjoint::cuda {
 

@@ -28,8 +28,8 @@ std::string no_devices() {
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"))
     return "CUDA_VISIBLE_DEVICES=\"" + std::string(visible) +
            "\" shows this process no GPU; unset it, or name one that there is (nvidia-smi lists them)";
-  return "the NVIDIA driver finds no GPU; nvidia-smi lists those it knows, and a container must be given "
-         "them";
+  return "the NVIDIA driver finds no GPU; nvidia-smi lists those it knows, "
+         "and a container must be given them";
 }
 
 std::string initialization_problem(Result result) {

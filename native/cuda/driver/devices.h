@@ -4,11 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "cuda/code/kernel_code.h"
+#include "cuda/code/make_code.h"
 
 namespace adjoint::cuda {
-
-bool has_code(); // whether the build had nvcc, which the kernels need
 
 struct DeviceInfo {
   int ordinal = 0; // as in "cuda:0", among those that CUDA_VISIBLE_DEVICES shows

@@ -91,4 +91,26 @@ class Pool {
   Statistics statistics_{.limit_bytes = context_.info.total_bytes};
 };
 
+// Device memory that its stream is through with whenever it is let go of.
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  DeviceMemory(Pool& pool, Pool::Arena& arena, int64_t bytes)
+      : pool_(&pool), address_(pool.allocate(arena, bytes)) {}
+  DeviceMemory(DeviceMemory&& other) noexcept { *this = std::move(other); }
+  DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(address_, other.address_);
+    return *this;
+  }
+  ~DeviceMemory() {
+    if (pool_) pool_->free(address_);
+  }
+  DevicePointer address() const { return address_; }
+
+ private:
+  Pool* pool_ = nullptr;
+  DevicePointer address_ = 0;
+};
+
 } // namespace adjoint::cuda

@@ -57,7 +57,8 @@ template <class T, Tile tile> struct SumsOfTensorCores {
         for (int j = 0; j < tile.thread_columns; j += 2)
           asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, "
                        "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-                       : "+f"(sums[i][j]), "+f"(sums[i][j + 1]), "+f"(sums[i + 1][j]), "+f"(sums[i + 1][j + 1])
+                       : "+f"(sums[i][j]), "+f"(sums[i][j + 1]), "+f"(sums[i + 1][j]),
+                         "+f"(sums[i + 1][j + 1])
                        : "r"(a[i][0]), "r"(a[i + 1][0]), "r"(a[i][1]), "r"(a[i + 1][1]), "r"(b[j / 2][0]),
                          "r"(b[j / 2][1]));
     }

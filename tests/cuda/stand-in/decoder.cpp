@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <set>
 
 #include "cuda_api.h"
-#include "operations.h"
+#include "handlers.h"
 
 namespace stand_in {
 

@@ -1,8 +1,9 @@
-// Turns a statement into instructions. The rows of operations.h say which function knows which opcode; such a
-// function takes every modifier that it understands, and what is left is an error.
+// Turns a statement into instructions. Rows say which function knows which opcode; such a function takes every
+// modifier that it understands, and what is left is an error.
 #pragma once
 #include <initializer_list>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -93,6 +94,15 @@ struct OperationRow {
   const char* name;
   Operation decode;
 };
+std::span<const OperationRow> integer_operations();
+std::span<const OperationRow> float_operations();
+std::span<const OperationRow> compare_operations();
+std::span<const OperationRow> convert_operations();
+std::span<const OperationRow> move_operations();
+std::span<const OperationRow> memory_operations();
+std::span<const OperationRow> atomic_operations();
+std::span<const OperationRow> warp_operations();
+std::span<const OperationRow> control_operations();
 // Null if nobody knows it.
 Operation find_operation(std::string_view name);
 

@@ -10,8 +10,8 @@
 //   sticky-after=N    the Nth launch breaks every context, for ever
 //   trace             a line on stderr for every call
 //   count             the numbers of launches and allocations on stderr at the end
-//   checks=off        no checks of races and of values that nothing was written to; addresses are checked
-//   always written=off       no check of device memory that nothing was written to
+//   checks=off        no checks of races and of values that nothing was written to; addresses are checked always
+//   written=off       no check of device memory that nothing was written to
 #pragma once
 #include <cstdint>
 #include <string>

@@ -1,0 +1,360 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  arange,
+  autograd,
+  cat,
+  cuda,
+  device,
+  getDefaultDevice,
+  eye,
+  full,
+  linspace,
+  manualSeed,
+  ones,
+  rand,
+  randn,
+  realize,
+  setDefaultDtype,
+  stack,
+  tensor,
+  tidy,
+  where,
+  zeros,
+  zerosLike,
+  type Tensor,
+} from "../../lib/index.js";
+import { native } from "../../lib/native.js";
+import { Tensor as TensorClass } from "../../lib/tensor.js";
+import { errorOf, numbers } from "../helpers/reference.js";
+
+// Tensors that are taken for what they are not, and arguments that nobody would pass on purpose: nobody falls over.
+
+describe("JavaScript on tensors", () => {
+  test("operators throw and name the methods", () => {
+    const x = tensor([1, 2]) as never as number;
+    const uses: (() => unknown)[] = [
+      () => x + 1,
+      () => x - x,
+      () => x * 2,
+      () => x / 2,
+      () => x ** 2,
+      () => -x,
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-conversion -- x is no number
+      () => +x,
+      () => x < 1,
+      () => x >= x,
+      () => x == 1,
+      () => Math.sin(x),
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-conversion -- x is no number
+      () => Number(x),
+      () => new Float32Array([x]),
+    ];
+    for (const use of uses) {
+      const error = errorOf(use);
+      expect(error).toMatchObject({ name: "TypeError", code: "ERR_OPERATOR" });
+      expect(error.message).toContain("x.add(y)");
+    }
+    expect(`${x}`).toBe("tensor([1., 2.])");
+    expect(String(x)).toBe("tensor([1., 2.])");
+  });
+
+  test("methods without a tensor, new Tensor, subclasses", () => {
+    const { add, sum, item, dispose } = TensorClass.prototype as unknown as Record<
+      string,
+      (...args: unknown[]) => unknown
+    >;
+    for (const self of [
+      {},
+      null,
+      undefined,
+      1,
+      Object.create(TensorClass.prototype),
+      new Proxy(tensor([1]), {}),
+    ])
+      for (const method of [add, sum, item, dispose])
+        expect(
+          errorOf(() => method!.call(self, 1)),
+          String(method),
+        ).toBeInstanceOf(TypeError);
+    expect(errorOf(() => new (TensorClass as unknown as new () => Tensor)())).toMatchObject({
+      code: "ERR_ARGUMENT",
+    });
+    class Mine extends TensorClass {}
+    expect(errorOf(() => new Mine(Symbol("adjoint")))).toMatchObject({ code: "ERR_ARGUMENT" });
+    expect(errorOf(() => Reflect.get(TensorClass.prototype, "shape", {}) as unknown)).toBeInstanceOf(
+      TypeError,
+    );
+  });
+
+  test("structuredClone and postMessage", () => {
+    const x = tensor([1]);
+    expect(errorOf(() => structuredClone(x)).name).toBe("DataCloneError");
+    const { port1, port2 } = new MessageChannel();
+    expect(errorOf(() => port1.postMessage({ x }))).toMatchObject({ name: "DataCloneError" });
+    port1.close();
+    port2.close();
+    expect(x.item()).toBe(1);
+  });
+
+  test("what is passed for a tensor", () => {
+    const x = ones([2]);
+    for (const wrong of [
+      undefined,
+      null,
+      {},
+      "1",
+      Symbol("s"),
+      () => 1,
+      new Proxy(ones([2]), {}),
+      Object.create(TensorClass.prototype),
+      new Date(0),
+    ]) {
+      for (const use of [
+        () => x.add(wrong as never),
+        () => x.lerp(wrong as never, 1),
+        () => x.lerp(1, wrong as never),
+        () => x.matmul(wrong as never),
+        () => x.copy_(wrong as never),
+        () => x.addcmul(wrong as never, 1),
+        () => x.addcmul(x, wrong as never),
+        () => x.addcdiv(wrong as never, 1),
+        () => x.add(wrong as never, { alpha: 2 }),
+        () => x.set(0, wrong as never),
+        () => cat([x, wrong as never]),
+        () => stack([wrong as never]),
+        () => where(wrong as never, 1, 2),
+        () => where(x.gt(0), wrong as never, 2),
+        () => autograd.grad(x.sum(), wrong as never),
+      ])
+        expect(errorOf(use), String(use)).toMatchObject({ name: "TypeError", code: "ERR_ARGUMENT" });
+      if (wrong !== undefined && wrong !== null)
+        expect(errorOf(() => x.sum().backward(wrong as never))).toMatchObject({
+          name: "TypeError",
+          code: "ERR_ARGUMENT",
+        });
+    }
+    expect(errorOf(() => x.add([1, 2] as never)).message).toContain("Tensor");
+  });
+});
+
+// --- Fuzzing ---------------------------------------------------------------------------------------------------
+
+const hostile: (() => unknown)[] = [
+  () => undefined,
+  () => null,
+  () => true,
+  () => 0,
+  () => -0,
+  () => 1,
+  () => -1,
+  () => 2,
+  () => 1.5,
+  () => NaN,
+  () => Infinity,
+  () => 2 ** 31,
+  () => 2 ** 32 - 1,
+  () => 2 ** 53,
+  () => -(2 ** 53),
+  () => 1e300,
+  () => 3n,
+  () => 2n ** 70n,
+  () => "",
+  () => "text",
+  () => "...",
+  () => Symbol("s"),
+  () => ({}),
+  () => [],
+  () => [0],
+  () => [-1, 1],
+  () => [NaN],
+  () => [2 ** 40, 2 ** 40],
+  () => [undefined, null, "x"],
+  () => [[0, 1, 1]],
+  () => [["x"]],
+  () => new Array<number>(3),
+  () => Array.from({ length: 40 }, () => 1),
+  () => new Float32Array(2),
+  () => new Float64Array(0),
+  () => new DataView(new ArrayBuffer(4)),
+  () => new Proxy([], {}),
+  () =>
+    new Proxy([1], {
+      get: () => {
+        throw new Error("trap");
+      },
+    }),
+  () =>
+    new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error("trap");
+        },
+      },
+    ),
+  () => Object.create(null) as object,
+  () => ({
+    valueOf: () => 1,
+    toString: () => {
+      throw new Error("toString");
+    },
+  }),
+  () => () => 1,
+  () => Object.freeze({}),
+  () => tensor([1, 2]),
+  () => tensor([1, 2, 3], { dtype: "int32" }),
+  () => tensor(2, { requiresGrad: true }),
+];
+
+/** A computation that would not come out right if something had been damaged. */
+function stillWorks(): void {
+  const x = tensor([1, 2, 3], { requiresGrad: true });
+  const y = x.mul(x).sum();
+  y.backward();
+  expect([y.item(), numbers(x.grad!), x.at("1:").toArray()]).toEqual([14, [2, 4, 6], [2, 3]]);
+}
+
+/** Calls that would work for hours, or print. */
+const isAffordable = (args: readonly unknown[]) =>
+  !args.some((arg) => arg === 2 ** 31 || arg === 2 ** 32 - 1);
+
+const argumentLists = fc.array(fc.nat(hostile.length - 1), { maxLength: 6 });
+
+describe("hostile arguments", () => {
+  const methods = Object.entries(Object.getOwnPropertyDescriptors(TensorClass.prototype)).filter(
+    ([name, { value }]) => typeof value === "function" && name !== "constructor",
+  );
+
+  test(`every method of Tensor (${methods.length})`, () => {
+    const random = fc.sample(argumentLists, { numRuns: 60, seed: 11 });
+    for (const [name] of methods)
+      for (const indices of [...hostile.keys()].map((i) => [i]).concat(random)) {
+        const args = indices.map((i) => hostile[i]!());
+        if (!isAffordable(args)) continue;
+        const x = tensor([
+          [1, 2, 3],
+          [4, 5, 6],
+        ]);
+        try {
+          const result = (x as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!(...args);
+          if (result instanceof Promise) result.catch(() => undefined);
+        } catch (error) {
+          expect(error, name).toBeInstanceOf(Error);
+          const { message, code } = error as { message: string; code?: string };
+          const isMine = ["trap", "toString"].includes(message);
+          if (!isMine)
+            expect(
+              String(code),
+              `${name}(${indices.map((i) => String(hostile[i])).join(", ")}): ${message}`,
+            ).toMatch(/^ERR_/);
+        }
+      }
+    stillWorks();
+  });
+
+  const functions: Record<string, (...args: never[]) => unknown> = {
+    tensor,
+    zeros,
+    ones,
+    full,
+    arange,
+    linspace,
+    eye,
+    rand,
+    randn,
+    manualSeed,
+    cat,
+    device,
+    getDefaultDevice,
+    memoryStats: cuda.memoryStats,
+    emptyCache: cuda.emptyCache,
+    synchronize: cuda.synchronize,
+    stack,
+    where,
+    zerosLike,
+    grad: autograd.grad,
+    noGrad: autograd.noGrad,
+    tidy,
+    realize,
+  };
+  test.each(Object.keys(functions))("%s", (name) => {
+    const random = fc.sample(argumentLists, { numRuns: 100, seed: 12 });
+    for (const indices of [...hostile.keys()].map((i) => [i]).concat(random)) {
+      const args = indices.map((i) => hostile[i]!());
+      if (!isAffordable(args)) continue;
+      try {
+        (functions[name] as (...args: unknown[]) => unknown)(...args);
+      } catch (error) {
+        expect(error, name).toBeInstanceOf(Error);
+        const { message, code } = error as { message: string; code?: string };
+        if (!["trap", "toString"].includes(message))
+          expect(
+            String(code),
+            `${name}(${indices.map((i) => String(hostile[i])).join(", ")}): ${message}`,
+          ).toMatch(/^ERR_/);
+      }
+    }
+    stillWorks();
+  });
+
+  test("every entry of the addon", () => {
+    // Modes that a random call may leave behind.
+    const entries = Object.entries(native).filter(([, entry]) => typeof entry === "function") as [
+      string,
+      (...args: unknown[]) => unknown,
+    ][];
+    expect(entries.length).toBeGreaterThan(100);
+    const live = [tensor([1, 2]), tensor(3), tensor([[1], [2]], { dtype: "int64" }), tensor([true])];
+    // Small integers are handles of live tensors, among them these.
+    const random = fc.sample(fc.tuple(fc.boolean(), argumentLists), { numRuns: 400, seed: 13 });
+    for (const [name, entry] of entries)
+      for (const [startsFresh, indices] of random) {
+        const args = [...(startsFresh ? [{}] : []), ...indices.map((i) => hostile[i]!())];
+        if (!isAffordable(args)) continue;
+        if (name === "dispose" || name === "rebind" || name === "replace") args[0] = 2 ** 20;
+        try {
+          entry(...args);
+        } catch (error) {
+          expect(error, name).toBeInstanceOf(Error);
+        }
+        if (name === "setGradEnabled") native.setGradEnabled(true);
+        if (name === "setDefaultDtype") setDefaultDtype("float32");
+        if (name === "beginScope") native.endScope([]);
+        if (name === "setGpuLimit")
+          for (const gpu of cuda.devices()) cuda.setMemoryLimit(gpu.totalBytes, gpu.device);
+        if (name === "beginRecording") native.abandonRecording();
+      }
+    // With numbers in all the right places but values out of range.
+    for (const [name, entry] of entries) {
+      if (name === "dispose" || name === "rebind" || name === "replace") continue;
+      for (const numbersOnly of [
+        [0, 0, 0, 0, 0, 0],
+        [1, 1, 1, 1, 1, 1],
+        [1, 0, 0, 5, 5, 5],
+        [-1, -1, -1, -1],
+        [1, [1], [1], [1], 1, 1],
+      ]) {
+        try {
+          const handle = entry({}, ...numbersOnly);
+          if (typeof handle === "number" && handle > 0 && name !== "defaultDtype") native.data(handle);
+        } catch (error) {
+          expect(error, name).toBeInstanceOf(Error);
+        }
+      }
+      native.setGradEnabled(true);
+      native.setDefaultDtype(native.dtypes.indexOf("float32"));
+    }
+    expect(live.map((x) => x.ndim)).toEqual([1, 0, 2, 1]);
+    stillWorks();
+  });
+
+  test("what used to bring the process down", () => {
+    native.endScope([]);
+    errorOf(() => native.bindGrad({}, 1));
+    errorOf(() => (native.sin as (...args: unknown[]) => number)({}, 0, 1));
+    const identity = native.eye({}, [3, 3], native.dtypes.indexOf("float32"), 0, 0);
+    native.data(identity);
+    stillWorks();
+  });
+});

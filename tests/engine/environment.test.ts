@@ -1,0 +1,153 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { describe, expect, test } from "vitest";
+import { startWorker } from "../helpers/workers.js";
+
+const addon = "build/Release/adjoint.node";
+const run = (script: string, ...flags: string[]) =>
+  spawnSync(process.execPath, [...flags, "--input-type=module", "-e", script], { encoding: "utf8" });
+
+const start = (data: { seed: number; steps?: number }) => startWorker("worker.mjs", data);
+
+const goldens = JSON.parse(readFileSync("tests/goldens/notebook.json", "utf8")) as {
+  cases: { name: string; dtype: string; points: number[][] }[];
+};
+const adam = goldens.cases.find(({ name, dtype }) => name.startsWith("Adam") && dtype === "float32")!;
+const steps = adam.points.length - 1;
+const expected = adam.points[steps]![0]!;
+
+describe("worker threads", () => {
+  test("compute side by side, each with an engine of its own", async () => {
+    const runs = [start({ seed: 1, steps }), start({ seed: 1, steps }), start({ seed: 2, steps })];
+    expect(await Promise.all(runs.map((one) => one.ended))).toEqual([0, 0, 0]);
+    const [first, second, third] = runs.map((one) => one.messages.at(-1) as { x: number; draw: number[] });
+    expect(first!.x).toBeCloseTo(expected, 5);
+    expect(second).toEqual(first);
+    expect(third!.draw).not.toEqual(first!.draw);
+  });
+
+  test("can be terminated in the middle of a loop, again and again", { timeout: 120_000 }, async () => {
+    for (let i = 0; i < 20; ++i) {
+      const { worker, started } = start({ seed: i });
+      await started;
+      await worker.terminate();
+    }
+    const last = start({ seed: 0, steps });
+    expect(await last.ended).toBe(0);
+    expect((last.messages.at(-1) as { x: number }).x).toBeCloseTo(expected, 5);
+  });
+});
+
+describe("the process", () => {
+  test("ends by itself, without a sound", () => {
+    const { status, stdout, stderr } = run(`
+      import { tensor } from "adjoint";
+      const x = tensor([1, 2], { requiresGrad: true });
+      x.square().sum().backward();
+      console.log(String(x.grad));`);
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "tensor([2., 4.])\n", stderr: "" });
+  });
+
+  test.each([
+    ["process.exit(7)", 7],
+    ["throw new Error('on purpose')", 1],
+    ["setImmediate(() => process.exit(3))", 3],
+  ])("keeps the exit code of %s", (ending, code) => {
+    const { status } = run(`import { rand } from "adjoint"; const x = rand([1000]); x.sum(); ${ending};`);
+    expect(status).toBe(code);
+  });
+
+  test("frees what is pending, however long the chain", () => {
+    const { status } = run(`
+      import { tensor } from "adjoint";
+      let x = tensor([1], { requiresGrad: true });
+      for (let i = 0; i < 200_000; ++i) x = x.add(1);`);
+    expect(status).toBe(0);
+  });
+
+  test("runs with frozen intrinsics and without __proto__", () => {
+    const { status, stderr } = run(
+      `import { tensor } from "adjoint"; if (tensor([1]).add(1).item() !== 2) process.exit(1);`,
+      "--frozen-intrinsics",
+      "--disable-proto=throw",
+    );
+    expect(stderr.replaceAll(/.*ExperimentalWarning.*\n.*--trace-warnings.*\n/g, "")).toBe("");
+    expect(status).toBe(0);
+  });
+
+  test("says what to do when native addons are not allowed", () => {
+    const { status, stderr } = run(`import "adjoint";`, "--experimental-permission", "--allow-fs-read=*");
+    expect(status).toBe(1);
+    expect(stderr).toContain("add --allow-addons");
+  });
+});
+
+describe("the module", () => {
+  test("is one and the same by import and by require", () => {
+    const { stdout, stderr } = run(`
+      import { createRequire } from "node:module";
+      import * as imported from "adjoint";
+      import * as plot from "adjoint/plot";
+      const required = createRequire(import.meta.url)("adjoint");
+      console.log(required.Tensor === imported.Tensor, required.tensor([1]) instanceof imported.Tensor, typeof plot.figure);`);
+    expect(stdout, stderr).toBe("true true function\n");
+  });
+
+  test("reaches from CommonJS", () => {
+    const { stdout } = spawnSync(
+      process.execPath,
+      ["--input-type=commonjs", "-e", `console.log(String(require("adjoint").tensor([1.5])))`],
+      { encoding: "utf8" },
+    );
+    expect(stdout).toBe("tensor([1.5000])\n");
+  });
+});
+
+describe.runIf(process.platform === "linux" && existsSync("/usr/bin/readelf"))("the addon", () => {
+  const readelf = (...flags: string[]) => execFileSync("readelf", [...flags, addon], { encoding: "utf8" });
+
+  test("is hardened", () => {
+    const headers = readelf("-lW");
+    expect(headers).toContain("GNU_RELRO");
+    expect(headers).toMatch(/GNU_STACK\s+\S+\s+\S+\s+\S+\s+\S+\s+\S+\s+RW\s/);
+    const dynamic = readelf("-dW");
+    expect(dynamic).toMatch(/BIND_NOW|FLAGS.*NOW/);
+    expect(dynamic).not.toMatch(/TEXTREL|RPATH|RUNPATH/);
+  });
+
+  test("needs nothing but the C library", () => {
+    const needed = [...readelf("-dW").matchAll(/NEEDED.*\[(.*?)\]/g)].map(([, name]) => name);
+    for (const name of needed) expect(name).toMatch(/^(libc|libm|libpthread|libdl|ld-linux.*)\.so/);
+  });
+
+  test("exports Node-API's entries alone", () => {
+    const exported = readelf("--dyn-syms", "-W")
+      .split("\n")
+      .filter((line) => / (GLOBAL|WEAK|UNIQUE) /.test(line) && !line.includes(" UND "))
+      .map((line) => line.trim().split(/\s+/)[7]);
+    expect(exported.sort()).toEqual(["napi_register_module_v1", "node_api_module_get_api_version_v1"]);
+  });
+
+  test("is found by the loader", () => {
+    const path = (createRequire(import.meta.url)("node-gyp-build") as { path(folder: string): string }).path(
+      ".",
+    );
+    expect(path).toMatch(/adjoint\.node$/);
+  });
+});
+
+test.each([
+  ["ADJOINT_ISA", "v9", "ADJOINT_ISA is v9; this machine runs: portable"],
+  ["ADJOINT_FUSION", "off", 'ADJOINT_FUSION is "off"; expected 0 or 1'],
+  ["ADJOINT_NUM_THREADS", "two", 'ADJOINT_NUM_THREADS is "two"; expected a whole number from 1 to 1024'],
+  ["ADJOINT_MAX_BYTES", "4T", 'ADJOINT_MAX_BYTES is "4T"; expected a whole number from 1 to'],
+])("%s=%s is refused", (name, value, message) => {
+  const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", 'import "adjoint"'], {
+    encoding: "utf8",
+    env: { ...process.env, [name]: value },
+  });
+  expect(stderr).toContain(message);
+  expect(stderr).toContain("ERR_OPTION");
+  expect(status).toBe(1);
+});
