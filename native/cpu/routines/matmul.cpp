@@ -52,6 +52,7 @@ template <class Body> decltype(auto) with_isa(Isa isa, const Body& body) {
   case Isa::portable:
     return ADJOINT_CALL(isa_base);
   }
+  __builtin_unreachable();
 #undef ADJOINT_CALL
 }
 
