@@ -4,7 +4,7 @@
 
 #include "device/environment.h"
 #include "device/error.h"
-#include "graph/routines.h"
+#include "graph/routine_facts.h"
 
 namespace adjoint {
 

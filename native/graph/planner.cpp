@@ -7,7 +7,7 @@
 #include "graph/draft.h"
 #include "graph/explain.h"
 #include "graph/program.h"
-#include "graph/routines.h"
+#include "graph/routine_facts.h"
 
 namespace adjoint {
 

@@ -1,7 +1,6 @@
 // Routines: ops over whole arrays. A row of routines.def declares the function that records it and the one that
 // gives its gradients; both are in graph/routines.
 #pragma once
-#include "device/error.h"
 #include "graph/recording.h"
 
 namespace adjoint {
@@ -34,11 +33,5 @@ Ref<Attributes> attributes_of_the_moment(Op op, const Engine& engine, DType dtyp
 
 // The axis that a parameter names.
 int64_t axis_of(const RoutineCall& call, Op op, size_t parameter);
-
-// Roughly how many bytes it would take as long to read.
-int64_t cost_of_routine(const RoutineKernel& kernel);
-
-// For what is wrong with a run, as its failure word says.
-Error failure_of(const RoutineKernel& kernel, uint64_t word);
 
 } // namespace adjoint

@@ -1,8 +1,8 @@
 // How functions that nvcc has compiled are found: by the names that instances of templates have by the C++
 // ABI of Itanium, which nvcc follows on every system.
 #pragma once
-#include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "device/dtype.h"
 #include "ops/op.h"
@@ -18,7 +18,7 @@ namespace adjoint::cuda {
 enum class BodyRole : uint8_t { value, cast, identity, combine, finish };
 
 // What the mangled name of name<first, second, ...> begins with.
-inline std::string instance_prefix(const std::string& name, std::initializer_list<int> parameters) {
+inline std::string instance_prefix(const std::string& name, const std::vector<int>& parameters) {
   std::string prefix = "_Z" + std::to_string(name.size()) + name + "I";
   for (const int value : parameters) prefix += "Li" + std::to_string(value) + "E";
   return prefix;

@@ -28,9 +28,10 @@ struct FunctionLaunch {
   uint32_t blocks = 1;
   uint32_t threads = 1;      // of a block
   uint32_t shared_bytes = 0; // dynamic
+  uint32_t first_word = 0;   // of the table: where this function's part of it begins
 };
 
-// Every function has one parameter, the 64-bit address of the launch's table in device memory: 8-byte words
+// Every function has one parameter, the 64-bit address of its part of the table in device memory: 8-byte words
 // with the addresses of arrays and the numbers, whatever the functions need to know of each instance. New
 // values and new addresses are a new table, while the launches depend on the instances' rows alone; so a
 // recorded sequence of launches can be replayed with other data.

@@ -210,17 +210,31 @@ const Body& body(BodyRole role, int op, DType dtype) {
   return found->second;
 }
 
-EmbeddedKernel embedded_kernel(std::string_view text_name, std::string_view prefix) {
+EmbeddedKernels embedded_kernels(std::string_view text_name, const std::vector<std::string>& prefixes) {
   const EmbeddedModule& text = module(text_name);
-  for (const auto& [name, function] : text.functions) {
-    if (!starts_with(name, prefix)) continue;
-    std::string out = module_header(text.target());
+  EmbeddedKernels kernels;
+  std::vector<std::string_view> variables;
+  std::string functions;
+  for (const std::string& prefix : prefixes) {
+    const auto found = std::find_if(text.functions.begin(), text.functions.end(),
+                                    [&](const auto& entry) { return starts_with(entry.first, prefix); });
+    if (found == text.functions.end()) fail("there is no " + prefix);
+    const Function& function = found->second;
+    kernels.names.emplace_back(found->first);
     for (const std::string_view declaration : text.variables_in(function.text))
-      out.append(declaration).append("\n");
-    out.append(function.header).append("\n{\n").append(function.text).append("}\n");
-    return {std::string(name), std::make_shared<const std::string>(std::move(out))};
+      if (std::find(variables.begin(), variables.end(), declaration) == variables.end())
+        variables.push_back(declaration);
+    functions.append(function.header).append("\n{\n").append(function.text).append("}\n");
   }
-  fail("there is no " + std::string(prefix));
+  std::string out = module_header(text.target());
+  for (const std::string_view declaration : variables) out.append(declaration).append("\n");
+  kernels.ptx = std::make_shared<const std::string>(out + functions);
+  return kernels;
+}
+
+EmbeddedKernel embedded_kernel(std::string_view text_name, std::string_view prefix) {
+  EmbeddedKernels kernels = embedded_kernels(text_name, {std::string(prefix)});
+  return {std::move(kernels.names[0]), std::move(kernels.ptx)};
 }
 
 } // namespace adjoint::cuda

@@ -34,6 +34,12 @@ struct EmbeddedKernel {
   std::shared_ptr<const std::string> ptx;
 };
 EmbeddedKernel embedded_kernel(std::string_view text, std::string_view prefix);
+// The same with several kernels, whose names are given whole or by how they begin; returns them in that order.
+struct EmbeddedKernels {
+  std::vector<std::string> names;
+  std::shared_ptr<const std::string> ptx;
+};
+EmbeddedKernels embedded_kernels(std::string_view text, const std::vector<std::string>& prefixes);
 
 // What a module begins with; for all that are supported, unless it needs a newer GPU.
 std::string module_header(std::string_view target = "sm_75");

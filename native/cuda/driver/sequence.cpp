@@ -39,7 +39,7 @@ Sequence::Sequence(Gpu& gpu, StreamHandle stream, const Work& work) : gpu_(gpu),
         gpu_.context.check(driver().cuFuncSetAttribute(function, max_dynamic_shared_bytes,
                                                        static_cast<int>(shape.shared_bytes)),
                            "asking for shared memory");
-      calls_.push_back({function, shape, first_word, nullptr, launch.first_instance});
+      calls_.push_back({function, shape, first_word + shape.first_word, nullptr, launch.first_instance});
     }
     const size_t words = kernel.code->table_words(instances);
     table_words_ += (words + table_words_step - 1) / table_words_step * table_words_step;

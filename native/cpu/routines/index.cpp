@@ -1,0 +1,95 @@
+// Elements by their indices along a line. Threads share the lines: a line is one thread's, so that what is added to one
+// element is added in order.
+#include <algorithm>
+
+#include "cpu/pool.h"
+#include "cpu/routine.h"
+#include "cpu/routines/failing.h"
+#include "device/integers.h"
+#include "device/lines.h"
+
+namespace adjoint::cpu {
+
+namespace {
+
+// Fewer elements than that are not worth another thread.
+constexpr int64_t task_elements = int64_t{1} << 14;
+
+// Calls body(line, offsets) for every line, on all threads.
+template <class Body> void each_line(const Lines& lines, int64_t length, Body body) {
+  const int64_t each = std::max<int64_t>(task_elements / std::max<int64_t>(length, 1), 1);
+  parallel_for(quotient_up(lines.count(), each), [&](int64_t task) {
+    for (int64_t line = task * each; line < std::min((task + 1) * each, lines.count()); ++line)
+      body(lines.offsets(line));
+  });
+}
+
+template <class T> T* data(const Instance& instance, const Lines& lines, size_t tensor) {
+  return static_cast<T*>(instance.arrays[lines[tensor].array]);
+}
+
+bool is_inside(int64_t index, int64_t extent) { return index >= 0 && index < extent; }
+
+template <class T> void gather(const Lines& lines, const Instance& instance) {
+  const auto &from = lines[0], &index = lines[1], &out = lines[2];
+  const auto* source = data<const T>(instance, lines, 0);
+  const auto* indices = data<const int64_t>(instance, lines, 1);
+  auto* target = data<T>(instance, lines, 2);
+  each_line(lines, out.extent, [&](const auto& offsets) {
+    for (int64_t k = 0; k < out.extent; ++k) {
+      const int64_t i = indices[offsets[1] + k * index.stride];
+      const bool is_there = is_inside(i, from.extent);
+      if (!is_there) fail(instance, index_failure(i));
+      target[offsets[2] + k * out.stride] = is_there ? source[offsets[0] + i * from.stride] : T(0);
+    }
+  });
+}
+
+Routine gathering(const RoutineKernel& kernel) {
+  const RoutineKernel::Operand& index = kernel.inputs[1];
+  const Lines lines(index.shape, kernel.parameters[0], {&kernel.inputs[0], &index, &kernel.results[0]});
+  return {[lines, dtype = kernel.results[0].dtype](const Instance& instance) {
+    with_type(dtype, [&]<class T>() { gather<T>(lines, instance); });
+  }};
+}
+
+template <class T> void scatter_add(const Lines& all, const Lines& lines, const Instance& instance) {
+  const auto* whole = data<const T>(instance, all, 0);
+  auto* target = data<T>(instance, all, 1);
+  each_line(all, all[1].extent, [&](const auto& offsets) {
+    for (int64_t k = 0; k < all[1].extent; ++k)
+      target[offsets[1] + k * all[1].stride] = whole[offsets[0] + k * all[0].stride];
+  });
+  const auto &index = lines[0], &part = lines[1], &out = lines[2];
+  const auto* indices = data<const int64_t>(instance, lines, 0);
+  const auto* parts = data<const T>(instance, lines, 1);
+  each_line(lines, index.extent, [&](const auto& offsets) {
+    for (int64_t k = 0; k < index.extent; ++k) {
+      const int64_t i = indices[offsets[0] + k * index.stride];
+      if (!is_inside(i, out.extent)) {
+        fail(instance, index_failure(i));
+        continue;
+      }
+      T& sum = target[offsets[2] + i * out.stride];
+      sum = static_cast<T>(sum + parts[offsets[1] + k * part.stride]);
+    }
+  });
+}
+
+} // namespace
+
+Routine routine_of_gather(const RoutineKernel& kernel) { return gathering(kernel); }
+Routine routine_of_indexSelect(const RoutineKernel& kernel) { return gathering(kernel); }
+
+Routine routine_of_scatterAdd(const RoutineKernel& kernel) {
+  const RoutineKernel::Operand &whole = kernel.inputs[0], &index = kernel.inputs[1], &part = kernel.inputs[2];
+  const RoutineKernel::Operand& out = kernel.results[0];
+  const int64_t axis = kernel.parameters[0];
+  return {[all = Lines(whole.shape, axis, {&whole, &out}),
+           lines = Lines(index.shape, axis, {&index, &part, &out}),
+           dtype = out.dtype](const Instance& instance) {
+    with_type(dtype, [&]<class T>() { scatter_add<T>(all, lines, instance); });
+  }};
+}
+
+} // namespace adjoint::cpu

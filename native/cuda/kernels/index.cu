@@ -1,0 +1,81 @@
+// Elements by their indices along a line. Functions are named by the width of an element, or its dtype.
+//
+// Words of the tables: the lines (of the input or the target, of indices, of the result, as each says), and the address
+// of the failure word.
+#include "cuda/kernels/lines.h"
+#include "device/dtype.h"
+#include "device/failure.h"
+
+namespace {
+
+using namespace adjoint;
+using namespace adjoint::cuda;
+
+__device__ __forceinline__ void fail(const uint64_t* word, int64_t index) {
+  atomicMax(reinterpret_cast<unsigned long long*>(word[0]),
+            static_cast<unsigned long long>(index_failure(index)));
+}
+
+} // namespace
+
+// Of the input, of indices, of the result.
+template <int bytes, class T> __global__ void __launch_bounds__(256) gather(const uint64_t* table) {
+  const auto* lines = reinterpret_cast<const LinesTable<3>*>(table);
+  const auto &from = lines->tensor[0], &index = lines->tensor[1], &out = lines->tensor[2];
+  for (int64_t item = first_item(); item < lines->count * out.extent; item += item_step()) {
+    const int64_t line = item % lines->count, k = item / lines->count;
+    int64_t at[3];
+    lines->offsets(line, at);
+    const int64_t i = lines->data<int64_t>(1)[at[1] + k * index.stride];
+    const bool is_inside = i >= 0 && i < from.extent;
+    if (!is_inside) fail(lines->after(), i);
+    lines->data<T>(2)[at[2] + k * out.stride] = is_inside ? lines->data<T>(0)[at[0] + i * from.stride] : T(0);
+  }
+}
+
+// Of the input, of the result.
+template <int bytes, class T> __global__ void __launch_bounds__(256) copy_lines(const uint64_t* table) {
+  const auto* lines = reinterpret_cast<const LinesTable<2>*>(table);
+  for (int64_t item = first_item(); item < lines->count * lines->tensor[1].extent; item += item_step()) {
+    const int64_t line = item % lines->count, k = item / lines->count;
+    int64_t at[2];
+    lines->offsets(line, at);
+    lines->data<T>(1)[at[1] + k * lines->tensor[1].stride] =
+        lines->data<T>(0)[at[0] + k * lines->tensor[0].stride];
+  }
+}
+
+// Of indices, which ascend along a line, of what is added, of the result. A thread adds all that has one index.
+template <int dtype, class T> __global__ void __launch_bounds__(256) add_runs(const uint64_t* table) {
+  const auto* lines = reinterpret_cast<const LinesTable<3>*>(table);
+  const auto &index = lines->tensor[0], &part = lines->tensor[1], &out = lines->tensor[2];
+  for (int64_t item = first_item(); item < lines->count * index.extent; item += item_step()) {
+    const int64_t line = item % lines->count, k = item / lines->count;
+    int64_t at[3];
+    lines->offsets(line, at);
+    const int64_t* indices = lines->data<int64_t>(0) + at[0];
+    const int64_t i = indices[k * index.stride];
+    if (i < 0 || i >= out.extent) {
+      fail(lines->after(), i);
+      continue;
+    }
+    if (k > 0 && indices[(k - 1) * index.stride] == i) continue;
+    const T* parts = lines->data<T>(1) + at[1];
+    T& target = lines->data<T>(2)[at[2] + i * out.stride];
+    T sum = target;
+    for (int64_t j = k; j < index.extent && indices[j * index.stride] == i; ++j)
+      sum = static_cast<T>(sum + parts[j * part.stride]);
+    target = sum;
+  }
+}
+
+#define OF_WIDTH(bytes, T)                                                                                   \
+  template __global__ void gather<bytes, T>(const uint64_t*);                                                \
+  template __global__ void copy_lines<bytes, T>(const uint64_t*);
+OF_WIDTH(1, uint8_t)
+OF_WIDTH(4, uint32_t)
+OF_WIDTH(8, uint64_t)
+#define ROW(name, T, ...)                                                                                    \
+  template __global__ void add_runs<static_cast<int>(DType::name), T>(const uint64_t*);
+ADJOINT_DTYPES(ROW)
+#undef ROW

@@ -1,0 +1,49 @@
+#include "cuda/routines/routine_code.h"
+
+namespace adjoint::cuda {
+
+namespace {
+
+std::string of_width(const char* function, DType dtype) {
+  return instance_prefix(function, {static_cast<int>(bytes_of(dtype))});
+}
+
+std::unique_ptr<KernelCode> gathering(const RoutineKernel& kernel, const Chip& chip) {
+  const RoutineKernel::Operand &index = kernel.inputs[1], &out = kernel.results[0];
+  const Lines lines(index.shape, kernel.parameters[0], {&kernel.inputs[0], &index, &out});
+  auto code = std::make_unique<RoutineCode>("index", chip);
+  RoutineTable& table = code->launch(of_width("gather", out.dtype), out.elements());
+  table.lines(lines);
+  table.failure();
+  code->finish();
+  return code;
+}
+
+} // namespace
+
+std::unique_ptr<KernelCode> code_of_gather(const RoutineKernel& kernel, const Chip& chip) {
+  return gathering(kernel, chip);
+}
+std::unique_ptr<KernelCode> code_of_indexSelect(const RoutineKernel& kernel, const Chip& chip) {
+  return gathering(kernel, chip);
+}
+
+// Indices ascend along a line: see graph/routines/index.cpp.
+std::unique_ptr<KernelCode> code_of_scatterAdd(const RoutineKernel& kernel, const Chip& chip) {
+  const RoutineKernel::Operand &whole = kernel.inputs[0], &index = kernel.inputs[1], &part = kernel.inputs[2];
+  const RoutineKernel::Operand& out = kernel.results[0];
+  const int64_t axis = kernel.parameters[0];
+  auto code = std::make_unique<RoutineCode>("index", chip);
+  code->launch(of_width("copy_lines", out.dtype), out.elements())
+      .lines(Lines(whole.shape, axis, {&whole, &out}));
+  if (index.elements() > 0) {
+    RoutineTable& table =
+        code->launch(instance_prefix("add_runs", {static_cast<int>(out.dtype)}), index.elements());
+    table.lines(Lines(index.shape, axis, {&index, &part, &out}));
+    table.failure();
+  }
+  code->finish();
+  return code;
+}
+
+} // namespace adjoint::cuda

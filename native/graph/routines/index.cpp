@@ -1,0 +1,171 @@
+// Elements by their indices along a dimension: taken (gather, indexSelect) and added up (scatterAdd), each the other's
+// gradient.
+//
+// Sums have one order, that of the indices, so no two threads may add to one element. On the CPU a thread has a whole
+// line. On other devices indices are sorted first, so that a thread has all elements of one target.
+#include "graph/record.h"
+#include "graph/routines.h"
+#include "graph/saved.h"
+
+namespace adjoint {
+
+namespace {
+
+Value checked_index(Op op, const Value& index) {
+  const std::string name(info(op).name);
+  if (index.dtype() != DType::int64 && index.dtype() != DType::int32)
+    throw dtype_error(name, name + "(): Expected dtype int32/int64 for index, but got " +
+                                std::string(info(index.dtype()).word) + "; convert it with .to(\"int64\")");
+  return {to(index, DType::int64).node, {}};
+}
+
+int64_t rank_of(const Value& value) {
+  return std::max<int64_t>(static_cast<int64_t>(value.shape().size()), 1);
+}
+int64_t extent_of(const Value& value, size_t axis) { return value.shape().empty() ? 1 : value.shape()[axis]; }
+
+// Whether an index of `index` for each element fits into `whole`, but along the axis.
+bool fits(const Value& index, const Value& whole, int64_t axis) {
+  for (size_t i = 0; i < index.shape().size(); ++i)
+    if (static_cast<int64_t>(i) != axis && index.shape()[i] > extent_of(whole, i)) return false;
+  return true;
+}
+
+Ref<Attributes> along(int64_t axis) {
+  Ref<Attributes> attributes = new Attributes;
+  attributes->parameters = {axis};
+  return attributes;
+}
+
+Value expanded(const Value& value, const Dims& shape) {
+  return value.shape() == shape ? value : expand(value, shape);
+}
+
+// A vector of indices along the axis of a tensor of that rank.
+Value vector_along(const Value& index, int64_t axis, size_t rank) {
+  Dims shape(rank, 1);
+  if (rank > 0) shape[static_cast<size_t>(axis)] = index.node->elements();
+  return reshape(index, shape);
+}
+
+// Adds parts at indices that broadcast to their shape, without history.
+Ref<Node> add_at(const Value& whole, Value index, Value part, int64_t axis) {
+  if (!whole.node->engine.device->is_host() && index.node->elements() > 1) {
+    const Value keys[] = {index};
+    const RoutineValues sorted = routine(Op::sort, {whole.node->engine, keys, {axis, 0}});
+    const Value moved[] = {part, expanded(sorted[1], part.shape())};
+    index = sorted[0];
+    part = routine(Op::gather, moved, {axis});
+  }
+  const Value inputs[] = {whole, expanded(index, part.shape()), part};
+  return make_node(whole.node->engine, Op::scatterAdd, whole.dtype(), whole.node->shape, inputs, along(axis));
+}
+
+} // namespace
+
+RoutineValues record_gather(const RoutineCall& call) {
+  const Value& input = call.inputs[0];
+  const int64_t axis = axis_of(call, Op::gather, 0);
+  const Value index = checked_index(Op::gather, call.inputs[1]);
+  if (rank_of(index) != rank_of(input))
+    throw shape_error(
+        "gather",
+        "Index tensor must have the same number of dimensions as input tensor; gather: the index has "
+        "shape " +
+            to_string(index.shape()) + " and the input " + to_string(input.shape()),
+        {input.shape(), index.shape()});
+  if (!fits(index, input, axis))
+    throw shape_error("gather",
+                      "Size does not match: expected index " + to_string(index.shape()) +
+                          " to be no larger than self " + to_string(input.shape()) +
+                          " apart from dimension " + std::to_string(axis) + "; gather",
+                      {input.shape(), index.shape()});
+  check_shape(call.engine, "gather", index.shape(), input.dtype());
+  const Value operands[] = {input, index};
+  return {record(call.engine, Op::gather, input.dtype(), index.node->shape, operands, along(axis))};
+}
+
+Value gradient_of_gather(Function& function, size_t, std::span<const Value> grads) {
+  const Edge& edge = function.edges[0];
+  const Value inputs[] = {zeros(grads[0].node->engine, edge.shape, edge.dtype), input_value(function, 1),
+                          grads[0]};
+  return routine(Op::scatterAdd, inputs, function.attributes->parameters);
+}
+
+RoutineValues record_indexSelect(const RoutineCall& call) {
+  const Value& input = call.inputs[0];
+  const int64_t axis = axis_of(call, Op::indexSelect, 0);
+  const Value index = checked_index(Op::indexSelect, call.inputs[1]);
+  if (index.shape().size() > 1)
+    throw shape_error("indexSelect",
+                      "index_select(): Index is supposed to be a vector; indexSelect: it has shape " +
+                          to_string(index.shape()),
+                      {input.shape(), index.shape()});
+  Dims shape = input.shape();
+  if (!shape.empty()) shape[static_cast<size_t>(axis)] = index.node->elements();
+  if (shape.empty() && index.node->elements() != 1)
+    throw shape_error("indexSelect",
+                      "index_select(): Index to scalar can have only 1 value, got " +
+                          std::to_string(index.node->elements()) + " value(s); indexSelect",
+                      {input.shape(), index.shape()});
+  check_shape(call.engine, "indexSelect", shape, input.dtype());
+  const Value operands[] = {{input.node, {}}, expanded(vector_along(index, axis, shape.size()), shape)};
+  const Value inputs[] = {input, index};
+  return {attach(make_node(call.engine, Op::indexSelect, input.dtype(), shape, operands, along(axis)),
+                 Op::indexSelect, inputs, along(axis))};
+}
+
+Value gradient_of_indexSelect(Function& function, size_t, std::span<const Value> grads) {
+  const Edge& edge = function.edges[0];
+  const Value& grad = grads[0];
+  const int64_t axis = function.attributes->parameters[0];
+  const Value index = vector_along(input_value(function, 1), axis, edge.shape.size());
+  const Value whole = zeros(grad.node->engine, edge.shape, edge.dtype);
+  const Value inputs[] = {whole, expanded(index, grad.shape()), grad};
+  return attach(add_at(whole, index, {grad.node, {}}, axis), Op::scatterAdd, inputs, along(axis));
+}
+
+RoutineValues record_scatterAdd(const RoutineCall& call) {
+  const Value &whole = call.inputs[0], &part = call.inputs[2];
+  const int64_t axis = axis_of(call, Op::scatterAdd, 0);
+  const Value index = checked_index(Op::scatterAdd, call.inputs[1]);
+  const std::vector<Dims> shapes = {whole.shape(), index.shape(), part.shape()};
+  const auto dimensions = [&](const char* other) {
+    return shape_error("scatterAdd",
+                       std::string("Index tensor must have the same number of dimensions as ") + other +
+                           " tensor; scatterAdd: self has shape " + to_string(whole.shape()) + ", index " +
+                           to_string(index.shape()) + ", src " + to_string(part.shape()),
+                       shapes);
+  };
+  if (part.dtype() != whole.dtype())
+    throw dtype_error("scatterAdd",
+                      "scatter(): Expected self.dtype to be equal to src.dtype; scatterAdd: they are " +
+                          std::string(info(whole.dtype()).label) + " and " +
+                          std::string(info(part.dtype()).label));
+  if (rank_of(index) != rank_of(whole)) throw dimensions("self");
+  if (rank_of(index) != rank_of(part)) throw dimensions("src");
+  bool is_covered = fits(index, whole, axis);
+  for (size_t i = 0; i < index.shape().size(); ++i) is_covered &= index.shape()[i] <= extent_of(part, i);
+  if (!is_covered)
+    throw shape_error("scatterAdd",
+                      "Expected index " + to_string(index.shape()) + " to be no larger than self " +
+                          to_string(whole.shape()) + " apart from dimension " + std::to_string(axis) +
+                          " and to be no larger size than src " + to_string(part.shape()) + "; scatterAdd",
+                      shapes);
+  const size_t rank = part.shape().size();
+  const Value used = rank == index.shape().size() && part.shape() != index.shape()
+                         ? slice(part, Dims(rank, 0), Dims(rank, 1), index.shape())
+                         : part;
+  const Value fitted = used.shape() == index.shape() ? used : reshape(used, index.shape());
+  const Value inputs[] = {whole, index, fitted};
+  return {
+      attach(add_at({whole.node, {}}, index, {fitted.node, {}}, axis), Op::scatterAdd, inputs, along(axis))};
+}
+
+Value gradient_of_scatterAdd(Function& function, size_t input, std::span<const Value> grads) {
+  if (input == 0) return grads[0];
+  const Value inputs[] = {grads[0], input_value(function, 1)};
+  return routine(Op::gather, inputs, function.attributes->parameters);
+}
+
+} // namespace adjoint

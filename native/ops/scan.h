@@ -1,0 +1,84 @@
+// Running combinations along a line, in an order that depends on the length alone. A line is cut into pieces, and a
+// piece into chunks. Inside a chunk one element comes after the other, from what all that is before it comes to; to that
+// the total of the chunk is added when it ends, and to what is before a piece the total of its chunks. So threads can
+// take pieces of a line, and errors grow slowly with its length.
+#pragma once
+#include <cstdint>
+#include <type_traits>
+
+#include "ops/math_bits.h"
+
+namespace adjoint::scan {
+
+inline constexpr int64_t chunk = 64;         // elements
+inline constexpr int64_t piece = 64 * chunk; // elements
+
+// float32 adds up in double, as PyTorch does on the CPU.
+template <class T> using Accumulator = std::conditional_t<std::is_same_v<T, float>, double, T>;
+
+// What is combined: `item` makes a state of an element, `combine` is associative but for rounding.
+template <class T> struct Sum {
+  using Element = T;
+  using State = Accumulator<T>;
+  ADJOINT_FUNCTION static State identity() { return State(0); }
+  ADJOINT_FUNCTION static State item(T value) { return static_cast<State>(value); }
+  ADJOINT_FUNCTION static State combine(State before, State next) {
+    return static_cast<State>(before + next);
+  }
+  ADJOINT_FUNCTION static T result(State state) { return static_cast<T>(state); }
+};
+
+template <class T> struct Product {
+  using Element = T;
+  using State = Accumulator<T>;
+  ADJOINT_FUNCTION static State identity() { return State(1); }
+  ADJOINT_FUNCTION static State item(T value) { return static_cast<State>(value); }
+  ADJOINT_FUNCTION static State combine(State before, State next) {
+    return static_cast<State>(before * next);
+  }
+  ADJOINT_FUNCTION static T result(State state) { return static_cast<T>(state); }
+};
+
+// y[i] = factor[i] * y[i - 1] + term[i]: the state is the map that a run of elements is.
+template <class T> struct Recurrence {
+  using Element = T;
+  struct State {
+    Accumulator<T> factor, term;
+  };
+  ADJOINT_FUNCTION static State identity() { return {1, 0}; }
+  ADJOINT_FUNCTION static State item(T factor, T term) { return {factor, term}; }
+  ADJOINT_FUNCTION static State combine(State before, State next) {
+    return {next.factor * before.factor, next.factor * before.term + next.term};
+  }
+  ADJOINT_FUNCTION static T result(State state) { return static_cast<T>(state.term); }
+};
+
+// Whether results have that dtype: integers add up in int64.
+template <template <class> class Op, class T>
+inline constexpr bool is_for =
+    std::is_floating_point_v<T> || (std::is_same_v<T, int64_t> && !std::is_same_v<Op<T>, Recurrence<T>>);
+
+// What comes before the next element of a piece.
+template <class Op> class Carry {
+ public:
+  using State = typename Op::State;
+  ADJOINT_FUNCTION explicit Carry(State before_piece = Op::identity())
+      : running_(before_piece), chunk_(Op::identity()), before_(before_piece), piece_(Op::identity()) {}
+  // What all elements so far come to.
+  ADJOINT_FUNCTION State add(State item) {
+    chunk_ = Op::combine(chunk_, item);
+    return running_ = Op::combine(running_, item);
+  }
+  ADJOINT_FUNCTION void end_chunk() {
+    piece_ = Op::combine(piece_, chunk_);
+    running_ = before_ = Op::combine(before_, chunk_);
+    chunk_ = Op::identity();
+  }
+  // Of the chunks that have ended.
+  ADJOINT_FUNCTION State piece_total() const { return piece_; }
+
+ private:
+  State running_, chunk_, before_, piece_;
+};
+
+} // namespace adjoint::scan
