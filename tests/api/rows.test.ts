@@ -424,7 +424,7 @@ const others: Record<string, [gradFn: string, make: (x: Tensor) => Tensor]> = {
   permute: ["PermuteBackward0", (x) => x.permute(1, 0)],
   expand: ["ExpandBackward0", (x) => x.expand(2, 2, 3)],
   slice: ["SliceBackward0", (x) => x.narrow(1, 1, 2)],
-  splice: ["CopySlices", (x) => x.clone().set([0], x.at(1).mul(3))],
+  splice: ["CopySlicesBackward0", (x) => x.clone().set([0], x.at(1).mul(3))],
   transfer: ["ToCopyBackward0", (x) => x.to(x.device === "cpu" ? "cuda" : "cpu")],
   matmul: ["MmBackward0", (x) => x.matmul(x.reshape([3, 2]))],
 };
