@@ -6,6 +6,7 @@
 
 #include "device/error.h"
 #include "graph/engine.h"
+#include "graph/indexing.h"
 
 namespace adjoint {
 
@@ -57,10 +58,21 @@ Value matmul(const Value& a, const Value& b);
 Ref<Attributes> product_attributes(const Engine& engine, DType dtype);
 
 // Composed of the above.
+Value flatten(const Value& input, int64_t first_axis, int64_t last_axis);
+Value unsqueeze(const Value& input, int64_t axis);
+// No axes at all means every axis of extent 1.
+Value squeeze(const Value& input, Dims axes);
 Value transpose(const Value& input, int64_t axis0, int64_t axis1);
 Value flip(const Value& input, const Dims& axes);
 Value narrow(const Value& input, int64_t axis, int64_t start, int64_t length);
 Value select(const Value& input, int64_t axis, int64_t index);
+Value at(const Value& input, const std::vector<AxisIndex>& indices);
+// The base with `part`, broadcast, in place of what the indices name.
+Value with_part(const Value& base, const std::vector<AxisIndex>& indices, const Value& part);
+// What an assignment makes of `value`: moved, converted and broadcast to the target.
+Value assigned(std::string_view op, const Value& value, const Node& target);
+// `value` in place of all of the base, whose history goes on with a gradient of zero.
+Value overwritten(const Value& base, const Value& value);
 Value concatenate(std::string_view op, std::span<const Value> inputs, int64_t axis);
 Value stack(std::span<const Value> inputs, int64_t axis);
 // Pairs (before, after) from the last axis backwards, as PyTorch's pad takes them; negative ones crop.

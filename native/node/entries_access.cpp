@@ -117,19 +117,11 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
                             : addon.handles.at(handle, op.c_str()).value();
   const bool broadcasts = read_flag(info, 4);
   // Assignments convert as they are; only arithmetic must not narrow.
-  if (broadcasts) value = to(transfer(value, cell.node->engine), cell.node->dtype);
-  if (broadcasts && !(value.shape() == cell.node->shape)) {
-    broadcast_shapes(op, cell.node->shape, value.shape());
-    if (value.shape().size() <= cell.node->shape.size()) value = expand(value, cell.node->shape);
-  }
+  if (broadcasts) value = assigned(op, value, *cell.node);
   check_rebinding(addon.session, cell, value, op);
   value = to(value, cell.node->dtype);
   // What is assigned over had a history, and its gradient is zero rather than missing.
-  if (broadcasts && cell.function && addon.session.grad_enabled) {
-    const Dims& shape = cell.node->shape;
-    value =
-        named(splice(cell.value(), value, Dims(shape.size(), 0), Dims(shape.size(), 1), shape), "CopySlices");
-  }
+  if (broadcasts && cell.function && addon.session.grad_enabled) value = overwritten(cell.value(), value);
   value = with_function(value);
   // Of what is rebound many times before a run, only the last value is state.
   cell.node->is_persistent = false;
