@@ -176,13 +176,13 @@ Napi::Value detach_entry(const Binding& binding, const Napi::CallbackInfo& info)
   return binding.addon.bind(info, {binding.addon.cell(info, 1, "detach").node, {}}, "detach");
 }
 
-// handle, label, suffix: names the history of a composed op as PyTorch does. Functions keep views of their
-// labels, so the labels stand here.
+// handle, label, suffix: names the history of a composed op as PyTorch does.
 Napi::Value name_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const std::string given = info[1].ToString(), suffix = info[2].ToString();
-  Cell& cell = binding.addon.cell(info, 0, "name");
-  for (const std::string_view label : {"Rsub", "Max", "Min", "Clamp", "Addcmul", "Addcdiv"})
-    if (label == given) named(cell.value(), label, suffix[0]);
+  Addon& addon = binding.addon;
+  Cell& cell = addon.cell(info, 0, "name");
+  if (!cell.function) return info.Env().Undefined();
+  const std::string label = info[1].ToString(), suffix = info[2].ToString();
+  named(cell.value(), addon.session.interned(label), suffix[0]);
   return info.Env().Undefined();
 }
 
