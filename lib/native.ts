@@ -2,7 +2,6 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { existsSync } from "node:fs";
-import type { CudaDevice } from "./cuda.js";
 import { makeError } from "./errors.js";
 
 /** A fresh object that native code ties to a value; it is watched weakly. */
@@ -51,6 +50,26 @@ export interface EngineStats {
   sweeps: number;
 }
 
+/** A GPU, as `cuda.devices()` tells of it. */
+export interface CudaDevice {
+  /** Its name in this library: `"cuda:0"`. */
+  device: `cuda:${number}`;
+  /** Its name in the world. */
+  name: string;
+  /** The memory that it has. */
+  totalBytes: number;
+  /** Its compute capability, as in `"9.0"`. */
+  capability: string;
+  /** How many blocks of threads it runs side by side, at least. */
+  multiprocessors: number;
+  /** Where it sits, as nvidia-smi says it. */
+  pciBusId: string;
+  /** What no other GPU is called. */
+  uuid: string;
+  /** Why it cannot be used; empty if it can. */
+  problem: string;
+}
+
 /** What is known of GPUs here. */
 export interface CudaState {
   /** Whether the addon was built with kernels for GPUs. */
@@ -90,10 +109,76 @@ type GeneratorEntry = (
   ...numbers: Scalar[]
 ) => Handle;
 
-/** The entries of the addon. Entries of rows are found by the op's name. */
+/** The rows of native/ops/elementwise.def. */
+export type ElementwiseRow =
+  | "clone"
+  | "neg"
+  | "abs"
+  | "sign"
+  | "square"
+  | "floor"
+  | "ceil"
+  | "round"
+  | "trunc"
+  | "relu"
+  | "sqrt"
+  | "rsqrt"
+  | "reciprocal"
+  | "exp"
+  | "exp2"
+  | "expm1"
+  | "log"
+  | "log2"
+  | "log10"
+  | "log1p"
+  | "sin"
+  | "cos"
+  | "tan"
+  | "asin"
+  | "acos"
+  | "atan"
+  | "sinh"
+  | "cosh"
+  | "tanh"
+  | "asinh"
+  | "acosh"
+  | "atanh"
+  | "sigmoid"
+  | "erf"
+  | "erfc"
+  | "isnan"
+  | "isinf"
+  | "isfinite"
+  | "logicalNot"
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "pow"
+  | "maximum"
+  | "minimum"
+  | "atan2"
+  | "hypot"
+  | "eq"
+  | "ne"
+  | "lt"
+  | "le"
+  | "gt"
+  | "ge"
+  | "logicalAnd"
+  | "logicalOr"
+  | "where"
+  | "lerp"
+  | "clamp";
+/** The rows of native/ops/reductions.def. */
+export type ReductionRow = "sum" | "mean" | "amax" | "amin" | "any" | "all";
+
+/** The entries of the addon, without those of the rows that compute. */
 export interface Native {
   readonly ops: readonly OpRow[];
   readonly dtypes: readonly string[];
+  /** The dtypes as PyTorch's messages spell them. */
+  readonly dtypeWords: readonly string[];
 
   fromArray(
     out: Fresh,
@@ -151,6 +236,7 @@ export interface Native {
   nameGradient(handle: Handle, label: string, suffix: string): void;
 
   shape(handle: Handle): number[];
+  axes(handle: Handle, axes: readonly number[] | null, op: string): number[];
   dtype(handle: Handle): number;
   flags(handle: Handle): number;
   gradFn(handle: Handle): string | null;
@@ -207,9 +293,9 @@ export interface Native {
 }
 
 /** Entries of the rows that compute element by element. */
-export type ElementwiseEntries = Record<string, ElementwiseEntry>;
+export type ElementwiseEntries = Record<ElementwiseRow, ElementwiseEntry>;
 /** Entries of the rows that reduce. */
-export type ReductionEntries = Record<string, ReductionEntry>;
+export type ReductionEntries = Record<ReductionRow, ReductionEntry>;
 
 /** The folder of package.json: two above the compiled module, one above the source. */
 function packageRoot(): string {
@@ -244,8 +330,9 @@ function load(): unknown {
 }
 
 /** The addon of this environment; copied into an object literal, whose properties V8 finds fast. */
-export const native = { ...(load() as Native & { [row: string]: unknown }) };
-/** The same, by the names of elementwise rows. */
-export const elementwise = native as unknown as ElementwiseEntries;
-/** The same, by the names of reduction rows. */
-export const reductions = native as unknown as ReductionEntries;
+const addon = { ...(load() as Native & ElementwiseEntries & ReductionEntries) };
+export const native: Native = addon;
+/** Its entries of the rows that compute element by element. */
+export const elementwise: ElementwiseEntries = addon;
+/** Its entries of the rows that reduce. */
+export const reductions: ReductionEntries = addon;

@@ -16,6 +16,8 @@ inline constexpr size_t max_rank = 32;
 void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType dtype);
 // -1 is the last axis. Throws PyTorch's sentence when out of range.
 int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank);
+// The same for several, in ascending order; no axes at all means every axis. Of a 0-d tensor there are none.
+Dims normalize_axes(std::string_view op, Dims axes, size_t rank);
 Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b);
 // PyTorch's promotion: categories before widths, and numbers and 0-d tensors change only the category.
 DType promoted_dtype(const Engine& engine, std::span<const Value> values);

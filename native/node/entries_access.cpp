@@ -13,6 +13,13 @@ Napi::Value shape_entry(const Binding& binding, const Napi::CallbackInfo& info) 
   return to_array(info.Env(), binding.addon.cell(info, 0, "shape").node->shape);
 }
 
+// handle, axes (null: all), op's name: the axes that are meant, in ascending order.
+Napi::Value axes_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const std::string op = info[2].ToString().Utf8Value();
+  const size_t rank = binding.addon.cell(info, 0, op.c_str()).node->shape.size();
+  return to_array(info.Env(), normalize_axes(op, read_dims(info[1], op.c_str(), "dim"), rank));
+}
+
 Napi::Value dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(binding.addon.cell(info, 0, "dtype").node->dtype));
 }
@@ -137,6 +144,7 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
 void export_access(Exports& exports) {
   constexpr const char* reads = "read tensors, which have no values yet; decide with where(), or by a flag";
   exports.add<shape_entry>("shape");
+  exports.add<axes_entry>("axes");
   exports.add<dtype_entry>("dtype");
   exports.add<grad_function_entry>("gradFn");
   exports.add<flags_entry>("flags");
