@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const elsewhere = /^(bench|bench-gpu|cuda-.*|doctor|examples|modes|native|plot|readme)$/;
+const elsewhere = /^(bench|bench-gpu|cuda-.*|doctor|entries|examples|modes|native|plot|readme)$/;
 
 /** Their files. */
 export const computingTests = readdirSync("tests")
