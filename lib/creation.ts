@@ -1,5 +1,5 @@
 import { deviceNumber, deviceOf, type Device } from "./device.js";
-import { dtypeIndex, getDefaultDtype, integerBounds, typedArrayOf, type DType } from "./dtype.js";
+import { dtypeIndex, getDefaultDtype, integerBounds, isFloating, typedArrayOf, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { native, type Scalar, type TypedArray } from "./native.js";
 import { describe as inWords, readOptions } from "./options.js";
@@ -318,7 +318,7 @@ export function linspace(start: number, end: number, steps: number, options?: Cr
   const to = finite("linspace", "end", end);
   finite("linspace", "steps", steps);
   const step = steps > 1 ? (to - from) / (steps - 1) : 0;
-  const isWhole = dtype !== undefined && !dtype.startsWith("float");
+  const isWhole = dtype !== undefined && !isFloating(dtype);
   const computed = dtypeIndex(isWhole ? "float64" : dtype);
   const made = create((out) =>
     native.linspace(out, [steps], computed, device, from, steps > 1 ? to : from, step),

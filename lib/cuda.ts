@@ -1,32 +1,12 @@
 import { deviceNumber, type Device } from "./device.js";
 import { makeError } from "./errors.js";
-import { native, type CudaState, type GpuMemory } from "./native.js";
+import { native, type CudaDevice, type CudaState, type GpuMemory } from "./native.js";
 import { describe, nearestName } from "./options.js";
 
 // GPUs: which there are, and their memory. Nothing here, nor anything else, loads the driver before it is asked for.
 
-/** A GPU, as {@link devices} tells of it. */
-export interface CudaDevice {
-  /** Its name in this library: `"cuda:0"`. */
-  device: Device;
-  /** Its name in the world. */
-  name: string;
-  /** The memory that it has. */
-  totalBytes: number;
-  /** Its compute capability, as in `"9.0"`. */
-  capability: string;
-  /** How many blocks of threads it runs side by side, at least. */
-  multiprocessors: number;
-  /** Where it sits, as nvidia-smi says it. */
-  pciBusId: string;
-  /** What no other GPU is called. */
-  uuid: string;
-  /** Why it cannot be used; empty if it can. */
-  problem: string;
-}
-
-/** What {@link state} and {@link memoryStats} tell. */
-export type { CudaState, GpuMemory } from "./native.js";
+/** What {@link state}, {@link devices} and {@link memoryStats} tell. */
+export type { CudaDevice, CudaState, GpuMemory } from "./native.js";
 
 /** All that is known: of the addon's build, the driver and the devices. */
 export function state(): CudaState {

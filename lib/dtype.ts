@@ -30,6 +30,16 @@ export function dtypeIndex(dtype: DType | undefined): number {
   return index;
 }
 
+/** A dtype as PyTorch's messages spell it: `"Long"`. */
+export function wordOf(dtype: DType): string {
+  return native.dtypeWords[dtypeIndex(dtype)]!;
+}
+
+/** Whether elements of a dtype have fractions. */
+export function isFloating(dtype: DType): boolean {
+  return dtype.startsWith("float");
+}
+
 /** The typed array that holds elements of a dtype. */
 export function typedArrayOf(dtype: DType, length: number): TypedArray {
   switch (dtype) {

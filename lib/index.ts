@@ -7,7 +7,14 @@ export type {
   NumberArray,
   Operand,
   ReduceOptions,
+  SortOptions,
 } from "./tensor.js";
+export { logSoftmax, softmax } from "./functional/activations.js";
+export type { SoftmaxOptions } from "./functional/activations.js";
+export type { Conversion } from "./functional/conversion.js";
+export { logsumexp, std, variance as var } from "./functional/reductions.js";
+export type { VarianceOptions } from "./functional/reductions.js";
+export type { Unique, UniqueOptions } from "./functional/selection.js";
 export type { OpaqueScalar } from "./opaque.js";
 export type { Index } from "./indexing.js";
 export type { EngineStats, Scalar, TypedArray } from "./native.js";
@@ -43,4 +50,5 @@ export { getFloat32MatmulPrecision, setFloat32MatmulPrecision } from "./precisio
 export type { Float32MatmulPrecision } from "./precision.js";
 export { getPrintOptions, setPrintOptions } from "./print.js";
 export type { PrintOptions } from "./print.js";
+export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";

@@ -2,7 +2,6 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { existsSync } from "node:fs";
-import type { CudaDevice } from "./cuda.js";
 import { makeError } from "./errors.js";
 
 /** A fresh object that native code ties to a value; it is watched weakly. */
@@ -25,6 +24,9 @@ export interface OpRow {
   dtypes: "any" | "numeric" | "floating" | "truth" | "select" | "total" | "mean" | "own";
   /** Of reductions: whether one of no elements has a value. */
   hasEmptyValue: boolean;
+  /** Of routines: how many tensors they give, and the names of the whole numbers that they take. */
+  results: number;
+  parameters: string;
   lo: number;
   hi: number;
 }
@@ -51,6 +53,26 @@ export interface EngineStats {
   bytesMoved: number;
   /** Times that dead tensors were looked for. */
   sweeps: number;
+}
+
+/** A GPU, as `cuda.devices()` tells of it. */
+export interface CudaDevice {
+  /** Its name in this library: `"cuda:0"`. */
+  device: `cuda:${number}`;
+  /** Its name in the world. */
+  name: string;
+  /** The memory that it has. */
+  totalBytes: number;
+  /** Its compute capability, as in `"9.0"`. */
+  capability: string;
+  /** How many blocks of threads it runs side by side, at least. */
+  multiprocessors: number;
+  /** Where it sits, as nvidia-smi says it. */
+  pciBusId: string;
+  /** What no other GPU is called. */
+  uuid: string;
+  /** Why it cannot be used; empty if it can. */
+  problem: string;
 }
 
 /** What is known of GPUs here. */
@@ -92,10 +114,76 @@ type GeneratorEntry = (
   ...numbers: Scalar[]
 ) => Handle;
 
-/** The entries of the addon. Entries of rows are found by the op's name. */
+/** The rows of native/ops/elementwise.def. */
+export type ElementwiseRow =
+  | "clone"
+  | "neg"
+  | "abs"
+  | "sign"
+  | "square"
+  | "floor"
+  | "ceil"
+  | "round"
+  | "trunc"
+  | "relu"
+  | "sqrt"
+  | "rsqrt"
+  | "reciprocal"
+  | "exp"
+  | "exp2"
+  | "expm1"
+  | "log"
+  | "log2"
+  | "log10"
+  | "log1p"
+  | "sin"
+  | "cos"
+  | "tan"
+  | "asin"
+  | "acos"
+  | "atan"
+  | "sinh"
+  | "cosh"
+  | "tanh"
+  | "asinh"
+  | "acosh"
+  | "atanh"
+  | "sigmoid"
+  | "erf"
+  | "erfc"
+  | "isnan"
+  | "isinf"
+  | "isfinite"
+  | "logicalNot"
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "pow"
+  | "maximum"
+  | "minimum"
+  | "atan2"
+  | "hypot"
+  | "eq"
+  | "ne"
+  | "lt"
+  | "le"
+  | "gt"
+  | "ge"
+  | "logicalAnd"
+  | "logicalOr"
+  | "where"
+  | "lerp"
+  | "clamp";
+/** The rows of native/ops/reductions.def. */
+export type ReductionRow = "sum" | "mean" | "amax" | "amin" | "any" | "all";
+
+/** The entries of the addon, without those of the rows that compute. */
 export interface Native {
   readonly ops: readonly OpRow[];
   readonly dtypes: readonly string[];
+  /** The dtypes as PyTorch's messages spell them. */
+  readonly dtypeWords: readonly string[];
 
   fromArray(
     out: Fresh,
@@ -136,7 +224,6 @@ export interface Native {
   cat(out: Fresh, inputs: readonly Handle[], dim: number): Handle;
   stack(out: Fresh, inputs: readonly Handle[], dim: number): Handle;
   pad(out: Fresh, input: Handle, widths: readonly number[], value: Scalar): Handle;
-  matmul(out: Fresh, a: Handle, b: Handle): Handle;
   to(out: Fresh, input: Handle, dtype: number): Handle;
   transfer(out: Fresh, input: Handle, device: number): Handle;
   openDevice(ordinal: number): number;
@@ -153,6 +240,7 @@ export interface Native {
   nameGradient(handle: Handle, label: string, suffix: string): void;
 
   shape(handle: Handle): number[];
+  axes(handle: Handle, axes: readonly number[] | null, op: string): number[];
   dtype(handle: Handle): number;
   flags(handle: Handle): number;
   gradFn(handle: Handle): string | null;
@@ -209,9 +297,11 @@ export interface Native {
 }
 
 /** Entries of the rows that compute element by element. */
-export type ElementwiseEntries = Record<string, ElementwiseEntry>;
+export type ElementwiseEntries = Record<ElementwiseRow, ElementwiseEntry>;
+/** Records a routine: a fresh object for each result, a handle for each input, then the row's whole numbers. */
+export type RoutineEntry = (...outHandlesNumbers: (Fresh | number)[]) => Handle | Handle[];
 /** Entries of the rows that reduce. */
-export type ReductionEntries = Record<string, ReductionEntry>;
+export type ReductionEntries = Record<ReductionRow, ReductionEntry>;
 
 /** The folder of package.json: two above the compiled module, one above the source. */
 function packageRoot(): string {
@@ -246,8 +336,15 @@ function load(): unknown {
 }
 
 /** The addon of this environment; copied into an object literal, whose properties V8 finds fast. */
-export const native = { ...(load() as Native & { [row: string]: unknown }) };
-/** The same, by the names of elementwise rows. */
-export const elementwise = native as unknown as ElementwiseEntries;
-/** The same, by the names of reduction rows. */
-export const reductions = native as unknown as ReductionEntries;
+const addon = { ...(load() as Native & ElementwiseEntries & ReductionEntries & Record<string, RoutineEntry>) };
+export const native: Native = addon;
+/** The rows over whole arrays (native/ops/routines.def), each with its entry. */
+export const routines: ReadonlyMap<string, { entry: RoutineEntry; results: number }> = new Map(
+  addon.ops
+    .filter((row) => row.kind === "routine")
+    .map(({ name, results }) => [name, { entry: addon[name]!, results }]),
+);
+/** Its entries of the rows that compute element by element. */
+export const elementwise: ElementwiseEntries = addon;
+/** Its entries of the rows that reduce. */
+export const reductions: ReductionEntries = addon;

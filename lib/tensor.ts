@@ -1,24 +1,36 @@
 import { inspect } from "node:util";
-import { cudaDevice, deviceNumber, deviceOf, getDefaultDevice, isDeviceName, type Device } from "./device.js";
-import { dtypeIndex, dtypeName, getDefaultDtype, integerBounds, type DType } from "./dtype.js";
+import { cudaDevice, deviceOf, getDefaultDevice, type Device } from "./device.js";
+import { dtypeName, getDefaultDtype, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
+import * as activations from "./functional/activations.js";
+import * as arithmetic from "./functional/arithmetic.js";
+import * as conversion from "./functional/conversion.js";
+import * as linalg from "./functional/linalg.js";
+import * as reducing from "./functional/reductions.js";
+import * as selection from "./functional/selection.js";
+import type { SoftmaxOptions } from "./functional/activations.js";
+import type { Conversion } from "./functional/conversion.js";
+import type { VarianceOptions } from "./functional/reductions.js";
+import type { Unique, UniqueOptions } from "./functional/selection.js";
 import { parseIndices, type Index } from "./indexing.js";
 import {
   elementwise,
   native,
   reductions,
+  routines,
   type ElementwiseEntry,
   type Handle,
+  type ReductionRow,
   type Scalar,
   type TypedArray,
 } from "./native.js";
-import { forgetOpaque, handleOfOpaque, OpaqueScalar } from "./opaque.js";
+import { forgetOpaque, handleOfOpaque, type OpaqueScalar } from "./opaque.js";
 import { describe, readOptions } from "./options.js";
 import { formatTensor } from "./print.js";
 
 // A Tensor is an integer. Native code keeps the value behind it, checks every shape and dtype at the call, and
 // computes when a value is read. Elementwise entries take one handle per input, then one number per input, used
-// where the handle is 0.
+// where the handle is 0. An op that is said with other ops is a composition, which lies in functional/.
 
 /** What elementwise methods combine a tensor with. */
 export type Operand = Tensor | Scalar | OpaqueScalar;
@@ -37,6 +49,14 @@ export interface ReduceOptions {
   keepdim?: boolean;
 }
 
+/** Options of {@link Tensor.sort} and {@link Tensor.argsort}. */
+export interface SortOptions {
+  /** From the largest to the smallest. */
+  descending?: boolean;
+  /** Equal elements keep their order; here they always do. */
+  stable?: boolean;
+}
+
 /** Options of {@link Tensor.backward}. */
 export interface BackwardOptions {
   /** Keep the graph, so that backward can run again. */
@@ -52,13 +72,8 @@ const backwardDefaults = Object.freeze({
   createGraph: false,
   inputs: null as readonly Tensor[] | null,
 });
-const factorDefaults: Readonly<{ value: Factor }> = Object.freeze({ value: 1 });
-const alphaDefaults: Readonly<{ alpha: Factor }> = Object.freeze({ alpha: 1 });
-const reduceDefaults = Object.freeze({ keepdim: false });
-const toDefaults = Object.freeze({
-  dtype: undefined as DType | undefined,
-  device: undefined as Device | undefined,
-});
+const multiply = routines.get("matmul")!.entry;
+const sortDefaults: Readonly<Required<SortOptions>> = Object.freeze({ descending: false, stable: false });
 const padDefaults: { value: Scalar } = Object.freeze({ value: 0 });
 
 const disposed: Handle = 0xffffffff;
@@ -72,6 +87,8 @@ const uncloneable = () => {
 let handleOfTensor: (tensor: unknown) => Handle | undefined;
 let handleOfOperand: (operand: unknown) => Handle | undefined;
 let haveHandles: (tensors: readonly Tensor[], handles: Uint32Array, first: number) => boolean;
+let binary: (entry: ElementwiseEntry, a: Operand, b: Operand) => Tensor;
+let ternary: (entry: ElementwiseEntry, a: Operand, b: Operand, c: Operand) => Tensor;
 let create: (record: (out: object) => Handle) => Tensor;
 let forget: (tensors: readonly object[]) => void;
 let fresh: (count: number, record: (out: object[]) => Handle[]) => (Tensor | null)[];
@@ -107,6 +124,36 @@ export class Tensor {
     create = (record) => {
       const out = new Tensor(key);
       out.#handle = record(out);
+      return out;
+    };
+    binary = (entry, a, b) => {
+      const first = handleOfOperand(a);
+      const second = handleOfOperand(b);
+      const out = new Tensor(key);
+      out.#handle =
+        first !== undefined && second !== undefined
+          ? entry(out, first, second)
+          : entry(
+              out,
+              first ?? 0,
+              second ?? 0,
+              first === undefined ? (a as Scalar) : 0,
+              second === undefined ? (b as Scalar) : 0,
+            );
+      return out;
+    };
+    ternary = (entry, a, b, c) => {
+      const [first, second, third] = [handleOfOperand(a), handleOfOperand(b), handleOfOperand(c)];
+      const out = new Tensor(key);
+      out.#handle = entry(
+        out,
+        first ?? 0,
+        second ?? 0,
+        third ?? 0,
+        first === undefined ? (a as Scalar) : 0,
+        second === undefined ? (b as Scalar) : 0,
+        third === undefined ? (c as Scalar) : 0,
+      );
       return out;
     };
     forget = (tensors) => {
@@ -318,9 +365,9 @@ export class Tensor {
 
   // --- One element at a time: of one tensor --------------------------------------------------------------------
 
-  #unary(entry: ElementwiseEntry | undefined): Tensor {
+  #unary(entry: ElementwiseEntry): Tensor {
     const out = new Tensor(key);
-    out.#handle = entry!(out, this.#handle);
+    out.#handle = entry(out, this.#handle);
     return out;
   }
   /** A copy with a history of its own. */
@@ -482,161 +529,113 @@ export class Tensor {
 
   // --- One element at a time: of two and three -----------------------------------------------------------------
 
-  #binary(entry: ElementwiseEntry | undefined, other: Operand): Tensor {
-    const out = new Tensor(key);
-    const handle = handleOfOperand(other);
-    out.#handle =
-      handle === undefined
-        ? entry!(out, this.#handle, 0, 0, other as Scalar)
-        : entry!(out, this.#handle, handle);
-    return out;
-  }
-  #reversed(entry: ElementwiseEntry | undefined, other: Scalar | OpaqueScalar): Tensor {
-    const handle = handleOfOperand(other);
-    const out = new Tensor(key);
-    out.#handle =
-      handle === undefined
-        ? entry!(out, 0, this.#handle, other as Scalar)
-        : entry!(out, handle, this.#handle);
-    return out;
-  }
-  #ternary(entry: ElementwiseEntry | undefined, second: Operand, third: Operand): Tensor {
-    const b = handleOfOperand(second);
-    const c = handleOfOperand(third);
-    const out = new Tensor(key);
-    out.#handle = entry!(
-      out,
-      this.#handle,
-      b ?? 0,
-      c ?? 0,
-      0,
-      b === undefined ? (second as Scalar) : 0,
-      c === undefined ? (third as Scalar) : 0,
-    );
-    return out;
-  }
   /** x + alpha * other */
   add(other: Operand, options?: { alpha?: Factor }): Tensor {
-    return this.#binary(elementwise.add, scaled("add", other, options));
+    return binary(elementwise.add, this, arithmetic.scaled("add", other, options));
   }
   /** x - alpha * other */
   sub(other: Operand, options?: { alpha?: Factor }): Tensor {
-    return this.#binary(elementwise.sub, scaled("sub", other, options));
+    return binary(elementwise.sub, this, arithmetic.scaled("sub", other, options));
   }
   /** other - x, for a number on the left. */
   rsub(other: Scalar | OpaqueScalar): Tensor {
-    const out = this.#reversed(elementwise.sub, other);
-    native.nameGradient(out.#handle, "Rsub", "1");
-    return out;
+    return arithmetic.rsub(this, other);
   }
   /** x * other */
   mul(other: Operand): Tensor {
-    return this.#binary(elementwise.mul, other);
+    return binary(elementwise.mul, this, other);
   }
   /** x / other; integers give the default dtype. */
   div(other: Operand): Tensor {
-    return this.#binary(elementwise.div, other);
+    return binary(elementwise.div, this, other);
   }
   /** other / x, for a number on the left. */
   rdiv(other: Scalar | OpaqueScalar): Tensor {
-    return this.#reversed(elementwise.div, other);
+    return binary(elementwise.div, other, this);
   }
   /** x ** other. The gradient of x**0 is 0 everywhere. */
   pow(other: Operand): Tensor {
-    return this.#binary(elementwise.pow, other);
+    return binary(elementwise.pow, this, other);
   }
   /** other ** x, for a number on the left. */
   rpow(other: Scalar | OpaqueScalar): Tensor {
-    return this.#reversed(elementwise.pow, other);
+    return binary(elementwise.pow, other, this);
   }
   /** The larger of the two; NaN wins, and equal ones share the gradient. */
   maximum(other: Operand): Tensor {
-    return this.#binary(elementwise.maximum, other);
+    return binary(elementwise.maximum, this, other);
   }
   /** The smaller of the two; NaN wins, and equal ones share the gradient. */
   minimum(other: Operand): Tensor {
-    return this.#binary(elementwise.minimum, other);
+    return binary(elementwise.minimum, this, other);
   }
   /** The angle of the point (other, x), in radians, in (-pi, pi]. */
   atan2(other: Operand): Tensor {
-    return this.#binary(elementwise.atan2, other);
+    return binary(elementwise.atan2, this, other);
   }
   /** sqrt(x**2 + other**2) without overflow. */
   hypot(other: Operand): Tensor {
-    return this.#binary(elementwise.hypot, other);
+    return binary(elementwise.hypot, this, other);
   }
   /** x == other, as bool. */
   eq(other: Operand): Tensor {
-    return this.#binary(elementwise.eq, other);
+    return binary(elementwise.eq, this, other);
   }
   /** x != other, as bool. */
   ne(other: Operand): Tensor {
-    return this.#binary(elementwise.ne, other);
+    return binary(elementwise.ne, this, other);
   }
   /** x < other, as bool. */
   lt(other: Operand): Tensor {
-    return this.#binary(elementwise.lt, other);
+    return binary(elementwise.lt, this, other);
   }
   /** x <= other, as bool. */
   le(other: Operand): Tensor {
-    return this.#binary(elementwise.le, other);
+    return binary(elementwise.le, this, other);
   }
   /** x > other, as bool. */
   gt(other: Operand): Tensor {
-    return this.#binary(elementwise.gt, other);
+    return binary(elementwise.gt, this, other);
   }
   /** x >= other, as bool. */
   ge(other: Operand): Tensor {
-    return this.#binary(elementwise.ge, other);
+    return binary(elementwise.ge, this, other);
   }
   /** Where both are nonzero. */
   logicalAnd(other: Operand): Tensor {
-    return this.#binary(elementwise.logicalAnd, other);
+    return binary(elementwise.logicalAnd, this, other);
   }
   /** Where at least one is nonzero. */
   logicalOr(other: Operand): Tensor {
-    return this.#binary(elementwise.logicalOr, other);
+    return binary(elementwise.logicalOr, this, other);
   }
   /** Elements of `then` where this bool tensor is true, of `otherwise` elsewhere. */
   where(then: Operand, otherwise: Operand): Tensor {
-    return this.#ternary(elementwise.where, then, otherwise);
+    return ternary(elementwise.where, this, then, otherwise);
   }
   /** x + weight * (end - x), exact at both ends. */
   lerp(end: Operand, weight: Operand): Tensor {
-    return this.#ternary(elementwise.lerp, end, weight);
+    return ternary(elementwise.lerp, this, end, weight);
   }
   /** Limits to [min, max]; a bound that is null or left out does not limit. The gradient is 1 at the bounds. */
   clamp(min?: Operand | null, max?: Operand | null): Tensor {
-    if ((min ?? max ?? undefined) === undefined)
-      throw makeError(
-        TypeError,
-        "torch.clamp: At least one of 'min' or 'max' must not be None; clamp: give a bound",
-        {
-          code: "ERR_ARGUMENT",
-          op: "clamp",
-        },
-      );
-    const [lowest, highest] = integerBounds[this.dtype] ?? [-Infinity, Infinity];
-    const out = this.#ternary(elementwise.clamp, min ?? lowest, max ?? highest);
-    return isTensor(min) || isTensor(max) ? out : named(out, "Clamp", "1");
+    return arithmetic.clamp(this, min, max);
   }
   /** x + value * a * b */
   addcmul(a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
-    const { value } = readOptions("addcmul", options, factorDefaults);
-    return named(this.add(times("addcmul", a, value).mul(b)), "Addcmul");
+    return arithmetic.addcmul(this, a, b, options);
   }
   /** x + value * a / b */
   addcdiv(a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
-    const { value } = readOptions("addcdiv", options, factorDefaults);
-    return named(this.add(times("addcdiv", a, value).div(b)), "Addcdiv");
+    return arithmetic.addcdiv(this, a, b, options);
   }
 
   // --- Reductions ----------------------------------------------------------------------------------------------
 
-  #reduce(op: string, dim: Dims, options: ReduceOptions | undefined): Tensor {
-    const { keepdim } = readOptions(op, options, reduceDefaults);
+  #reduce(op: ReductionRow, dim: Dims, options: ReduceOptions | undefined): Tensor {
+    const { keepdim } = readOptions(op, options, reducing.reduceDefaults);
     const axes = typeof dim === "number" ? [dim] : (dim ?? null);
-    return create((out) => reductions[op]!(out, this.#handle, axes, keepdim));
+    return create((out) => reductions[op](out, this.#handle, axes, keepdim));
   }
   /** The sum; in int64 for integers and bool. Added up in pairs, so that errors stay small. */
   sum(dim?: Dims, options?: ReduceOptions): Tensor {
@@ -656,13 +655,26 @@ export class Tensor {
   }
   /** The largest of all elements; {@link amax} takes dimensions. */
   max(...unexpected: []): Tensor {
-    refuseDims("max", "amax", unexpected);
-    return named(this.amax(), "Max", "1");
+    return reducing.max(this, unexpected);
   }
   /** The smallest of all elements; {@link amin} takes dimensions. */
   min(...unexpected: []): Tensor {
-    refuseDims("min", "amin", unexpected);
-    return named(this.amin(), "Min", "1");
+    return reducing.min(this, unexpected);
+  }
+  /** log(sum(e**x)) without overflow; integers and bool give the default dtype. */
+  logsumexp(dim?: Dims, options?: ReduceOptions): Tensor {
+    return reducing.logsumexp(this, dim, options);
+  }
+  /**
+   * The variance of a floating tensor: the squares of what elements differ from their mean by, added up and divided by
+   * their number less `correction`, which is 1 when left out.
+   */
+  var(dim?: Dims, options?: VarianceOptions): Tensor {
+    return reducing.variance(this, dim, options);
+  }
+  /** The standard deviation, the root of {@link var}; the gradient is 0 where it is 0. */
+  std(dim?: Dims, options?: VarianceOptions): Tensor {
+    return reducing.std(this, dim, options);
   }
   /** Whether an element is nonzero. */
   any(dim?: Dims, options?: ReduceOptions): Tensor {
@@ -673,22 +685,82 @@ export class Tensor {
     return this.#reduce("all", dim, options);
   }
 
+  // --- Shares --------------------------------------------------------------------------------------------------
+
+  /** e**x divided by the sum of e**x along `dim`, without overflow. `dtype` converts first. */
+  softmax(dim: number, options?: SoftmaxOptions): Tensor {
+    return activations.softmax(this, dim, options);
+  }
+  /** The logarithm of {@link softmax}, accurate where that is small. */
+  logSoftmax(dim: number, options?: SoftmaxOptions): Tensor {
+    return activations.logSoftmax(this, dim, options);
+  }
+
   // --- Products ------------------------------------------------------------------------------------------------
 
   /** The matrix product, as in NumPy: 1-D tensors are vectors, dimensions before the last two are batches. */
   matmul(other: Tensor): Tensor {
-    return create((out) => native.matmul(out, this.#handle, handleOf(other, "matmul")));
+    return create((out) => multiply(out, this.#handle, handleOf(other, "matmul")) as Handle);
   }
   /** The sum of products of two 1-D tensors of one length. */
   dot(other: Tensor): Tensor {
-    const shapes = [this.shape, shapeOf(other, "dot")];
-    if (shapes.some((shape) => shape.length !== 1))
-      throw makeError(
-        RangeError,
-        `1D tensors expected, but got ${shapes[0]!.length}D and ${shapes[1]!.length}D tensors; dot: use matmul`,
-        { code: "ERR_SHAPE", op: "dot", shapes },
-      );
-    return this.matmul(other);
+    return linalg.dot(this, other);
+  }
+
+  // --- Along a dimension ---------------------------------------------------------------------------------------
+
+  /** The running sum along `dim`; integers and bool add up in int64. float32 adds up in double precision. */
+  cumsum(dim: number): Tensor {
+    return recordRoutine("cumsum", [this], dim)[0]!;
+  }
+  /** The running product along `dim`; the dtypes are those of {@link cumsum}. Its gradient holds where elements are 0. */
+  cumprod(dim: number): Tensor {
+    return recordRoutine("cumprod", [this], dim)[0]!;
+  }
+  /**
+   * The elements in ascending order along `dim`, the last one when left out, and the int64 positions at which they were.
+   * Equal elements keep their order, whether `stable` asks for it or not, and NaN counts as the largest.
+   */
+  sort(dim = -1, options?: SortOptions): { values: Tensor; indices: Tensor } {
+    const { descending } = readOptions("sort", options, sortDefaults);
+    const [values, indices] = recordRoutine("sort", [this], dim, Number(descending));
+    return { values: values!, indices: indices! };
+  }
+  /** The positions alone that {@link sort} gives. */
+  argsort(dim = -1, options?: SortOptions): Tensor {
+    const { descending } = readOptions("argsort", options, sortDefaults);
+    return recordRoutine("sort", [this], dim, Number(descending))[1]!;
+  }
+  /**
+   * Of each line along `dim` the elements that `index` names, in the shape of `index`, which is no larger than the tensor
+   * in its other dimensions. An index out of range is an error (`ERR_INDEX`) when the result is read.
+   */
+  gather(dim: number, index: Tensor): Tensor {
+    return recordRoutine("gather", [this, index], dim)[0]!;
+  }
+  /** The slices along `dim` that a vector of positions names; an index out of range is an error when the result is read. */
+  indexSelect(dim: number, index: Tensor): Tensor {
+    return recordRoutine("indexSelect", [this, index], dim)[0]!;
+  }
+  /**
+   * The tensor with each element of `src` added at the place along `dim` that `index` names. What is added to one element
+   * is added in order, so the bits are the same every time, on every device.
+   */
+  scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor {
+    return recordRoutine("scatterAdd", [this, index, src], dim)[0]!;
+  }
+
+  /** The indices of the elements that are not zero, a row for each. Computed at the call, which says how many there are. */
+  nonzero(): Tensor {
+    return selection.nonzero(this);
+  }
+  /** The elements at which the bool tensor `mask`, which broadcasts, is true. The mask is computed at the call. */
+  maskedSelect(mask: Tensor): Tensor {
+    return selection.maskedSelect(this, mask);
+  }
+  /** The values that occur, in ascending order; where each element is among them and how often each occurs, if asked. */
+  unique(options?: UniqueOptions): Unique {
+    return selection.unique(this, options);
   }
 
   // --- Shape and position --------------------------------------------------------------------------------------
@@ -760,18 +832,8 @@ export class Tensor {
    * @throws TypeError (`ERR_ARGUMENT`, `ERR_OPTION`, `ERR_DTYPE`) for what is none of these, RangeError (`ERR_DEVICE`) where
    * there is no such device, Error (`ERR_NO_CUDA`) where no GPU can be used.
    */
-  to(target: DType | Device | Tensor | { dtype?: DType; device?: Device }, ...more: DType[]): Tensor {
-    const { dtype, device } = conversionOf(target, more);
-    const changesDtype = dtype !== undefined && dtypeIndex(dtype) !== native.dtype(this.#handle);
-    const changesDevice =
-      device !== undefined && deviceNumber("to", device) !== native.deviceOf(this.#handle);
-    const converted = changesDtype ? create((out) => native.to(out, this.#handle, dtypeIndex(dtype))) : this;
-    if (!changesDevice) return converted;
-    try {
-      return create((out) => native.transfer(out, converted.#handle, deviceNumber("to", device)));
-    } finally {
-      if (converted !== this) converted.dispose();
-    }
+  to(target: Conversion, ...more: DType[]): Tensor {
+    return conversion.to(this, target, more);
   }
   /** The same as `to("cpu")`. */
   cpu(): Tensor {
@@ -863,38 +925,8 @@ export class Tensor {
   }
 }
 
-function refuseDims(op: string, instead: string, given: readonly unknown[]): void {
-  if (given.length === 0) return;
-  throw makeError(TypeError, `${op}: takes no dim, it reduces everything; use ${instead}(dim)`, {
-    code: "ERR_ARGUMENT",
-    op,
-  });
-}
-
 function list(given: number[] | [readonly number[]]): readonly number[] {
   return Array.isArray(given[0]) ? (given[0] as readonly number[]) : (given as number[]);
-}
-
-function scaled(op: string, other: Operand, options: { alpha?: Factor } | undefined): Operand {
-  if (options === undefined) return other;
-  const { alpha } = readOptions(op, options, alphaDefaults);
-  if (isTensor(other)) return times(op, other, alpha);
-  if (alpha === 1) return other;
-  // Which throws: neither has a value.
-  if (alpha instanceof OpaqueScalar || other instanceof OpaqueScalar) return Number(alpha) * Number(other);
-  if (typeof alpha !== "number" || !["number", "bigint", "boolean"].includes(typeof other))
-    throw makeError(TypeError, `${op}: alpha and the operand must be numbers`, { code: "ERR_ARGUMENT", op });
-  return Number(other) * alpha;
-}
-
-function times(op: string, tensor: Tensor, factor: Factor): Tensor {
-  handleOf(tensor, op);
-  return factor === 1 ? tensor : tensor.mul(factor);
-}
-
-function named(tensor: Tensor, label: string, suffix = "0"): Tensor {
-  native.nameGradient(handleOf(tensor, label), label, suffix);
-  return tensor;
 }
 
 function seedHandle(gradient: Tensor): Handle {
@@ -904,28 +936,6 @@ function seedHandle(gradient: Tensor): Handle {
       op: "backward",
     });
   return handleOf(gradient, "backward");
-}
-
-function shapeOf(tensor: unknown, op: string): number[] {
-  return native.shape(handleOf(tensor, op));
-}
-
-/** What `to` is asked for. */
-function conversionOf(
-  target: DType | Device | Tensor | { dtype?: DType; device?: Device } | undefined,
-  more: readonly DType[],
-): { dtype: DType | undefined; device: Device | undefined } {
-  const goesOn = typeof target === "string" && isDeviceName(target);
-  if (more.length > (goesOn ? 1 : 0) || target === undefined)
-    throw makeError(
-      TypeError,
-      "to: expected a dtype, a device, a device and a dtype, a tensor or { dtype, device }, got " +
-        [target, ...more].map(describe).join(" and "),
-      { code: "ERR_ARGUMENT", op: "to" },
-    );
-  if (isTensor(target)) return { dtype: target.dtype, device: target.device };
-  if (typeof target !== "string") return readOptions("to", target, toDefaults);
-  return goesOn ? { dtype: more[0], device: target } : { dtype: target, device: undefined };
 }
 
 /** Whether `value` is a Tensor of this copy of the library. */
@@ -947,7 +957,17 @@ export function handleOf(tensor: unknown, op: string): Handle {
   );
 }
 
+// `binary` and `ternary` record one element by element, of operands any of which may be a number;
 // `create` makes a tensor from an entry that records a value for the fresh object it is given; `fresh` makes several,
 // null where the entry gives no handle; `forget` marks those that native code has disposed of; `haveHandles` tells
 // whether handles, from the first, are still those of tensors.
-export { create, forget, fresh, haveHandles };
+/** Records a row of native/ops/routines.def over tensors and its whole numbers: a tensor for each of its results. */
+function recordRoutine(name: string, inputs: readonly Tensor[], ...numbers: number[]): Tensor[] {
+  const { entry, results } = routines.get(name)!;
+  return fresh(results, (out) => {
+    const handles = entry(...out, ...inputs.map((input) => handleOf(input, name)), ...numbers);
+    return typeof handles === "number" ? [handles] : handles;
+  }) as Tensor[];
+}
+
+export { binary, create, forget, fresh, haveHandles, recordRoutine, ternary };

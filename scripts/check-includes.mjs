@@ -29,17 +29,11 @@ const rules = {
     "tests/cuda/blas-stand-in": [],
   },
   exceptions: [
-    ["native/graph/record", "native/graph/gradients", "recording asks which values a gradient needs"],
     ["native/graph/node", "native/graph/engine", "an engine counts the nodes that live on it"],
     [
       "native/graph/session",
       "native/graph/engine",
       "a session makes the engines, and each of them knows its session",
-    ],
-    [
-      "native/cuda/routines/matmul_code",
-      "native/cuda/driver/gemm",
-      "batch axes become rows of a product in the same way for our kernels and for cuBLAS",
     ],
   ],
 };

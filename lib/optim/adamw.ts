@@ -1,8 +1,9 @@
 import { adam, type AdamOptions } from "./adam.js";
 import { type Given, option } from "./checks.js";
+import type { Rule } from "./definition.js";
 import { refusedOptions } from "./optimizer.js";
 import type { Params } from "./params.js";
-import { type Rule, RuleOptimizer } from "./rule.js";
+import { RuleOptimizer } from "./rule.js";
 
 /** Options of `AdamW`: those of Adam, with a `weightDecay` of 0.01 by default, which is always decoupled. */
 export type AdamWOptions = Omit<AdamOptions, "decoupledWeightDecay">;

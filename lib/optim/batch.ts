@@ -2,7 +2,7 @@ import { noGrad } from "../autograd.js";
 import { native } from "../native.js";
 import { describe } from "../options.js";
 import { handleOf, haveHandles, type Tensor } from "../tensor.js";
-import type { Rule } from "./rule.js";
+import type { Rule } from "./definition.js";
 import type { KeptNumbers, Slot } from "./slot.js";
 import { ruleError, type Traces, tracesOf } from "./trace.js";
 

@@ -2,7 +2,7 @@ import { zerosLike } from "../creation.js";
 import { tidy } from "../engine.js";
 import { native } from "../native.js";
 import { handleOf, isTensor, type Tensor } from "../tensor.js";
-import type { Rule } from "./rule.js";
+import type { Rule } from "./definition.js";
 import type { ParamState } from "./state.js";
 import { has, type Trace } from "./trace.js";
 

@@ -1,9 +1,77 @@
-// Ops made of slices, splices and reshapes.
+// Ops made of slices, splices and reshapes, which gradients use or which throw PyTorch's sentences about shapes.
+// Whatever else can be said with other ops is said in lib/functional/.
 #include <numeric>
 
 #include "graph/record.h"
 
 namespace adjoint {
+
+namespace {
+
+Dims with_axis(const Dims& shape, size_t axis) {
+  Dims result;
+  for (size_t i = 0; i <= shape.size(); ++i) {
+    if (i == axis) result.push_back(1);
+    if (i < shape.size()) result.push_back(shape[i]);
+  }
+  return result;
+}
+
+// The value broadcast to what is set; dimensions of size 1 in front may be too many.
+Value fitted(Value part, const Dims& wanted) {
+  const Dims given = part.shape();
+  const size_t surplus = given.size() - std::min(given.size(), wanted.size());
+  Dims rest;
+  bool fits = true;
+  for (size_t i = 0; i < given.size(); ++i) {
+    if (i >= surplus) rest.push_back(given[i]);
+    fits &= given[i] == 1 || (i >= surplus && given[i] == wanted[i + wanted.size() - given.size()]);
+  }
+  if (!fits)
+    throw shape_error("set",
+                      "shape mismatch: value tensor of shape " + to_string(given) +
+                          " cannot be broadcast to indexing result of shape " + to_string(wanted) + "; set",
+                      {given, wanted});
+  if (surplus > 0) part = reshape(part, rest);
+  return expand(part, wanted);
+}
+
+} // namespace
+
+Value flatten(const Value& input, int64_t first_axis, int64_t last_axis) {
+  const Dims& shape = input.shape();
+  const int64_t first = normalize_axis("flatten", first_axis, shape.size());
+  const int64_t last = normalize_axis("flatten", last_axis, shape.size());
+  if (first > last)
+    throw Error(ErrorClass::range_error, "ERR_DIM",
+                "flatten() has invalid args: start_dim cannot come after end_dim", "flatten");
+  Dims flat;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    const auto axis = static_cast<int64_t>(i);
+    if (axis > first && axis <= last)
+      flat[flat.size() - 1] *= shape[i];
+    else
+      flat.push_back(shape[i]);
+  }
+  if (shape.empty()) flat.push_back(1);
+  return reshape(input, flat);
+}
+
+Value unsqueeze(const Value& input, int64_t axis) {
+  const Dims& shape = input.shape();
+  const auto own = static_cast<size_t>(normalize_axis("unsqueeze", axis, shape.size() + 1));
+  return named(reshape(input, with_axis(shape, own)), "Unsqueeze");
+}
+
+Value squeeze(const Value& input, Dims axes) {
+  const bool is_full = axes.empty();
+  for (int64_t& axis : axes) axis = normalize_axis("squeeze", axis, input.shape().size());
+  Dims shape;
+  for (size_t i = 0; i < input.shape().size(); ++i)
+    if (input.shape()[i] != 1 || (!is_full && !axes.contains(static_cast<int64_t>(i))))
+      shape.push_back(input.shape()[i]);
+  return named(reshape(input, shape), "Squeeze");
+}
 
 Value transpose(const Value& input, int64_t axis0, int64_t axis1) {
   const size_t rank = input.shape().size();
@@ -70,6 +138,33 @@ Value select(const Value& input, int64_t axis, int64_t index) {
   return named(reshape(narrow(input, axis, index, 1), shape), "Select");
 }
 
+Value at(const Value& input, const std::vector<AxisIndex>& indices) {
+  const Region region = resolve("at", input.shape(), indices);
+  const Value part = slice(input, region.starts, region.steps, region.shape);
+  if (region.shape == region.result_shape) return part;
+  return named(reshape(part, region.result_shape), "Select");
+}
+
+Value with_part(const Value& base, const std::vector<AxisIndex>& indices, const Value& part) {
+  const Region region = resolve("set", base.shape(), indices);
+  Value fit = part;
+  if (!part.shape().empty()) fit = fitted(part, region.result_shape);
+  if (!fit.shape().empty() && !(region.shape == region.result_shape)) fit = reshape(fit, region.shape);
+  return named(splice(base, fit, region.starts, region.steps, region.shape), "CopySlices");
+}
+
+Value assigned(std::string_view op, const Value& value, const Node& target) {
+  const Value moved = to(transfer(value, target.engine), target.dtype);
+  if (moved.shape() == target.shape) return moved;
+  broadcast_shapes(op, target.shape, moved.shape());
+  return moved.shape().size() <= target.shape.size() ? expand(moved, target.shape) : moved;
+}
+
+Value overwritten(const Value& base, const Value& value) {
+  const Dims& shape = base.shape();
+  return named(splice(base, value, Dims(shape.size(), 0), Dims(shape.size(), 1), shape), "CopySlices");
+}
+
 Value concatenate(std::string_view op, std::span<const Value> inputs, int64_t axis) {
   if (inputs.empty())
     throw Error(ErrorClass::range_error, "ERR_VALUE",
@@ -126,12 +221,7 @@ Value stack(std::span<const Value> inputs, int64_t axis) {
                         "stack expects each tensor to be equal size, but got " + to_string(first) +
                             " at entry 0 and " + to_string(own) + " at entry " + std::to_string(i),
                         {first, own});
-    Dims shape;
-    for (size_t j = 0; j <= own.size(); ++j) {
-      if (j == along) shape.push_back(1);
-      if (j < own.size()) shape.push_back(own[j]);
-    }
-    raised.push_back(reshape(inputs[i], shape));
+    raised.push_back(reshape(inputs[i], with_axis(own, along)));
   }
   return named(concatenate("stack", raised, static_cast<int64_t>(along)), "Stack");
 }

@@ -151,7 +151,7 @@ struct Function final : Source {
 
   const Op op;
   const uint64_t sequence; // grows with every recorded op, so consumers come after producers
-  std::string_view label;  // without "Backward"
+  std::string_view label;  // without "Backward": a literal, or a text of the session's
   char suffix = '0';       // PyTorch numbers the overloads
   bool is_freed = false;   // saved values were there and have been freed
   uint8_t edge_count = 0;

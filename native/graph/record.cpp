@@ -118,6 +118,18 @@ int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank) {
   return axis < 0 ? axis + extent : axis;
 }
 
+Dims normalize_axes(std::string_view op, Dims axes, size_t rank) {
+  if (axes.empty())
+    for (size_t i = 0; i < rank; ++i) axes.push_back(static_cast<int64_t>(i));
+  for (int64_t& axis : axes) axis = normalize_axis(op, axis, rank);
+  std::sort(axes.begin(), axes.end());
+  if (std::adjacent_find(axes.begin(), axes.end()) != axes.end())
+    throw Error(ErrorClass::range_error, "ERR_DIM",
+                text(op) + ": a dimension appears twice in " + to_string(axes), text(op));
+  // On a 0-d tensor the axes 0 and -1 are allowed, and mean nothing.
+  return rank == 0 ? Dims() : axes;
+}
+
 Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b) {
   const size_t rank = std::max(a.size(), b.size());
   Dims shape(rank);
@@ -293,15 +305,7 @@ Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
   const OpInfo& row = info(op);
   const size_t rank = input.shape().size();
   const bool is_full = axes.empty();
-  if (is_full)
-    for (size_t i = 0; i < rank; ++i) axes.push_back(static_cast<int64_t>(i));
-  for (int64_t& axis : axes) axis = normalize_axis(row.name, axis, rank);
-  std::sort(axes.begin(), axes.end());
-  if (std::adjacent_find(axes.begin(), axes.end()) != axes.end())
-    throw Error(ErrorClass::range_error, "ERR_DIM",
-                text(row.name) + ": a dimension appears twice in " + to_string(axes), text(row.name));
-  // On a 0-d tensor the axes 0 and -1 are allowed, and mean nothing.
-  if (rank == 0) axes = {};
+  axes = normalize_axes(row.name, std::move(axes), rank);
 
   Value source = input;
   DType dtype = input.dtype();

@@ -6,6 +6,7 @@
 
 #include "device/error.h"
 #include "graph/engine.h"
+#include "graph/indexing.h"
 
 namespace adjoint {
 
@@ -17,6 +18,8 @@ void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType d
 int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank);
 // For tensors that have to be on one device.
 Error device_error(std::string_view op, const Engine& a, const Engine& b);
+// The same for several, in ascending order; no axes at all means every axis. Of a 0-d tensor there are none.
+Dims normalize_axes(std::string_view op, Dims axes, size_t rank);
 Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b);
 // PyTorch's promotion: categories before widths, and numbers and 0-d tensors change only the category.
 DType promoted_dtype(const Engine& engine, std::span<const Value> values);
@@ -54,10 +57,21 @@ Value splice(const Value& base, const Value& part, const Dims& starts, const Dim
              bool is_disjoint = false);
 
 // Composed of the above.
+Value flatten(const Value& input, int64_t first_axis, int64_t last_axis);
+Value unsqueeze(const Value& input, int64_t axis);
+// No axes at all means every axis of extent 1.
+Value squeeze(const Value& input, Dims axes);
 Value transpose(const Value& input, int64_t axis0, int64_t axis1);
 Value flip(const Value& input, const Dims& axes);
 Value narrow(const Value& input, int64_t axis, int64_t start, int64_t length);
 Value select(const Value& input, int64_t axis, int64_t index);
+Value at(const Value& input, const std::vector<AxisIndex>& indices);
+// The base with `part`, broadcast, in place of what the indices name.
+Value with_part(const Value& base, const std::vector<AxisIndex>& indices, const Value& part);
+// What an assignment makes of `value`: moved, converted and broadcast to the target.
+Value assigned(std::string_view op, const Value& value, const Node& target);
+// `value` in place of all of the base, whose history goes on with a gradient of zero.
+Value overwritten(const Value& base, const Value& value);
 Value concatenate(std::string_view op, std::span<const Value> inputs, int64_t axis);
 Value stack(std::span<const Value> inputs, int64_t axis);
 // Pairs (before, after) from the last axis backwards, as PyTorch's pad takes them; negative ones crop.

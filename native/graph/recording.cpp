@@ -86,6 +86,15 @@ RoutineValues record(Engine& engine, Op op, std::span<const ResultType> results,
   return values;
 }
 
+int64_t computed_integer(const Value& scalar) {
+  Engine& engine = scalar.node->engine;
+  engine.settle();
+  if (scalar.node->is_pending()) engine.run({scalar.node}, {.replaced = {}, .caller_waits = true});
+  int64_t value = 0;
+  engine.download(&value, *scalar.node->buffer, sizeof value);
+  return value;
+}
+
 Ref<Function> result_function(Function& routine, size_t i, const Node& node) {
   Ref<Function> function = new Function(Op::result, node.engine.session.next_sequence++);
   function->label = routine.label;

@@ -30,6 +30,9 @@ Value record(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<c
 RoutineValues record(Engine& engine, Op op, std::span<const ResultType> results,
                      std::span<const Value> inputs, const Ref<Attributes>& attributes);
 
+// A whole number that is needed before anything more can be recorded: it is computed, and waited for.
+int64_t computed_integer(const Value& scalar);
+
 // The history of one result of several, the node.
 Ref<Function> result_function(Function& routine, size_t i, const Node& node);
 

@@ -14,6 +14,11 @@ Engine& Session::add(std::unique_ptr<Device> device) {
   return *engines_.emplace_back(std::make_unique<Engine>(*this, std::move(device)));
 }
 
+std::string_view Session::interned(std::string_view text) {
+  const auto known = texts_.find(text);
+  return known != texts_.end() ? *known : *texts_.emplace(text).first;
+}
+
 int64_t Session::runs() const {
   int64_t runs = 0;
   for (const std::unique_ptr<Engine>& engine : engines_) runs += engine->counts.runs;

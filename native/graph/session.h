@@ -3,6 +3,9 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "graph/node.h"
@@ -39,12 +42,15 @@ class Session {
   void run(const std::vector<Ref<Node>>& wanted, const RunRequest& request);
   // How many plans have run.
   int64_t runs() const;
+  // The same text for as long as the session lives, once however often it comes: functions keep views of labels.
+  std::string_view interned(std::string_view text);
   // Marks of graph walks; every walk takes a fresh one.
   uint32_t next_epoch() { return ++epoch_; }
 
  private:
   std::vector<std::unique_ptr<Engine>> engines_;
   Engine& default_engine_;
+  std::set<std::string, std::less<>> texts_;
   uint32_t epoch_ = 0;
 };
 

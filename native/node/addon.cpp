@@ -73,9 +73,13 @@ void export_tables(Napi::Env env, Napi::Object exports) {
     ops.Set(count++, row);
   }
   exports.Set("ops", ops);
-  auto dtypes = Napi::Array::New(env);
-  for (uint32_t i = 0; i < dtype_count; ++i) dtypes.Set(i, std::string(dtype_table[i].label));
+  auto dtypes = Napi::Array::New(env), dtype_words = Napi::Array::New(env);
+  for (uint32_t i = 0; i < dtype_count; ++i) {
+    dtypes.Set(i, std::string(dtype_table[i].label));
+    dtype_words.Set(i, std::string(dtype_table[i].word));
+  }
   exports.Set("dtypes", dtypes);
+  exports.Set("dtypeWords", dtype_words);
 }
 
 Napi::Object init(Napi::Env env, Napi::Object object) {

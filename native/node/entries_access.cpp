@@ -13,6 +13,13 @@ Napi::Value shape_entry(const Binding& binding, const Napi::CallbackInfo& info) 
   return to_array(info.Env(), binding.addon.cell(info, 0, "shape").node->shape);
 }
 
+// handle, axes (null: all), op's name: the axes that are meant, in ascending order.
+Napi::Value axes_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const std::string op = info[2].ToString().Utf8Value();
+  const size_t rank = binding.addon.cell(info, 0, op.c_str()).node->shape.size();
+  return to_array(info.Env(), normalize_axes(op, read_dims(info[1], op.c_str(), "dim"), rank));
+}
+
 Napi::Value dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(binding.addon.cell(info, 0, "dtype").node->dtype));
 }
@@ -117,19 +124,11 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
                             : addon.handles.at(handle, op.c_str()).value();
   const bool broadcasts = read_flag(info, 4);
   // Assignments convert as they are; only arithmetic must not narrow.
-  if (broadcasts) value = to(transfer(value, cell.node->engine), cell.node->dtype);
-  if (broadcasts && !(value.shape() == cell.node->shape)) {
-    broadcast_shapes(op, cell.node->shape, value.shape());
-    if (value.shape().size() <= cell.node->shape.size()) value = expand(value, cell.node->shape);
-  }
+  if (broadcasts) value = assigned(op, value, *cell.node);
   check_rebinding(addon.session, cell, value, op);
   value = to(value, cell.node->dtype);
   // What is assigned over had a history, and its gradient is zero rather than missing.
-  if (broadcasts && cell.function && addon.session.grad_enabled) {
-    const Dims& shape = cell.node->shape;
-    value =
-        named(splice(cell.value(), value, Dims(shape.size(), 0), Dims(shape.size(), 1), shape), "CopySlices");
-  }
+  if (broadcasts && cell.function && addon.session.grad_enabled) value = overwritten(cell.value(), value);
   value = with_function(value);
   // Of what is rebound many times before a run, only the last value is state.
   cell.node->is_persistent = false;
@@ -145,6 +144,7 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
 void export_access(Exports& exports) {
   constexpr const char* reads = "read tensors, which have no values yet; decide with where(), or by a flag";
   exports.add<shape_entry>("shape");
+  exports.add<axes_entry>("axes");
   exports.add<dtype_entry>("dtype");
   exports.add<grad_function_entry>("gradFn");
   exports.add<flags_entry>("flags");

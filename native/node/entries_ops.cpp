@@ -1,6 +1,5 @@
 // Entries that record ops. Elementwise ones take the out object, one handle per input, then one number per
 // input, used where the handle is 0.
-#include "graph/indexing.h"
 #include "graph/record.h"
 #include "node/addon.h"
 
@@ -46,47 +45,20 @@ Napi::Value reshape_entry(const Binding& binding, const Napi::CallbackInfo& info
 
 Napi::Value flatten_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Value input = binding.addon.value(info, 1, "flatten");
-  const Dims& shape = input.shape();
-  const int64_t first = normalize_axis("flatten", read_integer(info[2], "flatten", "startDim"), shape.size());
-  const int64_t last = normalize_axis("flatten", read_integer(info[3], "flatten", "endDim"), shape.size());
-  if (first > last)
-    throw Error(ErrorClass::range_error, "ERR_DIM",
-                "flatten() has invalid args: start_dim cannot come after end_dim", "flatten");
-  Dims flat;
-  for (size_t i = 0; i < shape.size(); ++i) {
-    const auto axis = static_cast<int64_t>(i);
-    if (axis > first && axis <= last)
-      flat[flat.size() - 1] *= shape[i];
-    else
-      flat.push_back(shape[i]);
-  }
-  if (shape.empty()) flat.push_back(1);
-  return binding.addon.bind(info, reshape(input, flat), "flatten");
+  return binding.addon.bind(info,
+                            flatten(input, read_integer(info[2], "flatten", "startDim"),
+                                    read_integer(info[3], "flatten", "endDim")),
+                            "flatten");
 }
 
 Napi::Value unsqueeze_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Value input = binding.addon.value(info, 1, "unsqueeze");
-  const size_t rank = input.shape().size();
-  const auto axis =
-      static_cast<size_t>(normalize_axis("unsqueeze", read_integer(info[2], "unsqueeze", "dim"), rank + 1));
-  Dims shape;
-  for (size_t i = 0; i <= rank; ++i) {
-    if (i == axis) shape.push_back(1);
-    if (i < rank) shape.push_back(input.shape()[i]);
-  }
-  return binding.addon.bind(info, named(reshape(input, shape), "Unsqueeze"), "unsqueeze");
+  return binding.addon.bind(info, unsqueeze(input, read_integer(info[2], "unsqueeze", "dim")), "unsqueeze");
 }
 
 Napi::Value squeeze_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Value input = binding.addon.value(info, 1, "squeeze");
-  Dims axes = read_dims(info[2], "squeeze", "dim");
-  const bool is_full = axes.empty();
-  for (int64_t& axis : axes) axis = normalize_axis("squeeze", axis, input.shape().size());
-  Dims shape;
-  for (size_t i = 0; i < input.shape().size(); ++i)
-    if (input.shape()[i] != 1 || (!is_full && !axes.contains(static_cast<int64_t>(i))))
-      shape.push_back(input.shape()[i]);
-  return binding.addon.bind(info, named(reshape(input, shape), "Squeeze"), "squeeze");
+  return binding.addon.bind(info, squeeze(input, read_dims(info[2], "squeeze", "dim")), "squeeze");
 }
 
 Napi::Value permute_entry(const Binding& binding, const Napi::CallbackInfo& info) {
@@ -159,43 +131,18 @@ std::vector<AxisIndex> read_indices(const Napi::Value& value, const char* op) {
 // out, input, indices
 Napi::Value at_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Value input = binding.addon.value(info, 1, "at");
-  const Region region = resolve("at", input.shape(), read_indices(info[2], "at"));
-  Value result = slice(input, region.starts, region.steps, region.shape);
-  if (!(region.shape == region.result_shape)) result = named(reshape(result, region.result_shape), "Select");
-  return binding.addon.bind(info, result, "at");
-}
-
-// The value broadcast to what is set; dimensions of size 1 in front may be too many.
-Value fitted(Value part, const Dims& wanted) {
-  const Dims given = part.shape();
-  const size_t surplus = given.size() - std::min(given.size(), wanted.size());
-  Dims rest;
-  bool fits = true;
-  for (size_t i = 0; i < given.size(); ++i) {
-    if (i >= surplus) rest.push_back(given[i]);
-    fits &= given[i] == 1 || (i >= surplus && given[i] == wanted[i + wanted.size() - given.size()]);
-  }
-  if (!fits)
-    throw shape_error("set",
-                      "shape mismatch: value tensor of shape " + to_string(given) +
-                          " cannot be broadcast to indexing result of shape " + to_string(wanted) + "; set",
-                      {given, wanted});
-  if (surplus > 0) part = reshape(part, rest);
-  return expand(part, wanted);
+  return binding.addon.bind(info, at(input, read_indices(info[2], "at")), "at");
 }
 
 // out, input, indices, value handle, value number
 Napi::Value splice_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const Value input = addon.value(info, 1, "set");
-  const Region region = resolve("set", input.shape(), read_indices(info[2], "set"));
+  const std::vector<AxisIndex> indices = read_indices(info[2], "set");
   const uint32_t handle = read_uint32(info[3]);
-  Value part = handle == 0 ? number(input.node->engine, read_number(info[4], "set"))
-                           : addon.handles.at(handle, "set").value();
-  if (!part.shape().empty()) part = fitted(part, region.result_shape);
-  if (!part.shape().empty() && !(region.shape == region.result_shape)) part = reshape(part, region.shape);
-  return addon.bind(info,
-                    named(splice(input, part, region.starts, region.steps, region.shape), "CopySlices"));
+  const Value part = handle == 0 ? number(input.node->engine, read_number(info[4], "set"))
+                                 : addon.handles.at(handle, "set").value();
+  return addon.bind(info, with_part(input, indices, part));
 }
 
 Napi::Value cat_entry(const Binding& binding, const Napi::CallbackInfo& info) {
@@ -224,13 +171,13 @@ Napi::Value detach_entry(const Binding& binding, const Napi::CallbackInfo& info)
   return binding.addon.bind(info, {binding.addon.cell(info, 1, "detach").node, {}}, "detach");
 }
 
-// handle, label, suffix: names the history of a composed op as PyTorch does. Functions keep views of their
-// labels, so the labels stand here.
+// handle, label, suffix: names the history of a composed op as PyTorch does.
 Napi::Value name_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const std::string given = info[1].ToString(), suffix = info[2].ToString();
-  Cell& cell = binding.addon.cell(info, 0, "name");
-  for (const std::string_view label : {"Rsub", "Max", "Min", "Clamp", "Addcmul", "Addcdiv"})
-    if (label == given) named(cell.value(), label, suffix[0]);
+  Addon& addon = binding.addon;
+  Cell& cell = addon.cell(info, 0, "name");
+  if (!cell.function) return info.Env().Undefined();
+  const std::string label = info[1].ToString(), suffix = info[2].ToString();
+  named(cell.value(), addon.session.interned(label), suffix[0]);
   return info.Env().Undefined();
 }
 

@@ -33,9 +33,11 @@ Napi::Value routine_entry(const Binding& binding, const Napi::CallbackInfo& info
 } // namespace
 
 void export_routines(Exports& exports) {
+  constexpr const char* reads = "make tensors whose shape depends on values, which are not there yet";
   for (size_t i = 0; i < op_count; ++i) {
     const auto op = static_cast<Op>(i);
-    if (is_routine(op) && info(op).trait != Trait::draws) exports.add<routine_entry>(info(op).name, op);
+    if (is_routine(op) && info(op).trait != Trait::draws)
+      exports.add<routine_entry>(info(op).name, op, info(op).trait == Trait::counts ? reads : nullptr);
   }
 }
 

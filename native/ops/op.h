@@ -68,7 +68,7 @@ enum class Failure : uint8_t {
   singular, // a matrix that has no inverse
 };
 
-enum class Trait : uint8_t { plain, draws, modes };
+enum class Trait : uint8_t { plain, draws, modes, counts };
 enum class Devices : uint8_t { every, host };
 
 // How long a routine takes, for n elements of inputs and results and rows of m.

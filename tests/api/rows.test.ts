@@ -270,7 +270,7 @@ test("the table has rows, and every row a method and a native entry", () => {
   expect(reductionRows.length).toBeGreaterThanOrEqual(6);
   for (const row of rows) {
     expect(methodOf(row.name), row.name).toBeTypeOf("function");
-    expect(native[row.name], row.name).toBeTypeOf("function");
+    expect((native as unknown as Record<string, unknown>)[row.name], row.name).toBeTypeOf("function");
   }
   const missing = rows.filter(({ name }) => !(name in references) && !(name in reductionReferences));
   if (missing.length > 0)

@@ -76,7 +76,29 @@ template <class T> void scatter_add(const Lines& all, const Lines& lines, const 
   });
 }
 
+// A row of indices for each element that is counted, at the place that its count says.
+void write_places(const RoutineKernel& kernel, const Instance& instance) {
+  const RoutineKernel::Operand &mask = kernel.inputs[0], &ends = kernel.inputs[1], &out = kernel.results[0];
+  const auto* is_counted = static_cast<const bool*>(instance.arrays[mask.array]) + mask.offset;
+  const auto* counts = static_cast<const int64_t*>(instance.arrays[ends.array]) + ends.offset;
+  auto* rows = static_cast<int64_t*>(instance.arrays[out.array]);
+  const Dims& shape = kernel.parameters;
+  const int64_t n = mask.elements();
+  parallel_for(quotient_up(n, task_elements), [&](int64_t task) {
+    for (int64_t i = task * task_elements; i < std::min((task + 1) * task_elements, n); ++i) {
+      if (!is_counted[i * mask.strides[0]]) continue;
+      int64_t* const row = rows + (counts[i * ends.strides[0]] - 1) * static_cast<int64_t>(shape.size());
+      int64_t rest = i;
+      for (size_t axis = shape.size(); axis-- > 0; rest /= shape[axis]) row[axis] = rest % shape[axis];
+    }
+  });
+}
+
 } // namespace
+
+Routine routine_of_nonzero(const RoutineKernel& kernel) {
+  return {[kernel](const Instance& instance) { write_places(kernel, instance); }};
+}
 
 Routine routine_of_gather(const RoutineKernel& kernel) { return gathering(kernel); }
 Routine routine_of_indexSelect(const RoutineKernel& kernel) { return gathering(kernel); }

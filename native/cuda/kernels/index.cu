@@ -69,6 +69,26 @@ template <int dtype, class T> __global__ void __launch_bounds__(256) add_runs(co
   }
 }
 
+// Words: the addresses of a mask and of running counts, with their strides; the number of elements; the address of the
+// result; the rank, and the extents. Every element that is counted writes its indices as one row.
+__global__ void __launch_bounds__(256) write_places(const uint64_t* table) {
+  const auto* is_counted = reinterpret_cast<const uint8_t*>(table[0]);
+  const auto* counts = reinterpret_cast<const int64_t*>(table[2]);
+  const auto mask_stride = static_cast<int64_t>(table[1]), count_stride = static_cast<int64_t>(table[3]);
+  const auto n = static_cast<int64_t>(table[4]), rank = static_cast<int64_t>(table[6]);
+  auto* rows = reinterpret_cast<int64_t*>(table[5]);
+  for (int64_t i = first_item(); i < n; i += item_step()) {
+    if (!is_counted[i * mask_stride]) continue;
+    int64_t* const row = rows + (counts[i * count_stride] - 1) * rank;
+    int64_t rest = i;
+    for (int64_t axis = rank - 1; axis >= 0; --axis) {
+      const auto extent = static_cast<int64_t>(table[7 + axis]);
+      row[axis] = rest % extent;
+      rest /= extent;
+    }
+  }
+}
+
 #define OF_WIDTH(bytes, T)                                                                                   \
   template __global__ void gather<bytes, T>(const uint64_t*);                                                \
   template __global__ void copy_lines<bytes, T>(const uint64_t*);

@@ -28,6 +28,22 @@ std::unique_ptr<KernelCode> code_of_indexSelect(const RoutineKernel& kernel, con
   return gathering(kernel, chip);
 }
 
+std::unique_ptr<KernelCode> code_of_nonzero(const RoutineKernel& kernel, const Chip& chip) {
+  const RoutineKernel::Operand &mask = kernel.inputs[0], &ends = kernel.inputs[1], &out = kernel.results[0];
+  auto code = std::make_unique<RoutineCode>("index", chip);
+  RoutineTable& table = code->launch("_Z12write_places", mask.elements());
+  table.array(mask.array, mask.offset, mask.dtype);
+  table.word(mask.strides[0]);
+  table.array(ends.array, ends.offset, ends.dtype);
+  table.word(ends.strides[0]);
+  table.word(mask.elements());
+  table.array(out.array, 0, out.dtype);
+  table.word(static_cast<int64_t>(kernel.parameters.size()));
+  for (int64_t extent : kernel.parameters) table.word(extent);
+  code->finish();
+  return code;
+}
+
 // Indices ascend along a line: see graph/routines/index.cpp.
 std::unique_ptr<KernelCode> code_of_scatterAdd(const RoutineKernel& kernel, const Chip& chip) {
   const RoutineKernel::Operand &whole = kernel.inputs[0], &index = kernel.inputs[1], &part = kernel.inputs[2];

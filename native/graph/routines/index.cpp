@@ -13,7 +13,8 @@ namespace {
 
 Value checked_index(Op op, const Value& index) {
   const std::string name(info(op).name);
-  if (index.dtype() != DType::int64 && index.dtype() != DType::int32)
+  // As in PyTorch, no indices at all may be of any dtype.
+  if (index.dtype() != DType::int64 && index.dtype() != DType::int32 && index.node->elements() > 0)
     throw dtype_error(name, name + "(): Expected dtype int32/int64 for index, but got " +
                                 std::string(info(index.dtype()).word) + "; convert it with .to(\"int64\")");
   return {to(index, DType::int64).node, {}};
@@ -62,6 +63,24 @@ Ref<Node> add_at(const Value& whole, Value index, Value part, int64_t axis) {
 }
 
 } // namespace
+
+// Where each nonzero element goes is the running count of them.
+RoutineValues record_nonzero(const RoutineCall& call) {
+  const Value& input = call.inputs[0];
+  const size_t rank = input.shape().size();
+  const Value operands[] = {{input.node, {}}, literal(call.engine, 0)};
+  const Value mask = reshape(elementwise(Op::ne, operands), {-1});
+  const int64_t elements = mask.node->elements();
+  check_shape(call.engine, "nonzero", {elements, static_cast<int64_t>(rank)}, DType::int64);
+  const Value ends = routine(Op::cumsum, std::span(&mask, 1), {0});
+  const int64_t count = elements == 0 ? 0 : computed_integer(select(ends, 0, elements - 1));
+  Ref<Attributes> attributes = new Attributes;
+  attributes->parameters = input.shape();
+  const Value counted[] = {mask, ends};
+  return {{make_node(call.engine, Op::nonzero, DType::int64, Dims{count, static_cast<int64_t>(rank)}, counted,
+                     attributes),
+           {}}};
+}
 
 RoutineValues record_gather(const RoutineCall& call) {
   const Value& input = call.inputs[0];

@@ -1,0 +1,58 @@
+import { integerBounds } from "../dtype.js";
+import { makeError } from "../errors.js";
+import { elementwise, type Scalar } from "../native.js";
+import { OpaqueScalar } from "../opaque.js";
+import { readOptions } from "../options.js";
+import { binary, handleOf, isTensor, ternary, type Factor, type Operand, type Tensor } from "../tensor.js";
+import { named } from "./history.js";
+
+const factorDefaults: Readonly<{ value: Factor }> = Object.freeze({ value: 1 });
+const alphaDefaults: Readonly<{ alpha: Factor }> = Object.freeze({ alpha: 1 });
+
+/** other - x */
+export function rsub(x: Tensor, other: Scalar | OpaqueScalar): Tensor {
+  return named(binary(elementwise.sub, other, x), "Rsub", "1");
+}
+
+/** x within [min, max] */
+export function clamp(x: Tensor, min?: Operand | null, max?: Operand | null): Tensor {
+  if ((min ?? max ?? undefined) === undefined)
+    throw makeError(
+      TypeError,
+      "torch.clamp: At least one of 'min' or 'max' must not be None; clamp: give a bound",
+      { code: "ERR_ARGUMENT", op: "clamp" },
+    );
+  const [lowest, highest] = integerBounds[x.dtype] ?? [-Infinity, Infinity];
+  const out = ternary(elementwise.clamp, x, min ?? lowest, max ?? highest);
+  return isTensor(min) || isTensor(max) ? out : named(out, "Clamp", "1");
+}
+
+/** x + value * a * b */
+export function addcmul(x: Tensor, a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
+  const { value } = readOptions("addcmul", options, factorDefaults);
+  return named(x.add(times("addcmul", a, value).mul(b)), "Addcmul");
+}
+
+/** x + value * a / b */
+export function addcdiv(x: Tensor, a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
+  const { value } = readOptions("addcdiv", options, factorDefaults);
+  return named(x.add(times("addcdiv", a, value).div(b)), "Addcdiv");
+}
+
+/** What `add` and `sub` take in place of their operand: alpha times it. */
+export function scaled(op: string, other: Operand, options: { alpha?: Factor } | undefined): Operand {
+  if (options === undefined) return other;
+  const { alpha } = readOptions(op, options, alphaDefaults);
+  if (isTensor(other)) return times(op, other, alpha);
+  if (alpha === 1) return other;
+  // Which throws: neither has a value.
+  if (alpha instanceof OpaqueScalar || other instanceof OpaqueScalar) return Number(alpha) * Number(other);
+  if (typeof alpha !== "number" || !["number", "bigint", "boolean"].includes(typeof other))
+    throw makeError(TypeError, `${op}: alpha and the operand must be numbers`, { code: "ERR_ARGUMENT", op });
+  return Number(other) * alpha;
+}
+
+function times(op: string, tensor: Tensor, factor: Factor): Tensor {
+  handleOf(tensor, op);
+  return factor === 1 ? tensor : tensor.mul(factor);
+}

@@ -1,0 +1,2 @@
+// PyTorch's torch.nn.
+export * as functional from "./functional.js";
