@@ -22,6 +22,8 @@ constexpr int64_t long_block_bytes = 16 << 10;
 constexpr size_t most_slot_bytes = 24 << 10;
 
 bool is_reduction(Op op) { return info(op).kind == Kind::reduction; }
+// Whether a step is made of an access alone.
+bool is_reached(Op op) { return op == Op::stored || op == Op::position; }
 
 // What is known of a step whatever the traversal.
 struct StepInfo {
@@ -56,7 +58,7 @@ class Analysis {
   void find_level(size_t i) {
     const Step& step = kernel.steps[i];
     StepInfo& own = steps[i];
-    if (step.op == Op::stored) own.level = load_level(step);
+    if (is_reached(step.op)) own.level = level_reached(step);
     if (step.op == Op::splice) own.level = step.level;
     for (size_t j = 0; j < step.input_count; ++j) {
       own.level = std::max(own.level, steps[step.inputs[j]].level);
@@ -69,7 +71,7 @@ class Analysis {
     passes = std::max(passes, ++own.stage);
   }
 
-  Level load_level(const Step& step) const {
+  Level level_reached(const Step& step) const {
     const Access& access = kernel.accesses[step.index];
     std::vector<Axis> axes = axes_of(access);
     const auto is_still = [](const Axis& axis) {
@@ -210,7 +212,7 @@ class Builder {
 
   bool is_emitted(size_t step) const { return current_[step] != no_value; }
 
-  // Loads wait until they are used, so that what they gather is not held for longer.
+  // Loads and positions wait until they are used, so that they are not held for longer.
   void emit_level(Level level, uint32_t stage) {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
       if (analysis_.is_needed[i] && analysis_.steps[i].level == level && analysis_.steps[i].stage == stage)
@@ -219,7 +221,7 @@ class Builder {
 
   void emit_whole() {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (analysis_.is_needed[i] && !is_emitted(i) && kernel_.steps[i].op != Op::stored) emit_step(i);
+      if (analysis_.is_needed[i] && !is_emitted(i) && !is_reached(kernel_.steps[i].op)) emit_step(i);
     for (const Store& store : kernel_.stores) operand(store.step);
     place_stores([&](const Store&) { return true; }, true);
   }
@@ -243,7 +245,7 @@ class Builder {
           for (size_t j = 0; j < kernel_.steps[i].input_count; ++j)
             is_wanted[kernel_.steps[i].inputs[j]] = true;
       for (size_t i = 0; i < kernel_.steps.size(); ++i)
-        if (is_wanted[i] && !is_emitted(i) && kernel_.steps[i].op != Op::stored) emit_step(i);
+        if (is_wanted[i] && !is_emitted(i) && !is_reached(kernel_.steps[i].op)) emit_step(i);
       for (const Store& store : kernel_.stores)
         if (pass_of(store) == pass) operand(store.step);
       place_stores([&](const Store& store) { return pass_of(store) == pass; }, pass + 1 == analysis_.passes);
@@ -287,8 +289,8 @@ class Builder {
     if (step.op == Op::number) {
       current_[i] = add_value(step.dtype, Extent::one);
       program_.numbers.push_back({current_[i], step.index, step.dtype});
-    } else if (step.op == Op::stored) {
-      emit_load(i);
+    } else if (is_reached(step.op)) {
+      emit_reached(i);
     } else if (step.op == Op::splice) {
       emit_splice(i);
     } else if (is_reduction(step.op)) {
@@ -298,7 +300,7 @@ class Builder {
     }
   }
 
-  void emit_load(size_t i) {
+  void emit_reached(size_t i) {
     const Step& step = kernel_.steps[i];
     const Access& access = kernel_.accesses[step.index];
     const Level level = analysis_.steps[i].level;
@@ -311,6 +313,10 @@ class Builder {
     if (program_.traversal == Traversal::across && level == Level::element && stands_still_over_rows(path))
       extent = Extent::one;
     const uint16_t value = current_[i] = add_value(step.dtype, extent);
+    if (step.op == Op::position) {
+      add({.action = Action::count, .extent = extent, .dtype = step.dtype, .out = value, .index = reach});
+      return;
+    }
     values_[value].needs_slot = !path.is_stream() && !(path.is_still() && extent == Extent::one);
     add({.action = Action::load, .extent = extent, .out = value, .index = reach});
   }
@@ -477,6 +483,7 @@ class Builder {
         if (is_there[instruction.out]) last = i;
         continue;
       }
+      if (!instruction.has_inputs()) continue;
       if (reads(instruction.a) || reads(instruction.b) || reads(instruction.c)) last = i;
       if (!instruction.loop && instruction.action == Action::splice && !instruction.flag)
         is_there[instruction.out] = reads(instruction.a) || reads(instruction.b);
@@ -535,7 +542,7 @@ bool prefers_across(const Analysis& analysis) {
     const Step& step = kernel.steps[i];
     if (!analysis.is_needed[i] || step.level != Level::element) continue;
     if (step.op == Op::stored && analysis.steps[i].level == Level::element) vote(kernel.accesses[step.index]);
-    if (step.op == Op::splice) {
+    if (step.op == Op::splice || step.op == Op::position) {
       std::vector<Axis> axes = axes_of(kernel.accesses[step.index]);
       size_t column_axes = 0;
       is_possible &= split_axes(axes, kernel.columns, column_axes);

@@ -32,6 +32,7 @@ enum class Action : uint8_t {
   load,    // point `out` into an array, or gather into its slot (if `flag`: gather to where it points)
   aim,     // point `out` to where it will be stored, if it lies there in one piece, else to its slot
   store,   // store `a`, unless it is there already; it has one element if `flag`
+  count,   // `out` is the positions, of `dtype`, to which its path leads
   splice,  // point `out` to `a` or `b`, or put it together in its slot (if `flag`: where it points)
   spread,  // repeat every element of `a`, to as many as `out` has
   reduce,  // reduction `index` of the rows in `a`
@@ -47,8 +48,14 @@ struct Instruction {
   Extent extent = Extent::one;
   bool flag = false;
   uint8_t still = 0;                                   // splice: bit i says that input i has one element
+  DType dtype = DType::float32;                        // count: of the positions
   uint16_t out = 0, a = 0, b = no_value, c = no_value; // values
   uint16_t index = 0; // of a path, a reduction or a segment; the op of a loop
+
+  // Whether `a`, `b` and `c` are values that it reads.
+  bool has_inputs() const {
+    return loop || (action != Action::load && action != Action::aim && action != Action::count);
+  }
 };
 
 struct Section {

@@ -67,6 +67,8 @@ enum class Level : uint8_t { number, row, element };
 // One value of a fused kernel. `op` is
 //   number       the launch's number `index`, converted to `dtype`
 //   stored       what lies at access `index`; its level says which space the access covers
+//   position     where access `index` leads, offset + sum of i * stride, as a number: the access names no array
+//                and has no bounds
 //   to           a cast from `arithmetic` to `dtype`
 //   splice       inputs (base, part): the part inside the bounds of access `index` (whose array, offset and
 //                strides mean nothing), the base outside
@@ -100,8 +102,8 @@ struct FusedKernel {
   std::vector<Step> steps;
   std::vector<Access> accesses;
   std::vector<Store> stores;
-  // Every access walks its array from the start, element by element, or stands still, and there are no
-  // columns: instances of one launch may have their own numbers of rows.
+  // Every access walks its array, or counts, from the start, element by element, or stands still there, and
+  // there are no columns: instances of one launch may have their own numbers of rows.
   bool is_flat = false;
 };
 
@@ -127,8 +129,8 @@ struct MatmulKernel {
   Operand left, right, out;
 };
 
-// `elements` values made from their position; p, q, r are numbers 0 to 2. Random ones take the seed and the
-// offset from numbers 0 and 1, as integers.
+// `elements` values made at random from their position. They take the seed and the offset from numbers 0 and 1,
+// as integers.
 struct GeneratorKernel {
   Op op{};
   DType dtype = DType::float32;

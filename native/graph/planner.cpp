@@ -45,11 +45,11 @@ class Planner {
   }
 
  private:
-  // One kernel: a draft, or the product or generator of one entry.
+  // One kernel: a draft, or the product or random values of one entry.
   struct Unit {
     uint32_t entry = 0;
     std::optional<Draft> draft;
-    std::vector<Draft::Array> arrays; // of products and generators
+    std::vector<Draft::Array> arrays; // of products and random values
     int32_t level = 0;                // the length of the longest chain of units before
     int32_t position = 0;             // of its launch
     std::vector<uint16_t> replaced;   // by array that is written: the array whose place it takes
@@ -68,7 +68,7 @@ class Planner {
   const Node& node(uint32_t i) const { return *snapshot_.entries[i].node; }
   size_t count() const { return snapshot_.entries.size(); }
   Kind kind(uint32_t i) const { return info(node(i).op).kind; }
-  bool is_generated(uint32_t i) const { return kind(i) == Kind::generator || kind(i) == Kind::random; }
+  bool is_generated(uint32_t i) const { return kind(i) == Kind::random; }
 
   // --- What is materialized
 
@@ -200,7 +200,8 @@ class Planner {
       if (total > max_expression) {
         total = 1;
         each_expression_input(i, [&](uint32_t input) {
-          if (!is_view(node(input))) decisions_[input].is_materialized = true;
+          if (!is_view(node(input)) && node(input).op != Op::position)
+            decisions_[input].is_materialized = true;
         });
         each_expression_input(i, [&](uint32_t input) { total += bound[input]; });
       }
@@ -342,8 +343,10 @@ class Planner {
         const InputRef input = entry(i).inputs[k];
         if (input.kind == InputRef::Kind::leaf) collect(touching_leaves_[input.index]);
         if (input.kind != InputRef::Kind::entry) continue;
-        collect(touching_entries_[input.index]);
-        if (!decisions_[input.index].is_materialized) pending.push_back(input.index);
+        const bool is_materialized = decisions_[input.index].is_materialized;
+        // Counting the same positions is no reason to run together.
+        if (is_materialized || node(input.index).op != Op::position) collect(touching_entries_[input.index]);
+        if (!is_materialized) pending.push_back(input.index);
       }
     }
     std::sort(found.begin(), found.end());
@@ -681,7 +684,7 @@ class Planner {
                               unit.draft->numbers().end());
       launch.number_count = static_cast<uint32_t>(unit.draft->numbers().size());
     } else if (is_generated(unit.entry)) {
-      launch.number_count = kind(unit.entry) == Kind::generator ? 3 : 2;
+      launch.number_count = 2;
       for (uint32_t k = 0; k < launch.number_count; ++k)
         program_.numbers.push_back(entry(unit.entry).first_number + k);
     }

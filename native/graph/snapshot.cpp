@@ -20,6 +20,7 @@ constexpr int64_t small_bytes = 4096;
 // What a run stores beside what is wanted. It must not depend on which handles happen to be alive.
 bool is_kept_anyway(const Node& node) {
   if (is_view(node)) return false;
+  if (node.op == Op::position) return node.is_persistent;
   if (node.is_persistent || node.times_computed + 1 >= max_recomputations) return true;
   return is_dear(node) && (node.saved_count > 0 || (node.bytes() <= small_bytes && node.op != Op::splice));
 }
@@ -102,14 +103,10 @@ void Snapshot::add(Node& node) {
   }
   if (!node.attributes) return;
   const Attributes& attributes = *node.attributes;
-  const Kind kind = info(node.op).kind;
-  if (kind == Kind::generator || kind == Kind::random) {
+  if (info(node.op).kind == Kind::random) {
     entry.first_number = static_cast<uint32_t>(numbers.size());
-    if (kind == Kind::generator)
-      numbers.insert(numbers.end(), std::begin(attributes.numbers), std::end(attributes.numbers));
-    else
-      for (uint64_t word : {attributes.seed, attributes.offset})
-        numbers.push_back(Number::of_integer(static_cast<int64_t>(word)));
+    for (uint64_t word : {attributes.seed, attributes.offset})
+      numbers.push_back(Number::of_integer(static_cast<int64_t>(word)));
     return;
   }
   key.add(attributes.axes);

@@ -52,7 +52,7 @@ namespace {
 
 // The tables, for TypeScript and for the tests that walk them.
 void export_tables(Napi::Env env, Napi::Object exports) {
-  constexpr const char* kinds[] = {"leaf", "elementwise", "reduction", "generator", "random", "structure"};
+  constexpr const char* kinds[] = {"leaf", "elementwise", "reduction", "random", "structure"};
   constexpr const char* dtype_rules[] = {"any",    "numeric", "floating", "truth",
                                          "select", "total",   "mean",     "own"};
   auto ops = Napi::Array::New(env);

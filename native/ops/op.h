@@ -19,17 +19,15 @@ enum class Op : uint16_t {
 #define REDUCTION(name, ...) name,
 #include "ops/reductions.def"
 #undef REDUCTION
-#define GENERATOR(name, ...) name,
 #define RANDOM(name, ...) name,
 #include "ops/generators.def"
-#undef GENERATOR
 #undef RANDOM
 #define STRUCTURE(name, ...) name,
 #include "ops/structure.def"
 #undef STRUCTURE
 };
 
-enum class Kind : uint8_t { leaf, elementwise, reduction, generator, random, structure };
+enum class Kind : uint8_t { leaf, elementwise, reduction, random, structure };
 
 // What goes in and comes out.
 enum class Dtypes : uint8_t {
@@ -67,10 +65,8 @@ inline constexpr OpInfo op_table[] = {
   {#name, label, Kind::reduction, 1, Dtypes::dtypes, lo, hi},
 #include "ops/reductions.def"
 #undef REDUCTION
-#define GENERATOR(name, ...) {#name, "", Kind::generator, 0, Dtypes::own},
 #define RANDOM(name, ...) {#name, "", Kind::random, 0, Dtypes::own},
 #include "ops/generators.def"
-#undef GENERATOR
 #undef RANDOM
 #define STRUCTURE(name, label, arity) {#name, label, Kind::structure, arity, Dtypes::own},
 #include "ops/structure.def"

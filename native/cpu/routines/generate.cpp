@@ -1,4 +1,4 @@
-// Values made from positions, in blocks that threads share. Compiled for no particular instruction set:
+// Random values made from positions, in blocks that threads share. Compiled for no particular instruction set:
 // normal numbers go through logarithms and cosines, whose last bit depends on it, and a seed should mean the
 // same numbers on every processor.
 #include "cpu/routines/generate.h"
@@ -43,20 +43,10 @@ template <class T, class Block> void fill_random(T* out, int64_t n, const Number
 
 void run_generator(const GeneratorKernel& kernel, const Instance& instance) {
   with_type(kernel.dtype, [&]<class T>() {
-    using P = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
     auto* out = static_cast<T*>(instance.arrays[kernel.array]);
     const int64_t n = kernel.elements;
     if (n == 0) return;
     switch (kernel.op) {
-#define GENERATOR(name, value)                                                                               \
-  case Op::name: {                                                                                           \
-    [[maybe_unused]] const P p = instance.numbers[0].as<P>(), q = instance.numbers[1].as<P>(),               \
-                             r = instance.numbers[2].as<P>();                                                \
-    each_block(n, [=](int64_t begin, int64_t end) {                                                          \
-      for (int64_t i = begin; i < end; ++i) out[i] = static_cast<T>(value);                                  \
-    });                                                                                                      \
-    break;                                                                                                   \
-  }
 #define RANDOM(name, block)                                                                                  \
   case Op::name:                                                                                             \
     if constexpr (std::is_floating_point_v<T>)                                                               \
@@ -64,7 +54,6 @@ void run_generator(const GeneratorKernel& kernel, const Instance& instance) {
                   [](uint64_t seed, uint64_t counter, T* values) { block(seed, counter, values); });         \
     break;
 #include "ops/generators.def"
-#undef GENERATOR
 #undef RANDOM
     default:
       break;

@@ -1,9 +1,8 @@
-// Values made from positions: the same rows and the same counters as on the CPU. Every function is an
-// instance of `generate`, whose mangled name says of which op and dtype.
+// Random values made from positions, by the same counters as on the CPU. Every function is an instance of
+// `generate`, whose mangled name says of which op and dtype.
 //
-// Words of the table: the array's address, the number of elements, and the numbers p, q, r; of random ones
-// the seed and the offset.
-#include <algorithm>
+// Words of the table: the array's address, the number of elements, the seed and the offset.
+#include <array>
 
 #include "device/dtype.h"
 #include "ops/op.h"
@@ -13,27 +12,14 @@ namespace {
 
 using namespace adjoint;
 
-template <class T> using Parameter = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
-
 template <int op, class T> struct Value;
-#define GENERATOR(name, value)                                                                               \
-  template <class T> struct Value<static_cast<int>(Op::name), T> {                                           \
-    using P = Parameter<T>;                                                                                  \
-    static constexpr bool is_random = false;                                                                 \
-    static __device__ __forceinline__ T at(int64_t i, [[maybe_unused]] int64_t n, [[maybe_unused]] P p,      \
-                                           [[maybe_unused]] P q, [[maybe_unused]] P r) {                     \
-      return static_cast<T>(value);                                                                          \
-    }                                                                                                        \
-  };
 #define RANDOM(name, block)                                                                                  \
   template <class T> struct Value<static_cast<int>(Op::name), T> {                                           \
-    static constexpr bool is_random = true;                                                                  \
     static __device__ __forceinline__ void fill(uint64_t seed, uint64_t counter, T* values) {                \
       block(seed, counter, values);                                                                          \
     }                                                                                                        \
   };
 #include "ops/generators.def"
-#undef GENERATOR
 #undef RANDOM
 
 } // namespace
@@ -43,21 +29,13 @@ template <int op, int dtype, class T> __global__ void __launch_bounds__(256) gen
   const auto n = static_cast<int64_t>(table[1]);
   const int64_t first = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  using V = Value<op, T>;
-  if constexpr (V::is_random) {
-    constexpr int64_t width = random::block_elements<T>;
-    for (int64_t block = first; block * width < n; block += stride) {
-      T values[width];
-      V::fill(table[2], table[3] + static_cast<uint64_t>(block), values);
+  constexpr int64_t width = random::block_elements<T>;
+  for (int64_t block = first; block * width < n; block += stride) {
+    T values[width];
+    Value<op, T>::fill(table[2], table[3] + static_cast<uint64_t>(block), values);
 #pragma unroll
-      for (int64_t k = 0; k < width; ++k)
-        if (block * width + k < n) out[block * width + k] = values[k];
-    }
-  } else {
-    using P = Parameter<T>;
-    const P* numbers = reinterpret_cast<const P*>(table + 2);
-    const P p = numbers[0], q = numbers[1], r = numbers[2];
-    for (int64_t i = first; i < n; i += stride) out[i] = V::at(i, n, p, q, r);
+    for (int64_t k = 0; k < width; ++k)
+      if (block * width + k < n) out[block * width + k] = values[k];
   }
 }
 
@@ -66,15 +44,13 @@ void keep_functions(std::array<const void*, 64>& out) {
   size_t count = 0;
   const auto keep = [&](const void* function) { out[count++] = function; };
   const auto keep_dtype = [&]<class T>() {
-    constexpr int dtype = static_cast<int>(dtype_of<T>);
-#define GENERATOR(name, value)                                                                               \
-  keep(reinterpret_cast<const void*>(&generate<static_cast<int>(Op::name), dtype, T>));
+    if constexpr (std::is_floating_point_v<T>) {
+      constexpr int dtype = static_cast<int>(dtype_of<T>);
 #define RANDOM(name, block)                                                                                  \
-  if constexpr (std::is_floating_point_v<T>)                                                                 \
-    keep(reinterpret_cast<const void*>(&generate<static_cast<int>(Op::name), dtype, T>));
+  keep(reinterpret_cast<const void*>(&generate<static_cast<int>(Op::name), dtype, T>));
 #include "ops/generators.def"
-#undef GENERATOR
 #undef RANDOM
+    }
   };
 #define ROW(name, type, label, word) keep_dtype.template operator()<type>();
   ADJOINT_DTYPES(ROW)

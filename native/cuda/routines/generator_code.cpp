@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 
 #include "cuda/code/fused_code.h"
 
@@ -13,20 +12,12 @@ constexpr int64_t threads = 256, blocks_per_multiprocessor = 16;
 class GeneratorCode final : public FixedCode {
  public:
   explicit GeneratorCode(const GeneratorKernel& kernel) : kernel_(kernel) {}
-  size_t table_words(std::span<const Instance>) const override { return 5; }
+  size_t table_words(std::span<const Instance>) const override { return 4; }
   void fill_table(std::span<const Instance> instances, Scratch, uint64_t* words) const override {
     const Number* numbers = instances[0].numbers;
     words[0] = reinterpret_cast<uintptr_t>(instances[0].arrays[kernel_.array]);
     words[1] = static_cast<uint64_t>(kernel_.elements);
-    words[4] = 0;
-    const bool is_random = info(kernel_.op).kind == Kind::random;
-    const auto put = [&](size_t word, auto value) { std::memcpy(words + word, &value, sizeof value); };
-    for (size_t i = 0; i < (is_random ? 2u : 3u); ++i) {
-      if (!is_random && is_floating(kernel_.dtype))
-        put(2 + i, numbers[i].as<double>());
-      else
-        put(2 + i, numbers[i].as<int64_t>());
-    }
+    for (size_t i = 0; i < 2; ++i) words[2 + i] = static_cast<uint64_t>(numbers[i].as<int64_t>());
   }
 
  private:
