@@ -318,17 +318,12 @@ export function linspace(start: number, end: number, steps: number, options?: Cr
   const to = finite("linspace", "end", end);
   finite("linspace", "steps", steps);
   const step = steps > 1 ? (to - from) / (steps - 1) : 0;
-  const isWhole = dtype !== undefined && !isFloating(dtype);
-  const computed = dtypeIndex(isWhole ? "float64" : dtype);
-  const made = create((out) =>
-    native.linspace(out, [steps], computed, device, from, steps > 1 ? to : from, step),
+  return finish(
+    create((out) =>
+      native.linspace(out, [steps], dtypeIndex(dtype), device, from, steps > 1 ? to : from, step),
+    ),
+    requiresGrad,
   );
-  if (!isWhole) return finish(made, requiresGrad);
-  try {
-    return finish(made.to(dtype), requiresGrad);
-  } finally {
-    made.dispose();
-  }
 }
 
 /** The identity matrix of n rows and m (or n) columns. */
@@ -336,7 +331,7 @@ export function eye(n: number, m: number | CreationOptions = n, options?: Creati
   const columns = typeof m === "number" ? m : n;
   const { dtype, device, requiresGrad } = read("eye", typeof m === "number" ? options : m);
   return finish(
-    create((out) => native.eye(out, [n, columns], dtypeIndex(dtype), device, columns)),
+    create((out) => native.eye(out, [n, columns], dtypeIndex(dtype), device)),
     requiresGrad,
   );
 }

@@ -19,7 +19,7 @@ export type NativeIndex = number | [number | null, number | null, number | null]
 export interface OpRow {
   name: string;
   label: string;
-  kind: "elementwise" | "reduction" | "generator" | "routine" | "structure";
+  kind: "elementwise" | "reduction" | "routine" | "structure";
   arity: number;
   dtypes: "any" | "numeric" | "floating" | "truth" | "select" | "total" | "mean" | "own";
   /** Of reductions: whether one of no elements has a value. */
@@ -106,12 +106,12 @@ export interface GpuMemory {
 /** Records one element by element: the fresh object, a handle per input, then numbers for the inputs without one. */
 export type ElementwiseEntry = (out: Fresh, ...handlesThenNumbers: Scalar[]) => Handle;
 type ReductionEntry = (out: Fresh, input: Handle, axes: readonly number[] | null, keepdim: boolean) => Handle;
-type GeneratorEntry = (
+type CreationEntry<Numbers extends number[]> = (
   out: Fresh,
   shape: readonly number[],
   dtype: number,
   device: number,
-  ...numbers: Scalar[]
+  ...numbers: Numbers
 ) => Handle;
 
 /** The rows of native/ops/elementwise.def. */
@@ -200,11 +200,11 @@ export interface Native {
     op: string,
     device: number,
   ): Handle;
-  arange: GeneratorEntry;
-  linspace: GeneratorEntry;
-  eye: GeneratorEntry;
-  rand: GeneratorEntry;
-  randn: GeneratorEntry;
+  arange: CreationEntry<[start: number, step: number]>;
+  linspace: CreationEntry<[start: number, end: number, step: number]>;
+  eye: CreationEntry<[]>;
+  rand: CreationEntry<[]>;
+  randn: CreationEntry<[]>;
   manualSeed(seed: number | bigint): void;
   setDefaultDtype(dtype: number): void;
   defaultDtype(): number;

@@ -31,6 +31,19 @@ void copy_strided(size_t bytes, int64_t n, void* to, int64_t to_stride, const vo
   });
 }
 
+// to[i] = first + i * step.
+template <class T> void count_evenly(int64_t n, T* to, int64_t first, int64_t step) {
+  const auto is_word = [](int64_t value) { return value >= INT32_MIN && value <= INT32_MAX; };
+  if (is_word(first) && is_word(first + (n - 1) * step)) {
+    // Every processor converts words by the vector, few of them what is longer.
+    uint32_t at = static_cast<uint32_t>(first);
+    for (int64_t i = 0; i < n; ++i, at += static_cast<uint32_t>(step))
+      to[i] = convert<T>(static_cast<int32_t>(at));
+  } else {
+    for (int64_t i = 0; i < n; ++i) to[i] = convert<T>(first + i * step);
+  }
+}
+
 // An inner and an outer axis that are walked like one.
 bool merges(const Axis& inner, const Axis& outer) {
   return !inner.is_bounded() && outer.stride == inner.stride * inner.extent;
@@ -218,6 +231,14 @@ void Path::splice(int64_t begin, int64_t n, Elements base, Elements part, void* 
     const Elements from = piece.exists ? part : base;
     copy_strided(bytes_, piece.n, static_cast<std::byte*>(to) + static_cast<size_t>(piece.done) * bytes_, 1,
                  element(from, piece.done), from.is_still ? 0 : 1);
+  });
+}
+
+void Path::count(int64_t begin, int64_t n, DType dtype, void* to) const {
+  with_type(dtype, [&]<class T>() {
+    each_piece(begin, n, [&](const Piece& piece) {
+      count_evenly(piece.n, static_cast<T*>(to) + piece.done, piece.offset, axes_[0].stride);
+    });
   });
 }
 

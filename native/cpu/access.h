@@ -51,6 +51,8 @@ class Path {
   int side(int64_t begin, int64_t n) const;
   // Copies the elements that exist from `part`, the others from `base`.
   void splice(int64_t begin, int64_t n, Elements base, Elements part, void* to) const;
+  // Offsets of elements, counted in elements, as numbers.
+  void count(int64_t begin, int64_t n, DType dtype, void* to) const;
 
  private:
   struct Piece {

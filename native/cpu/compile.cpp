@@ -23,6 +23,8 @@ constexpr int64_t long_block_bytes = 16 << 10;
 constexpr size_t most_slot_bytes = 24 << 10;
 
 bool is_reduction(Op op) { return info(op).kind == Kind::reduction; }
+// Whether a step is made of an access alone.
+bool is_reached(Op op) { return op == Op::stored || op == Op::position; }
 
 // What is known of a step whatever the traversal.
 struct StepInfo {
@@ -57,7 +59,7 @@ class Analysis {
   void find_level(size_t i) {
     const Step& step = kernel.steps[i];
     StepInfo& own = steps[i];
-    if (step.op == Op::stored) own.level = load_level(step);
+    if (is_reached(step.op)) own.level = level_reached(step);
     if (step.op == Op::splice) own.level = step.level;
     for (size_t j = 0; j < step.input_count; ++j) {
       own.level = std::max(own.level, steps[step.inputs[j]].level);
@@ -70,7 +72,7 @@ class Analysis {
     passes = std::max(passes, ++own.stage);
   }
 
-  Level load_level(const Step& step) const {
+  Level level_reached(const Step& step) const {
     const Access& access = kernel.accesses[step.index];
     std::vector<Axis> axes = axes_of(access);
     const auto is_still = [](const Axis& axis) {
@@ -212,7 +214,7 @@ class Builder {
 
   bool is_emitted(size_t step) const { return current_[step] != no_value; }
 
-  // Loads wait until they are used, so that what they gather is not held for longer.
+  // Loads and positions wait until they are used, so that they are not held for longer.
   void emit_level(Level level, uint32_t stage) {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
       if (analysis_.is_needed[i] && analysis_.steps[i].level == level && analysis_.steps[i].stage == stage)
@@ -221,7 +223,7 @@ class Builder {
 
   void emit_whole() {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (analysis_.is_needed[i] && !is_emitted(i) && kernel_.steps[i].op != Op::stored) emit_step(i);
+      if (analysis_.is_needed[i] && !is_emitted(i) && !is_reached(kernel_.steps[i].op)) emit_step(i);
     for (const Store& store : kernel_.stores) operand(store.step);
     place_stores([&](const Store&) { return true; }, true);
   }
@@ -245,7 +247,7 @@ class Builder {
           for (size_t j = 0; j < kernel_.steps[i].input_count; ++j)
             is_wanted[kernel_.steps[i].inputs[j]] = true;
       for (size_t i = 0; i < kernel_.steps.size(); ++i)
-        if (is_wanted[i] && !is_emitted(i) && kernel_.steps[i].op != Op::stored) emit_step(i);
+        if (is_wanted[i] && !is_emitted(i) && !is_reached(kernel_.steps[i].op)) emit_step(i);
       for (const Store& store : kernel_.stores)
         if (pass_of(store) == pass) operand(store.step);
       place_stores([&](const Store& store) { return pass_of(store) == pass; }, pass + 1 == analysis_.passes);
@@ -288,7 +290,7 @@ class Builder {
     const Step& step = kernel_.steps[i];
     switch (info(step.op).kind) {
     case Kind::leaf:
-      if (step.op == Op::stored) return emit_load(i);
+      if (step.op == Op::stored) return emit_reached(i);
       current_[i] = add_value(step.dtype, Extent::one);
       program_.numbers.push_back({current_[i], step.index, step.dtype});
       return;
@@ -297,17 +299,17 @@ class Builder {
     case Kind::reduction:
       return emit_reduction(i);
     case Kind::structure:
+      if (step.op == Op::position) return emit_reached(i);
       if (step.op == Op::splice) return emit_splice(i);
       if (step.op == Op::to) return emit_loop(i);
       break;
-    case Kind::generator:
     case Kind::routine:
       break;
     }
     throw internal_error(std::string(info(step.op).name) + " is no step of a fused kernel");
   }
 
-  void emit_load(size_t i) {
+  void emit_reached(size_t i) {
     const Step& step = kernel_.steps[i];
     const Access& access = kernel_.accesses[step.index];
     const Level level = analysis_.steps[i].level;
@@ -320,6 +322,10 @@ class Builder {
     if (program_.traversal == Traversal::across && level == Level::element && stands_still_over_rows(path))
       extent = Extent::one;
     const uint16_t value = current_[i] = add_value(step.dtype, extent);
+    if (step.op == Op::position) {
+      add({.action = Action::count, .extent = extent, .dtype = step.dtype, .out = value, .reach = reach});
+      return;
+    }
     values_[value].needs_slot = !path.is_stream() && !(path.is_still() && extent == Extent::one);
     add({.action = Action::load, .extent = extent, .out = value, .reach = reach});
   }
@@ -486,6 +492,7 @@ class Builder {
         if (is_there[instruction.out]) last = i;
         continue;
       }
+      if (!instruction.has_inputs()) continue;
       if (reads(instruction.a) || reads(instruction.b) || reads(instruction.c)) last = i;
       if (instruction.action == Action::splice && !instruction.is_placed)
         is_there[instruction.out] = reads(instruction.a) || reads(instruction.b);
@@ -544,7 +551,7 @@ bool prefers_across(const Analysis& analysis) {
     const Step& step = kernel.steps[i];
     if (!analysis.is_needed[i] || step.level != Level::element) continue;
     if (step.op == Op::stored && analysis.steps[i].level == Level::element) vote(kernel.accesses[step.index]);
-    if (step.op == Op::splice) {
+    if (step.op == Op::splice || step.op == Op::position) {
       std::vector<Axis> axes = axes_of(kernel.accesses[step.index]);
       size_t column_axes = 0;
       is_possible &= split_axes(axes, kernel.columns, column_axes);

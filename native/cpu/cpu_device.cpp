@@ -13,7 +13,6 @@
 #include "cpu/program.h"
 #include "cpu/queue.h"
 #include "cpu/routine.h"
-#include "cpu/routines/generate.h"
 #include "device/error.h"
 
 namespace adjoint::cpu {
@@ -28,7 +27,7 @@ constexpr size_t most_small_blocks = 4096;
 std::atomic<int64_t> held_bytes = 0;
 
 struct CpuKernel final : CompiledKernel {
-  using Compiled = std::variant<CpuProgram, Routine, GeneratorKernel>;
+  using Compiled = std::variant<CpuProgram, Routine>;
   explicit CpuKernel(Compiled work) : work(std::move(work)) {}
   int64_t scratch_bytes() const override {
     const auto* routine = std::get_if<Routine>(&work);
@@ -113,7 +112,6 @@ class CpuDevice final : public Device {
                 return compile_fused(fused, loops_, encoding_);
               },
               [](const RoutineKernel& routine) -> CpuKernel::Compiled { return routine_of(routine); },
-              [](const GeneratorKernel& generator) -> CpuKernel::Compiled { return generator; },
           },
           kernel));
     } catch (const std::bad_alloc&) {
@@ -154,9 +152,6 @@ void launch_kernel(const CompiledKernel& kernel, std::span<const Instance> insta
                  [&](const CpuProgram& program) { run_fused(program, instances); },
                  [&](const Routine& routine) {
                    for (const Instance& instance : instances) routine.run(instance);
-                 },
-                 [&](const GeneratorKernel& generator) {
-                   for (const Instance& instance : instances) run_generator(generator, instance);
                  },
              },
              static_cast<const CpuKernel&>(kernel).work);

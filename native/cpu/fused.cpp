@@ -195,6 +195,10 @@ class Runner {
     }
     case Action::store:
       return store(one, n);
+    case Action::count: {
+      const Reach& reach = program_.reaches[one.reach];
+      return reach.path.count(position(reach), n, one.dtype, at_[one.out]);
+    }
     case Action::splice:
       return splice(one, n);
     case Action::spread:

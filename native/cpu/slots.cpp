@@ -58,7 +58,7 @@ std::vector<Life> lives_of(const CpuProgram& program, const std::vector<ValuePla
       continue;
     }
     if (one.action != Action::store) use(one.out, i);
-    if (one.action == Action::load || one.action == Action::aim) continue;
+    if (!one.has_inputs()) continue;
     for (const uint16_t value : {one.a, one.b, one.c}) use(value, last_use(value, i));
   }
   // A splice may point to its inputs.

@@ -68,6 +68,8 @@ static_assert(Level::number < Level::row && Level::row < Level::element, "a step
 // One value of a fused kernel. `op` is
 //   number       the launch's number `index`, converted to `dtype`
 //   stored       what lies at access `index`; its level says which space the access covers
+//   position     where access `index` leads, offset + sum of i * stride, as a number: the access names no array
+//                and has no bounds
 //   to           a cast from `arithmetic` to `dtype`
 //   splice       inputs (base, part): the part inside the bounds of access `index` (whose array, offset and
 //                strides mean nothing), the base outside
@@ -101,8 +103,8 @@ struct FusedKernel {
   std::vector<Step> steps;
   std::vector<Access> accesses;
   std::vector<Store> stores;
-  // Every access walks its array from the start, element by element, or stands still, and there are no
-  // columns: instances of one launch may have their own numbers of rows.
+  // Every access walks its array, or counts, from the start, element by element, or stands still there, and
+  // there are no columns: instances of one launch may have their own numbers of rows.
   bool is_flat = false;
 };
 
@@ -131,15 +133,7 @@ struct RoutineKernel {
   ProductModes modes;
 };
 
-// `elements` values made from their position; p, q, r are numbers 0 to 2.
-struct GeneratorKernel {
-  Op op{};
-  DType dtype = DType::float32;
-  int64_t elements = 0;
-  uint16_t array = 0;
-};
-
-using Kernel = std::variant<FusedKernel, RoutineKernel, GeneratorKernel>;
+using Kernel = std::variant<FusedKernel, RoutineKernel>;
 
 // What one launch of a compiled kernel works on.
 struct Instance {

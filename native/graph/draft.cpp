@@ -214,18 +214,37 @@ uint16_t Draft::pull(InputRef ref, IndexMap map, DType number_dtype) {
     if (!is_view(value) || is_elsewhere) return pull_entry(ref.index, map);
     if (decision.is_materialized) uses_own_reduction_ |= !reduced_axes_.empty();
     const InputRef below = snapshot_->entries[ref.index].inputs[0];
-    // An array holds its elements row by row, whatever shape they are given.
-    if (value.op == Op::reshape && below.kind == InputRef::Kind::leaf)
-      return load({true, below.index}, value.shape, value.dtype, map);
+    // An array holds its elements row by row, whatever shape they are given, and so they are counted.
+    if (value.op == Op::reshape) {
+      const InputRef source = under_reshapes(below);
+      if (source.kind == InputRef::Kind::leaf)
+        return load({true, source.index}, value.shape, value.dtype, map);
+      if (source.kind == InputRef::Kind::entry && node(source.index).op == Op::position)
+        return pull_position(source.index, value.shape, map);
+    }
     map = map_through_view(ref.index, map);
     number_dtype = value.dtype;
     ref = below;
   }
 }
 
+InputRef Draft::under_reshapes(InputRef ref) const {
+  while (ref.kind == InputRef::Kind::entry && node(ref.index).op == Op::reshape &&
+         !(*decisions_)[ref.index].is_materialized)
+    ref = snapshot_->entries[ref.index].inputs[0];
+  return ref;
+}
+
+uint16_t Draft::pull_position(uint32_t index, const Dims& shape, const IndexMap& map) {
+  const Decision& decision = (*decisions_)[index];
+  const bool is_elsewhere = decision.is_materialized && decision.kernel != number_;
+  return is_elsewhere ? load_entry(index, shape, map) : count(index, shape, map);
+}
+
 uint16_t Draft::pull_entry(uint32_t index, const IndexMap& map) {
   const Node& value = node(index);
   const Decision& decision = (*decisions_)[index];
+  if (value.op == Op::position) return pull_position(index, value.shape, map);
   if (const auto own = reductions_.find(index); own != reductions_.end()) {
     if (!map.is_row_level() || !is_contiguous(merged(map.access(value.shape, true)), kernel_.rows))
       throw Failure{};
@@ -237,10 +256,7 @@ uint16_t Draft::pull_entry(uint32_t index, const IndexMap& map) {
     uses_own_reduction_ |= decision.is_materialized && decision.kernel == number_;
     return found->second;
   }
-  if (decision.is_materialized && decision.kernel != number_) {
-    if (decision.kernel < 0 || decision.kernel > number_) throw Failure{};
-    return load({false, index}, value.shape, value.dtype, map);
-  }
+  if (decision.is_materialized && decision.kernel != number_) return load_entry(index, value.shape, map);
   // What is stored here, but wanted from elsewhere in it, is computed again.
   const bool is_computed = info(value.op).kind == Kind::elementwise || value.op == Op::to ||
                            (value.op == Op::splice && !decision.is_pushed);
@@ -253,6 +269,7 @@ uint16_t Draft::pull_entry(uint32_t index, const IndexMap& map) {
 uint16_t Draft::compute(uint32_t index, const IndexMap& map) {
   const Node& value = node(index);
   if (value.op == Op::splice) return pull_splice(index, map);
+  if (value.op == Op::position) return count(index, value.shape, map);
   const Snapshot::Entry& entry = snapshot_->entries[index];
   Step step{.op = value.op, .arithmetic = arithmetic_dtype(value), .dtype = value.dtype};
   step.level = Level::number;
@@ -292,6 +309,27 @@ uint16_t Draft::reduce(uint32_t index) {
   const InputRef input = is_empty ? InputRef{InputRef::Kind::number, 0} : snapshot_->entries[index].inputs[0];
   step.inputs[0] = raised(pull(input, space_, dtype), Level::element);
   return add_step(step);
+}
+
+uint16_t Draft::load_entry(uint32_t index, const Dims& shape, const IndexMap& map) {
+  const Decision& decision = (*decisions_)[index];
+  if (decision.kernel < 0 || decision.kernel > number_) throw Failure{};
+  return load({false, index}, shape, node(index).dtype, map);
+}
+
+uint16_t Draft::count(uint32_t index, const Dims& shape, IndexMap map) {
+  // Positions can be told anywhere, also where they are not asked for.
+  map.first = map.last = {};
+  map.is_nowhere = false;
+  const DType dtype = node(index).dtype;
+  Key key = key_of({InputRef::Kind::entry, index}, dtype, &map, shape);
+  if (const auto found = memo_.find(key); found != memo_.end()) return found->second;
+  Step step{.op = Op::position, .arithmetic = dtype, .dtype = dtype};
+  step.level = map.is_row_level() ? Level::row : Level::element;
+  step.index = add_access(map.access(shape, step.level == Level::row));
+  const uint16_t added = add_step(step);
+  remember(std::move(key), added);
+  return added;
 }
 
 uint16_t Draft::load(Array array, const Dims& shape, DType dtype, const IndexMap& map) {

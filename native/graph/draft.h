@@ -79,13 +79,19 @@ class Draft {
   struct Mark;
 
   IndexMap map_through_view(uint32_t view, const IndexMap& map) const;
+  // What lies under reshapes that are followed, not materialized.
+  InputRef under_reshapes(InputRef ref) const;
   static Access map_to_part(const Node& splice, const IndexMap& map, bool over_rows);
   uint16_t pull(InputRef ref, IndexMap map, DType number_dtype);
   uint16_t pull_entry(uint32_t index, const IndexMap& map);
+  uint16_t pull_position(uint32_t index, const Dims& shape, const IndexMap& map);
   uint16_t pull_splice(uint32_t index, const IndexMap& map);
   uint16_t compute(uint32_t index, const IndexMap& map);
   uint16_t reduce(uint32_t index);
   uint16_t load(Array array, const Dims& shape, DType dtype, const IndexMap& map);
+  uint16_t load_entry(uint32_t index, const Dims& shape, const IndexMap& map);
+  // Elements of a value of this shape, counted row by row.
+  uint16_t count(uint32_t index, const Dims& shape, IndexMap map);
   uint16_t add_step(Step step);
   uint16_t add_access(const Access& access);
   uint16_t raised(uint16_t step, Level level);

@@ -53,7 +53,6 @@ std::string headline(const RoutineKernel& kernel) {
   return std::string(info(kernel.op).name) + (kernel.modes.may_round ? ", TF32 allowed" : "") +
          (kernel.modes.prefers_library ? ", cuBLAS preferred" : "");
 }
-std::string headline(const GeneratorKernel& kernel) { return std::string(info(kernel.op).name); }
 
 } // namespace
 

@@ -127,7 +127,6 @@ Value input_gradient(Function& function, size_t input, std::span<const Value> gr
     result = gradient_of_structure(function, input, grad);
     break;
   case Kind::leaf:
-  case Kind::generator:
     throw no_gradient(function.op);
   }
   return fit(std::move(result), function.edges[input].shape, function.edges[input].dtype);

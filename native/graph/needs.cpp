@@ -56,7 +56,6 @@ constexpr unsigned names_of(Op op, size_t input) {
   case Kind::routine:
     return info(op).keeps[input];
   case Kind::leaf:
-  case Kind::generator:
   case Kind::structure:
     return none;
   }

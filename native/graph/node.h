@@ -22,10 +22,9 @@ struct StructuralKey;
 
 // What an op needs beyond its inputs; which fields count is the op's own affair.
 struct Attributes final : RefCounted {
-  Dims axes;   // reductions: the axes that go; permute: the order
-  Dims starts; // slices: the first index per axis
-  Dims steps;  // slices: the distance per axis, negative to walk backwards
-  Number numbers[3];
+  Dims axes;                // reductions: the axes that go; permute: the order
+  Dims starts;              // slices: the first index per axis
+  Dims steps;               // slices: the distance per axis, negative to walk backwards
   bool is_disjoint = false; // splices: nothing of the base that has a gradient lies where the part goes
   uint64_t seed = 0;
   uint64_t offset = 0;

@@ -41,11 +41,11 @@ class Planner {
   }
 
  private:
-  // One kernel: a draft, or the routine or generator of one entry.
+  // One kernel: a draft, or the routine of one entry.
   struct Unit {
     uint32_t entry = 0;
     std::optional<Draft> draft;
-    std::vector<Draft::Array> arrays;         // of routines and generators
+    std::vector<Draft::Array> arrays;         // of routines
     std::unique_ptr<CompiledKernel> compiled; // of a routine, as soon as it is known
     int32_t scratch = -1;                     // of a routine: a physical block
     int32_t level = 0;                        // the length of the longest chain of units before
@@ -69,7 +69,6 @@ class Planner {
   bool may_fail(const Unit& unit) const {
     return !unit.draft && info(node(unit.entry).op).failure != Failure::nothing;
   }
-  bool is_generated(uint32_t i) const { return kind(i) == Kind::generator; }
   bool is_routine(uint32_t i) const { return kind(i) == Kind::routine; }
   // The entries that hold a routine's results: those that follow a bundle, or the routine's own.
   uint32_t first_result(uint32_t i) const { return node(i).results ? i + 1 : i; }
@@ -95,7 +94,7 @@ class Planner {
       Decision& decision = decisions_[i];
       // A bundle has no value of its own; its results have.
       decision.is_materialized = kind(i) == Kind::reduction || (is_routine(i) && !node(i).results) ||
-                                 node(i).op == Op::result || is_generated(i) || decision.is_pushed ||
+                                 node(i).op == Op::result || decision.is_pushed ||
                                  (!is_fused_ && !is_view(node(i)) && !node(i).results);
       if (entry(i).is_stored && !decision.is_materialized) decide_stored(i);
       if (is_routine(i))
@@ -212,7 +211,8 @@ class Planner {
       if (total > max_expression) {
         total = 1;
         each_expression_input(i, [&](uint32_t input) {
-          if (!is_view(node(input))) decisions_[input].is_materialized = true;
+          if (!is_view(node(input)) && node(input).op != Op::position)
+            decisions_[input].is_materialized = true;
         });
         each_expression_input(i, [&](uint32_t input) { total += bound[input]; });
       }
@@ -252,8 +252,6 @@ class Planner {
         decision.kernel = decision.latest;
       else if (decision.is_pushed)
         gather_splice(i);
-      else if (is_generated(i))
-        decision.kernel = add_unit(i);
       else
         decision.kernel = gather_root(i, Draft::RootKind::value, decision.latest);
       if (has_to_restart_) return;
@@ -265,12 +263,8 @@ class Planner {
   int32_t add_unit(uint32_t i) {
     Unit& unit = units_.emplace_back();
     unit.entry = i;
-    if (is_generated(i)) {
-      unit.arrays.push_back({false, i});
-    } else {
-      for (size_t k = 0; k < node(i).input_count; ++k) unit.arrays.push_back(operands_.at({i, k}).array);
-      for (uint32_t k = 0; k < result_count(i); ++k) unit.arrays.push_back({false, first_result(i) + k});
-    }
+    for (size_t k = 0; k < node(i).input_count; ++k) unit.arrays.push_back(operands_.at({i, k}).array);
+    for (uint32_t k = 0; k < result_count(i); ++k) unit.arrays.push_back({false, first_result(i) + k});
     return static_cast<int32_t>(units_.size() - 1);
   }
 
@@ -361,8 +355,10 @@ class Planner {
         const InputRef input = entry(i).inputs[k];
         if (input.kind == InputRef::Kind::leaf) collect(touching_leaves_[input.index]);
         if (input.kind != InputRef::Kind::entry) continue;
-        collect(touching_entries_[input.index]);
-        if (!decisions_[input.index].is_materialized) pending.push_back(input.index);
+        const bool is_materialized = decisions_[input.index].is_materialized;
+        // Counting the same positions is no reason to run together.
+        if (is_materialized || node(input.index).op != Op::position) collect(touching_entries_[input.index]);
+        if (!is_materialized) pending.push_back(input.index);
       }
     }
     std::sort(found.begin(), found.end());
@@ -702,13 +698,11 @@ class Planner {
 
   // A simple op takes about as long as to read a byte, a multiplication within a product a quarter of that.
   static int64_t cost(const Kernel& kernel) {
-    if (const auto* fused = std::get_if<FusedKernel>(&kernel)) {
-      int64_t steps = 0;
-      for (const Step& step : fused->steps) steps += info(step.op).cost;
-      return fused->rows * fused->columns * steps;
-    }
     if (const auto* routine = std::get_if<RoutineKernel>(&kernel)) return cost_of_routine(*routine);
-    return std::get<GeneratorKernel>(kernel).elements * 8;
+    const auto& fused = std::get<FusedKernel>(kernel);
+    int64_t steps = 0;
+    for (const Step& step : fused.steps) steps += info(step.op).cost;
+    return fused.rows * fused.columns * steps;
   }
 
   void add_instance(Program::Launch& launch, const Unit& unit) {
@@ -721,8 +715,8 @@ class Planner {
       program_.numbers.insert(program_.numbers.end(), unit.draft->numbers().begin(),
                               unit.draft->numbers().end());
       launch.number_count = static_cast<uint32_t>(unit.draft->numbers().size());
-    } else if (is_generated(unit.entry) || info(node(unit.entry).op).trait == Trait::draws) {
-      launch.number_count = is_generated(unit.entry) ? 3 : 2;
+    } else if (info(node(unit.entry).op).trait == Trait::draws) {
+      launch.number_count = 2;
       for (uint32_t k = 0; k < launch.number_count; ++k)
         program_.numbers.push_back(entry(unit.entry).first_number + k);
     }
@@ -736,8 +730,6 @@ class Planner {
       return kernel;
     }
     const Node& value = node(unit.entry);
-    if (is_generated(unit.entry))
-      return GeneratorKernel{.op = value.op, .dtype = value.dtype, .elements = value.elements()};
     RoutineKernel kernel;
     kernel.op = value.op;
     if (value.attributes) {

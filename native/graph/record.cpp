@@ -200,11 +200,45 @@ Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType d
   return {node, {}};
 }
 
-Value generate(Engine& engine, Op op, const Dims& shape, DType dtype, std::span<const Number> numbers) {
-  check_shape(engine, info(op).name, shape, dtype);
-  Ref<Attributes> attributes = new Attributes;
-  std::copy(numbers.begin(), numbers.end(), attributes->numbers);
-  return {make_node(engine, op, dtype, shape, {}, attributes), {}};
+Value position(Engine& engine, const Shape& shape, DType dtype) {
+  return record(engine, Op::position, dtype, shape, {});
+}
+
+Value arange(Engine& engine, const Shape& shape, DType dtype, const Number& start, const Number& step) {
+  check_shape(engine, "arange", shape, dtype);
+  const auto is = [&](const Number& number, int64_t value) {
+    return is_floating(dtype) ? number.as_double() == static_cast<double>(value)
+                              : number.as<int64_t>() == value;
+  };
+  if (is(start, 0) && is(step, 1)) return position(engine, shape, dtype);
+  const DType exact = is_floating(dtype) ? DType::float64 : DType::int64;
+  const Value distance[] = {position(engine, shape, exact), number(engine, step)};
+  const Value sum[] = {number(engine, start), record(engine, Op::mul, exact, shape, distance)};
+  return to(record(engine, Op::add, exact, shape, sum), dtype);
+}
+
+Value linspace(Engine& engine, const Shape& shape, DType dtype, const Number& start, const Number& end,
+               const Number& step) {
+  check_shape(engine, "linspace", shape, dtype);
+  const auto apply = [&](Op op, const Value& a, const Value& b, DType result = DType::float64) {
+    const Value inputs[] = {a, b};
+    return record(engine, op, result, shape, inputs);
+  };
+  // From both ends, so that the last element is the end exactly.
+  const Value before = position(engine, shape, DType::float64), after = flip(before, {0});
+  const Value by = number(engine, step);
+  const Value halves[] = {apply(Op::lt, before, after, DType::boolean),
+                          apply(Op::add, number(engine, start), apply(Op::mul, before, by)),
+                          apply(Op::sub, number(engine, end), apply(Op::mul, after, by))};
+  return to(record(engine, Op::where, DType::float64, shape, halves), dtype);
+}
+
+Value eye(Engine& engine, const Shape& shape, DType dtype) {
+  check_shape(engine, "eye", shape, dtype);
+  const Dims rows = {shape[0]}, columns = {shape[1]};
+  const Value both[] = {reshape(position(engine, rows, DType::int64), {shape[0], 1}),
+                        position(engine, columns, DType::int64)};
+  return to(record(engine, Op::eq, DType::boolean, shape, both), dtype);
 }
 
 Value elementwise(Op op, std::span<const Value> inputs) {

@@ -30,7 +30,12 @@ Value literal(Engine& engine, double value);
 Value full(Engine& engine, Number value, const Shape& shape, DType dtype);
 Value zeros(Engine& engine, const Shape& shape, DType dtype);
 Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType dtype);
-Value generate(Engine& engine, Op op, const Dims& shape, DType dtype, std::span<const Number> numbers);
+// 0, 1, ... along the only axis. What is made of positions alone has no history.
+Value position(Engine& engine, const Shape& shape, DType dtype);
+Value arange(Engine& engine, const Shape& shape, DType dtype, const Number& start, const Number& step);
+Value linspace(Engine& engine, const Shape& shape, DType dtype, const Number& start, const Number& end,
+               const Number& step);
+Value eye(Engine& engine, const Shape& shape, DType dtype);
 
 Value elementwise(Op op, std::span<const Value> inputs);
 // The value on another device: it is computed now, and copied. The gradient goes the way back.

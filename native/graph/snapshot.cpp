@@ -30,6 +30,7 @@ bool is_kept_anyway(const Node& node) {
   // All results are there once one of them has been computed.
   if (node.op == Op::result) return true;
   if (is_view(node) || node.results) return false;
+  if (node.op == Op::position) return node.is_persistent;
   if (node.is_persistent || node.times_computed + 1 >= max_recomputations) return true;
   return is_dear(node) && (node.saved_count > 0 || (node.bytes() <= small_bytes && node.op != Op::splice));
 }
@@ -119,11 +120,6 @@ void Snapshot::add(Node& node) {
   }
   if (!node.attributes) return;
   const Attributes& attributes = *node.attributes;
-  if (info(node.op).kind == Kind::generator) {
-    entry.first_number = static_cast<uint32_t>(numbers.size());
-    numbers.insert(numbers.end(), std::begin(attributes.numbers), std::end(attributes.numbers));
-    return;
-  }
   if (info(node.op).trait == Trait::draws) {
     entry.first_number = static_cast<uint32_t>(numbers.size());
     for (uint64_t word : {attributes.seed, attributes.offset})

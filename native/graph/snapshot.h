@@ -39,7 +39,7 @@ struct Snapshot {
   struct Entry {
     Node* node;
     InputRef inputs[3];
-    uint32_t first_number = 0; // of a generator's own numbers, or those of a draw
+    uint32_t first_number = 0; // of a routine that draws: the seed and the offset
     bool is_wanted = false;
     bool is_stored = false; // wanted, or kept anyway
   };

@@ -66,15 +66,25 @@ Napi::Value full_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   return binding.addon.bind(info, full(engine, value, shape, read_dtype(info[2])));
 }
 
-// out, shape, dtype, device, then up to three numbers
-Napi::Value generate_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const char* name = adjoint::info(binding.op).name.data();
-  const Dims shape = read_dims(info[1], name, "shape");
-  std::array<Number, 3> numbers;
-  for (size_t i = 0; i < 3; ++i)
-    if (info.Length() > 4 + i) numbers[i] = read_number(info[4 + i], name);
-  return binding.addon.bind(
-      info, generate(binding.addon.engine(info[3]), binding.op, shape, read_dtype(info[2]), numbers));
+// out, shape, dtype, device, start, step
+Napi::Value arange_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Dims shape = read_dims(info[1], "arange", "shape");
+  return binding.addon.bind(info, arange(binding.addon.engine(info[3]), shape, read_dtype(info[2]),
+                                         read_number(info[4], "arange"), read_number(info[5], "arange")));
+}
+
+// out, shape, dtype, device, start, end, step
+Napi::Value linspace_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Dims shape = read_dims(info[1], "linspace", "shape");
+  const auto number = [&](size_t i) { return read_number(info[i], "linspace"); };
+  return binding.addon.bind(info, linspace(binding.addon.engine(info[3]), shape, read_dtype(info[2]),
+                                           number(4), number(5), number(6)));
+}
+
+// out, shape, dtype, device
+Napi::Value eye_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Dims shape = read_dims(info[1], "eye", "shape");
+  return binding.addon.bind(info, eye(binding.addon.engine(info[3]), shape, read_dtype(info[2])));
 }
 
 // out, shape, dtype, device
@@ -117,9 +127,11 @@ void export_creation(Exports& exports) {
   constexpr const char* draws = "draw random numbers, which would be the same at every step";
   exports.add<from_array_entry>("fromArray");
   exports.add<full_entry>("full");
+  exports.add<arange_entry>("arange");
+  exports.add<linspace_entry>("linspace");
+  exports.add<eye_entry>("eye");
   for (size_t i = 0; i < op_count; ++i) {
     const auto op = static_cast<Op>(i);
-    if (info(op).kind == Kind::generator) exports.add<generate_entry>(info(op).name, op);
     if (info(op).trait == Trait::draws) exports.add<draw_entry>(info(op).name, op, draws);
   }
   exports.add<manual_seed_entry>("manualSeed", draws);

@@ -20,9 +20,6 @@ enum class Op : uint16_t {
 #define REDUCTION(name, ...) name,
 #include "ops/reductions.def"
 #undef REDUCTION
-#define GENERATOR(name, ...) name,
-#include "ops/generators.def"
-#undef GENERATOR
 #define ROUTINE(name, ...) name,
 #include "ops/routines.def"
 #undef ROUTINE
@@ -33,8 +30,7 @@ enum class Op : uint16_t {
 #undef STRUCTURE
 };
 
-#define ADJOINT_KINDS(ROW)                                                                                   \
-  ROW(leaf) ROW(elementwise) ROW(reduction) ROW(generator) ROW(routine) ROW(structure)
+#define ADJOINT_KINDS(ROW) ROW(leaf) ROW(elementwise) ROW(reduction) ROW(routine) ROW(structure)
 
 // What goes in and comes out:
 //   any       the promoted dtype of the inputs
@@ -124,9 +120,6 @@ inline constexpr OpInfo op_table[] = {
   {#name, label, Kind::reduction, 1, Dtypes::dtypes, 1, lo, hi, empty, #number[0]},
 #include "ops/reductions.def"
 #undef REDUCTION
-#define GENERATOR(name, ...) {#name, "", Kind::generator, 0, Dtypes::own},
-#include "ops/generators.def"
-#undef GENERATOR
 #define KEPT(...)                                                                                            \
   [] {                                                                                                       \
     using namespace keeps;                                                                                   \

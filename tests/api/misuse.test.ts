@@ -353,7 +353,7 @@ describe("hostile arguments", () => {
     native.endScope([]);
     errorOf(() => native.bindGrad({}, 1));
     errorOf(() => (elementwise.sin as (...args: unknown[]) => number)({}, 0, 1));
-    const identity = native.eye({}, [3, 3], native.dtypes.indexOf("float32"), 0, 0);
+    const identity = native.eye({}, [3, 3], native.dtypes.indexOf("float32"), 0);
     native.data(identity);
     stillWorks();
   });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cat, noGrad, realize, stack, tensor, where, type DType, type Tensor } from "../../lib/index.js";
+import { arange, cat, noGrad, realize, stack, tensor, where, type DType, type Tensor } from "../../lib/index.js";
 import { count, randomSource } from "./repeatable.js";
 
 // Random programs over tensors of up to 70,000 elements and of every dtype, so that threads, blocks of rows, columns
@@ -52,6 +52,10 @@ const paired: ((x: Tensor, y: Tensor) => Tensor)[] = [
   (x, y) => asFloat(x).lerp(asFloat(y).to(asFloat(x).dtype), 0.25),
 ];
 
+/** The positions along a dimension, in the shape that goes with `x`. */
+const places = (x: Tensor, dim: number): Tensor =>
+  arange(x.shape[dim]!).reshape(x.shape.map((size, i) => (i === dim ? size : 1)));
+
 const moving: ((x: Tensor, dim: number, random: Random) => Tensor)[] = [
   (x) => x.permute(x.shape.map((_, i) => x.ndim - 1 - i)),
   (x, dim) => x.transpose(dim, x.ndim - 1),
@@ -79,6 +83,8 @@ const moving: ((x: Tensor, dim: number, random: Random) => Tensor)[] = [
       copy.set([...index, `${random(3)}::${1 + random(3)}`], 1);
       return copy;
     }),
+  (x, dim, random) => where(places(x, dim).lt(random(x.shape[dim]!)), x, x.flip([dim])),
+  (x, dim, random) => asFloat(x).mul(places(x, random(x.ndim)).sub(places(x, dim)).div(x.shape[dim]!)),
 ];
 
 const reducing: ((x: Tensor, dim: number | number[] | null) => Tensor)[] = [

@@ -1,4 +1,4 @@
-import { cat, noGrad, tensor, where, type DType, type Tensor } from "../../lib/index.js";
+import { arange, cat, noGrad, tensor, where, type DType, type Tensor } from "../../lib/index.js";
 import { count } from "./repeatable.js";
 
 // Random graphs: a list of small whole numbers is read as a program over a growing list of values, so that any list
@@ -53,6 +53,10 @@ const broadcasts = (a: number[], b: number[]): boolean => {
 /** A dimension of `x`, or null where it has none. */
 const dimOf = (x: Tensor, choice: number): number | null => (x.ndim === 0 ? null : choice % x.ndim);
 
+/** The positions along a dimension, in the shape that goes with `x`. */
+const places = (x: Tensor, dim: number): Tensor =>
+  arange(x.shape[dim]!, { dtype: x.dtype }).reshape(x.shape.map((size, i) => (i === dim ? size : 1)));
+
 const shaping: ((x: Tensor, p: number, q: number) => Tensor)[] = [
   (x) => x.reshape([-1]),
   (x) => x.reshape([...x.shape, 1]),
@@ -72,6 +76,8 @@ const shaping: ((x: Tensor, p: number, q: number) => Tensor)[] = [
   (x, p) => cat([x, x.neg()], dimOf(x, p)!),
   (x, p) => x.unsqueeze(p % (x.ndim + 1)).expand(...x.shape.toSpliced(p % (x.ndim + 1), 0, 2)),
   (x, p, q) => x.clone().set([q % x.shape[0]!], x.at(p % x.shape[0]!).mul(0.5)),
+  (x, p) => x.mul(places(x, dimOf(x, p)!).div(x.shape[dimOf(x, p)!]!)),
+  (x, p, q) => where(places(x, dimOf(x, p)!).ge(places(x, dimOf(x, q)!)), x, 0.5),
 ];
 
 const reducing: ((x: Tensor, dim: number | null, keepdim: boolean) => Tensor)[] = [

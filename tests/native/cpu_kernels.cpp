@@ -17,7 +17,6 @@
 #include "cpu/jit/segment.h"
 #include "cpu/pool.h"
 #include "cpu/program.h"
-#include "cpu/routines/generate.h"
 #include "ops/arithmetic.h"
 #include "ops/random.h"
 #include "random_kernels.h"
@@ -112,6 +111,11 @@ struct Evaluator {
       const int64_t from = place(access, i);
       if (from >= 0)
         std::memcpy(&out, element(access, from, step.dtype), static_cast<size_t>(bytes_of(step.dtype)));
+    } else if (step.op == Op::position) {
+      with_type(step.dtype, [&]<class T>() {
+        const T value = convert<T>(place(kernel.accesses[step.index], i));
+        std::memcpy(&out, &value, sizeof value);
+      });
     } else if (step.op == Op::splice) {
       out = at(step.inputs[place(kernel.accesses[step.index], i) >= 0], step.level, i);
     } else if (info(step.op).kind == Kind::reduction) {

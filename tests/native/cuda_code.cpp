@@ -281,17 +281,6 @@ std::vector<RoutineKernel> rounded_products() {
   return list;
 }
 
-std::vector<GeneratorKernel> generators() {
-  std::vector<GeneratorKernel> list;
-  for (size_t i = 0; i < op_count; ++i)
-    for (size_t d = 0; d < dtype_count; ++d) {
-      const Op op = static_cast<Op>(i);
-      if (info(op).kind == Kind::generator)
-        for (const int64_t n : {1, 1003, 40000}) list.push_back({op, static_cast<DType>(d), n, 0});
-    }
-  return list;
-}
-
 std::vector<RoutineKernel> draws() {
   std::vector<RoutineKernel> list;
   for (const Op op : {Op::rand, Op::randn})
@@ -347,9 +336,6 @@ int write_modules(const std::string& folder, uint64_t random) {
       ok = false;
     }
   }
-  for (const GeneratorKernel& kernel : generators())
-    ok &=
-        write(std::string(info(kernel.op).name) + "_" + std::string(info(kernel.dtype).label), kernel, large);
   for (const RoutineKernel& kernel : draws())
     ok &= write(std::string(info(kernel.op).name) + "_" + std::string(info(kernel.results[0].dtype).label),
                 kernel, large);
@@ -571,10 +557,6 @@ bool check_numbers(Runner& runner, const Kernel& kernel, Op op, DType dtype, int
   return false;
 }
 
-bool check_generator(Runner& runner, const GeneratorKernel& kernel, const cuda::Chip& chip) {
-  return check_numbers(runner, kernel, kernel.op, kernel.dtype, kernel.elements, {3.0, 0.5, 0.25}, chip);
-}
-
 bool check_draw(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& chip) {
   return check_numbers(runner, kernel, kernel.op, kernel.results[0].dtype, kernel.results[0].elements(),
                        {Number::of_integer(0x123456789abcdef), Number::of_integer(77)}, chip);
@@ -685,8 +667,6 @@ int run_all(uint64_t random, uint64_t first_seed) {
     note(check_flat(runner, seed, chips[seed % 2]));
   for (const cuda::Chip& chip : chips) {
     note(check_products(runner, chip));
-    for (const GeneratorKernel& kernel : generators())
-      if (failures < 5) note(check_generator(runner, kernel, chip));
     for (const RoutineKernel& kernel : draws())
       if (failures < 5) note(check_draw(runner, kernel, chip));
   }

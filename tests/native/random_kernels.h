@@ -104,6 +104,8 @@ class Generator {
         add_load();
       else if (kind == 4)
         add_splice();
+      else if (kind < 7)
+        add_position();
       else
         add_elementwise();
     }
@@ -169,8 +171,12 @@ class Generator {
     return static_cast<uint16_t>(case_.arrays.size() - 1);
   }
 
-  // An access that walks some new array in a random way.
-  Access make_access(Level level, DType dtype, bool is_output) {
+  // A random way to walk an array that has so many elements.
+  struct RandomWalk {
+    Access access;
+    int64_t elements;
+  };
+  RandomWalk make_walk(Level level, bool is_output) {
     Access access;
     const Dims dims = space(level);
     access.extents = dims;
@@ -210,7 +216,11 @@ class Generator {
       highest = access.extents[0];
       lowest = 0;
     }
-    access.array = add_array(highest - lowest + 4, dtype, is_output);
+    return {std::move(access), highest - lowest + 4};
+  }
+  Access make_access(Level level, DType dtype, bool is_output) {
+    auto [access, elements] = make_walk(level, is_output);
+    access.array = add_array(elements, dtype, is_output);
     return access;
   }
 
@@ -230,6 +240,20 @@ class Generator {
     const DType dtype = some_dtype();
     case_.kernel.accesses.push_back(make_access(level, dtype, false));
     push({.op = Op::stored,
+          .arithmetic = dtype,
+          .dtype = dtype,
+          .level = level,
+          .index = static_cast<uint16_t>(case_.kernel.accesses.size() - 1)});
+  }
+  void add_position() {
+    const Level level = some_level();
+    const DType dtype = some_dtype();
+    Access access = make_walk(level, false).access;
+    access.first = access.last = {};
+    if (random_.chance(20)) access.offset += 10 * (random_.below(1 << 20) - (1 << 19));
+    if (random_.chance(4)) access.offset += random_.chance(50) ? INT32_MAX : INT32_MIN;
+    case_.kernel.accesses.push_back(access);
+    push({.op = Op::position,
           .arithmetic = dtype,
           .dtype = dtype,
           .level = level,
@@ -408,7 +432,8 @@ inline void describe(const Case& one) {
     for (size_t j = 0; j < step.input_count; ++j) std::printf(" %d", step.inputs[j]);
     std::printf("  %s -> %s, level %d  ", std::string(info(step.arithmetic).label).c_str(),
                 std::string(info(step.dtype).label).c_str(), static_cast<int>(step.level));
-    if (step.op == Op::stored || step.op == Op::splice) show(kernel.accesses[step.index]);
+    if (step.op == Op::stored || step.op == Op::position || step.op == Op::splice)
+      show(kernel.accesses[step.index]);
     std::printf("\n");
   }
   for (const Store& store : kernel.stores) {
@@ -454,6 +479,19 @@ inline Case make_chain(uint64_t seed) {
   for (int64_t i = 0; i < inputs; ++i) {
     const DType dtype = i > 0 && waiting == 0 && random.chance(10) ? DType::boolean : f;
     const bool is_still = i > 0 && random.chance(25);
+    if (i > 0 && dtype == f && random.chance(15)) {
+      const int64_t stride = is_still ? 0 : 1 + random.below(3);
+      Access& access = kernel.accesses.emplace_back();
+      access.offset = random.below(9) - 4;
+      access.extents = {kernel.rows};
+      access.strides = {stride};
+      push({.op = Op::position,
+            .arithmetic = f,
+            .dtype = f,
+            .level = Level::row,
+            .index = static_cast<uint16_t>(kernel.accesses.size() - 1)});
+      continue;
+    }
     kernel.accesses.push_back(add_array(dtype, is_still ? 1 : kernel.rows + guard));
     push({.op = Op::stored,
           .arithmetic = dtype,
@@ -507,7 +545,7 @@ inline Case make_chain(uint64_t seed) {
     const auto load = static_cast<size_t>(random.below(static_cast<int64_t>(loads)));
     const Access& access = kernel.accesses[load];
     if (random.chance(60) && !is_taken[load] && access.strides[0] == 1 &&
-        kernel.steps[load].dtype == step.dtype) {
+        kernel.steps[load].op == Op::stored && kernel.steps[load].dtype == step.dtype) {
       is_taken[load] = true;
       store.access = access;
       store.replaces = access.array;
@@ -541,7 +579,7 @@ inline FlatCase make_flat(uint64_t seed) {
     return result;
   };
   f = random.chance(50) ? DType::float32 : DType::float64;
-  kernel.accesses = {access(0, 1), access(1, 1), access(2, 0)};
+  kernel.accesses = {access(0, 1), access(1, 1), access(2, 0), access(0, 1)};
   const auto step = [&](Op op, Level level, std::vector<uint16_t> inputs, uint16_t index = 0) {
     Step result{.op = op,
                 .arithmetic = f,
@@ -559,7 +597,9 @@ inline FlatCase make_flat(uint64_t seed) {
   step(Op::lerp, Level::row, {0, 1, 3});
   step(Op::mul, Level::row, {4, 2});
   step(Op::sub, Level::row, {1, 5});
-  kernel.stores = {{4, 0, access(0, 1)}, {6, 1, access(1, 1)}};
+  step(Op::position, Level::row, {}, 3);
+  step(Op::add, Level::row, {6, 7});
+  kernel.stores = {{4, 0, access(0, 1)}, {8, 1, access(1, 1)}};
 
   const auto n = static_cast<size_t>(1 + random.below(60));
   arrays.resize(n);

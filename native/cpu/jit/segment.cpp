@@ -38,16 +38,13 @@ class Former {
     size_t end = 0;
   };
 
-  static bool has_inputs(const Instruction& one) {
-    return one.action != Action::load && one.action != Action::aim;
-  }
   static bool has_output(const Instruction& one) { return one.action != Action::store; }
   static void count_reads(const Instruction& one, std::vector<uint32_t>& reads) {
-    if (!has_inputs(one)) return;
+    if (!one.has_inputs()) return;
     for (const uint16_t value : {one.a, one.b, one.c}) ++reads[value];
   }
   bool reads(const Instruction& one, Role role) const {
-    return has_inputs(one) && (role_[one.a] == role || role_[one.b] == role || role_[one.c] == role);
+    return one.has_inputs() && (role_[one.a] == role || role_[one.b] == role || role_[one.c] == role);
   }
 
   // Sections lie one behind another; what has been done lies in the program.

@@ -9,8 +9,6 @@ std::unique_ptr<KernelCode> make_elementwise_code(const FusedKernel& kernel, con
 // Kernels with rows and columns.
 std::unique_ptr<KernelCode> make_row_code(const FusedKernel& kernel, const Chip& chip);
 
-std::unique_ptr<KernelCode> make_generator_code(const GeneratorKernel& kernel, const Chip& chip);
-
 // The kernel of every module that is written here.
 inline constexpr const char* fused_name = "fused";
 

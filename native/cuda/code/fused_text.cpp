@@ -1,6 +1,7 @@
 #include "cuda/code/fused_text.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 namespace adjoint::cuda {
@@ -94,6 +95,10 @@ Register FusedText::cast(const Register& value, DType from, DType to) {
   return writer.paste(cast_body(from, to), width_of(to), {&value, 1});
 }
 
+Register FusedText::number_of(const Register& value, DType dtype) {
+  return cast(value, index.width() == Width::wide ? DType::int64 : DType::int32, dtype);
+}
+
 Register FusedText::evaluate(const Step& step, std::span<const Register> inputs) {
   return writer.paste(body_of(step), width_of(step.dtype), inputs);
 }
@@ -117,6 +122,8 @@ Register FusedText::outer_value(uint16_t i) {
     Place place = index.place(walk, row_, bases_[walk.array], bytes_of(step.dtype));
     place.exists = index.exists(walk, row_);
     value = load_one(place, step.dtype);
+  } else if (step.op == Op::position) {
+    value = number_of(index.position(Walk(kernel.accesses[step.index]), row_), step.dtype);
   } else if (step.op == Op::splice) {
     value = chosen(index.exists(Walk(kernel.accesses[step.index]), row_), inputs[1], inputs[0], step.dtype);
   } else {
@@ -146,7 +153,33 @@ Register FusedText::lane_input(uint16_t step, size_t lane) {
   return kernel.steps[step].level == inner ? lanes_[lane][step] : outer_value(step);
 }
 
+void FusedText::count(size_t i, const Group& group) {
+  const Step& step = kernel.steps[i];
+  const InnerAccess& access = accesses_[step.index];
+  const Walk& walk = access.walk;
+  const Register at = access.is_linear ? index.plus(row_start_, group.index) : group.index;
+  const auto position = [&](const Register& lane) {
+    const Register own = index.position(walk, lane);
+    return access.base.empty() ? own : index.plus(access.base, own);
+  };
+  const Register first = position(at);
+  const bool is_even = walk.steps_by(width);
+  const int64_t stride = walk.axes.empty() ? 0 : walk.axes.back().stride;
+  for (int64_t k = 0; k < width; ++k) {
+    const size_t lane = group.first_lane + static_cast<size_t>(k);
+    if (k > 0 && is_even && stride == 0)
+      lanes_[lane][i] = lanes_[group.first_lane][i];
+    else
+      lanes_[lane][i] = number_of(
+          k == 0 || is_even ? index.plus(first, k * stride) : position(index.plus(at, k)), step.dtype);
+  }
+}
+
 void FusedText::compute(const std::vector<bool>& needed, const Group& group) {
+  for (size_t i = 0; i < needed.size(); ++i)
+    if (const Step& step = kernel.steps[i];
+        needed[i] && step.level == inner && step.op == Op::position && lanes_[group.first_lane][i].empty())
+      count(i, group);
   std::vector<std::vector<Register>> exists(kernel.steps.size()); // of splices, by lane
   for (size_t i = 0; i < needed.size(); ++i) {
     const Step& step = kernel.steps[i];
@@ -195,15 +228,30 @@ FusedText::InnerAccess FusedText::inner_access(const Access& access, int64_t byt
   return result;
 }
 
+FusedText::InnerAccess FusedText::inner_positions(const Access& access) {
+  if (kernel.is_flat) return {Walk::flat(access), {}, {}};
+  const Walk walk(access);
+  if (inner == Level::row) return {walk, {}, {}};
+  if (std::optional<SplitWalk> parts = split(walk, kernel.columns))
+    return {parts->columns, index.position(parts->rows, row_), {}};
+  if (row_start_.empty()) row_start_ = index.times(row_, kernel.columns);
+  InnerAccess result{walk, {}, {}};
+  result.is_linear = true;
+  return result;
+}
+
 void FusedText::prepare_accesses() {
   accesses_.clear();
   for (size_t i = 0; i < kernel.accesses.size(); ++i) {
-    // What it is for: a load at the inner level, or the bounds of a splice there.
+    // What it is for: a load at the inner level, positions, or the bounds of a splice there.
     const auto user = std::find_if(kernel.steps.begin(), kernel.steps.end(), [&](const Step& step) {
-      return step.index == i && step.level == inner && (step.op == Op::stored || step.op == Op::splice);
+      return step.index == i && step.level == inner &&
+             (step.op == Op::stored || step.op == Op::splice || step.op == Op::position);
     });
     if (user == kernel.steps.end())
       accesses_.push_back({Walk(kernel.accesses[i]), {}, {}});
+    else if (user->op == Op::position)
+      accesses_.push_back(inner_positions(kernel.accesses[i]));
     else
       accesses_.push_back(
           inner_access(kernel.accesses[i], user->op == Op::stored ? bytes_of(user->dtype) : 0));
@@ -339,6 +387,10 @@ bool needs_wide_indices(const FusedKernel& kernel, int64_t slack) {
     return true;
   for (const Access& access : kernel.accesses)
     if (Walk(access).reach() >= limit) return true;
+  for (const Step& step : kernel.steps)
+    if (step.op == Op::position)
+      if (const Walk walk(kernel.accesses[step.index]); std::abs(walk.offset) + walk.reach() >= limit)
+        return true;
   for (const Store& store : kernel.stores)
     if (Walk(store.access).reach() >= limit) return true;
   return false;

@@ -69,7 +69,7 @@ class FusedText {
   // An access at the inner level, as seen from one row.
   struct InnerAccess {
     Walk walk;
-    Register base, exists;
+    Register base, exists; // the base is an address, or of positions an index or nothing
     int64_t displacement = 0;
     bool is_linear = false; // the index is row * columns + column
     bool is_aligned = true; // as far as the row's part goes
@@ -81,7 +81,12 @@ class FusedText {
   };
 
   InnerAccess inner_access(const Access& access, int64_t bytes);
+  InnerAccess inner_positions(const Access& access);
   Places places(const InnerAccess& access, int64_t bytes, const Group& group);
+  // The values of a step that counts, for all lanes.
+  void count(size_t step, const Group& group);
+  // An index, or what is as wide, as a value.
+  Register number_of(const Register& index, DType dtype);
   Register evaluate(const Step& step, std::span<const Register> inputs);
   Register load_one(const Place& place, DType dtype);
   void store_one(const Place& place, DType dtype, const Register& value);

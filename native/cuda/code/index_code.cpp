@@ -77,8 +77,7 @@ std::vector<Register> IndexCode::digits(const Walk& walk, Register index) {
   return list;
 }
 
-Place IndexCode::place(const Walk& walk, const Register& index, const Register& base, int64_t bytes) {
-  Place place{base, walk.offset * bytes, {}};
+Register IndexCode::sum(const Walk& walk, const Register& index) {
   const std::vector<Register> digit = digits(walk, index);
   Register sum;
   for (size_t i = 0; i < digit.size(); ++i) {
@@ -92,9 +91,20 @@ Place IndexCode::place(const Walk& walk, const Register& index, const Register& 
     writer_.line("mad.lo", type(), " ", next, ", ", digit[i], ", ", stride, ", ", sum);
     sum = next;
   }
-  if (!sum.empty()) {
+  return sum;
+}
+
+Register IndexCode::position(const Walk& walk, const Register& index) {
+  const Register distance = sum(walk, index);
+  return distance.empty() ? constant(walk.offset) : plus(distance, walk.offset);
+}
+
+Place IndexCode::place(const Walk& walk, const Register& index, const Register& base, int64_t bytes) {
+  Place place{base, walk.offset * bytes, {}};
+  const Register distance = sum(walk, index);
+  if (!distance.empty()) {
     place.address = writer_.fresh(Width::wide);
-    writer_.line(is_wide_ ? "mad.lo.s64 " : "mad.wide.s32 ", place.address, ", ", sum, ", ", bytes, ", ",
+    writer_.line(is_wide_ ? "mad.lo.s64 " : "mad.wide.s32 ", place.address, ", ", distance, ", ", bytes, ", ",
                  base);
   }
   if (place.displacement > INT32_MAX / 2 || place.displacement < INT32_MIN / 2) {

@@ -35,6 +35,8 @@ class IndexCode {
   Register from_word(const Register& word);
   Register word_of(const Register& index);
 
+  // Where a walk leads from an index, counted in elements, its offset included.
+  Register position(const Walk& walk, const Register& index);
   // The place of an index (see Walk), of elements of `bytes`, counted from `base`; its offset is not in it if
   // the walk's digits are only some of the element's.
   Place place(const Walk& walk, const Register& index, const Register& base, int64_t bytes);
@@ -50,6 +52,8 @@ class IndexCode {
 
  private:
   std::vector<Register> digits(const Walk& walk, Register index);
+  // Of digit * stride; empty where nothing is added up.
+  Register sum(const Walk& walk, const Register& index);
 
   PtxWriter& writer_;
   bool is_wide_;

@@ -43,10 +43,6 @@ std::unique_ptr<KernelCode> code_of(const RoutineKernel& kernel, const Chip& chi
   }
 }
 
-std::unique_ptr<KernelCode> code_of(const GeneratorKernel& kernel, const Chip& chip) {
-  return make_generator_code(kernel, chip);
-}
-
 } // namespace
 
 bool has_code() { return embedded_count > 0; }
