@@ -71,21 +71,10 @@ class Analysis {
 
   Level load_level(const Step& step) const {
     const Access& access = kernel.accesses[step.index];
-    std::vector<Axis> axes = axes_of(access);
-    const auto is_still = [](const Axis& axis) {
-      return (axis.stride == 0 || axis.extent == 1) && !axis.is_bounded();
-    };
-    // Instances of a flat kernel differ in their extents.
-    if (kernel.is_flat)
-      return std::all_of(axes.begin(), axes.end(), [](const Axis& axis) { return axis.stride == 0; })
-                 ? Level::number
-                 : Level::row;
-    if (std::all_of(axes.begin(), axes.end(), is_still)) return Level::number;
-    size_t column_axes = 0;
-    if (step.level == Level::element && split_axes(axes, kernel.columns, column_axes) &&
-        std::all_of(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(column_axes), is_still))
-      return Level::row;
-    return step.level;
+    if ((kernel.is_flat ? Walk::flat(access) : Walk(access)).is_still()) return Level::number;
+    if (step.level != Level::element) return step.level;
+    const std::optional<SplitWalk> parts = split(access, kernel.columns);
+    return parts && parts->columns.is_still() ? Level::row : Level::element;
   }
 };
 
@@ -164,31 +153,25 @@ class Builder {
   // --- paths
 
   uint16_t add_reach(const Access& access, DType dtype, Level level) {
-    const auto bytes = static_cast<size_t>(bytes_of(dtype));
-    std::vector<Axis> axes = axes_of(access);
-    if (kernel_.is_flat) {
-      const bool is_still =
-          std::all_of(axes.begin(), axes.end(), [](const Axis& axis) { return axis.stride == 0; });
-      program_.reaches.push_back({Path::flat(access.array, is_still, bytes), false});
-      return static_cast<uint16_t>(program_.reaches.size() - 1);
-    }
-    size_t column_axes = 0;
-    const bool is_split = level == Level::element && split_axes(axes, kernel_.columns, column_axes);
-    if (is_split && program_.traversal == Traversal::across)
-      std::rotate(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(column_axes), axes.end());
-    program_.reaches.push_back({Path(access.array, access.offset, axes, bytes), level == Level::element});
+    if (kernel_.is_flat) return add_reach(Walk::flat(access), dtype, Level::row);
+    if (level == Level::element && program_.traversal == Traversal::across)
+      return add_reach(column_by_column(*split(access, kernel_.columns)), dtype, level);
+    return add_reach(Walk(access), dtype, level);
+  }
+  uint16_t add_reach(const Walk& walk, DType dtype, Level level) {
+    program_.reaches.push_back({Path(walk, static_cast<size_t>(bytes_of(dtype))), level == Level::element});
     return static_cast<uint16_t>(program_.reaches.size() - 1);
+  }
+  // The walk of an index that counts rows within a column.
+  static Walk column_by_column(SplitWalk parts) {
+    std::vector<WalkAxis>& axes = parts.rows.axes;
+    axes.insert(axes.begin(), parts.columns.axes.begin(), parts.columns.axes.end());
+    return std::move(parts.rows);
   }
 
   // A load of row level that covers elements: the same row axes without the columns.
   uint16_t add_row_reach(const Access& access, DType dtype) {
-    std::vector<Axis> axes = axes_of(access);
-    size_t column_axes = 0;
-    split_axes(axes, kernel_.columns, column_axes);
-    axes.erase(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(column_axes));
-    program_.reaches.push_back(
-        {Path(access.array, access.offset, std::move(axes), static_cast<size_t>(bytes_of(dtype))), false});
-    return static_cast<uint16_t>(program_.reaches.size() - 1);
+    return add_reach(split(access, kernel_.columns)->rows, dtype, Level::row);
   }
 
   // --- instructions
@@ -318,7 +301,8 @@ class Builder {
   // The path is one across rows: rows are its innermost axes.
   bool stands_still_over_rows(const Path& path) const {
     int64_t rows = 1;
-    for (const Axis& axis : path.axes()) {
+    for (size_t i = path.axes().size(); i-- > 0;) {
+      const WalkAxis& axis = path.axes()[i];
       if (rows == kernel_.rows) return true;
       if (axis.stride != 0 || axis.is_bounded()) return false;
       if (axis.extent >= kernel_.rows) return axis.extent % kernel_.rows == 0 && rows == 1;
@@ -518,28 +502,22 @@ bool prefers_across(const Analysis& analysis) {
   int64_t votes = 0;
   bool is_possible = true;
   const auto vote = [&](const Access& access) {
-    std::vector<Axis> axes = axes_of(access);
-    size_t column_axes = 0;
-    if (!split_axes(axes, kernel.columns, column_axes)) {
+    const std::optional<SplitWalk> parts = split(access, kernel.columns);
+    if (!parts) {
       is_possible = false;
       return;
     }
-    const auto has_neighbours = [&](size_t begin, size_t end) {
-      while (begin < end && axes[begin].extent == 1) ++begin;
-      return begin < end && std::abs(axes[begin].stride) == 1 && axes[begin].extent >= 8;
+    const auto has_neighbours = [](const Walk& walk) {
+      return !walk.axes.empty() && std::abs(walk.axes.back().stride) == 1 && walk.axes.back().extent >= 8;
     };
-    votes += has_neighbours(column_axes, axes.size());
-    votes -= has_neighbours(0, column_axes);
+    votes += has_neighbours(parts->rows);
+    votes -= has_neighbours(parts->columns);
   };
   for (size_t i = 0; i < kernel.steps.size(); ++i) {
     const Step& step = kernel.steps[i];
     if (!analysis.is_needed[i] || step.level != Level::element) continue;
     if (step.op == Op::stored && analysis.steps[i].level == Level::element) vote(kernel.accesses[step.index]);
-    if (step.op == Op::splice) {
-      std::vector<Axis> axes = axes_of(kernel.accesses[step.index]);
-      size_t column_axes = 0;
-      is_possible &= split_axes(axes, kernel.columns, column_axes);
-    }
+    if (step.op == Op::splice) is_possible &= split(kernel.accesses[step.index], kernel.columns).has_value();
   }
   for (const Store& store : kernel.stores)
     if (kernel.steps[store.step].level == Level::element) vote(store.access);
@@ -557,7 +535,7 @@ int64_t widest_bytes(const Analysis& analysis) {
 // The same in tiles, where an array is read across.
 Program compile_tiled(Program program, const FusedKernel& kernel, const Target& target) {
   const bool is_walked = std::any_of(program.reaches.begin(), program.reaches.end(), [](const Reach& reach) {
-    return std::abs(reach.path.axes()[0].stride) > 1;
+    return std::abs(reach.path.axes().back().stride) > 1;
   });
   if (!is_walked) return program;
   FusedKernel tiled = kernel;

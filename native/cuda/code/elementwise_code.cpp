@@ -57,7 +57,7 @@ Shape choose_shape(const FusedKernel& kernel, size_t statements) {
   int64_t most_bytes = 1, loads = 0;
   bool has_vector = false;
   each_access(kernel, [&](const Access& access, int64_t bytes, bool is_load) {
-    const Walk walk = kernel.is_flat ? Walk::flat(access) : Walk(access);
+    const Walk walk = kernel.is_flat ? Walk::flat(access) : merged(access);
     if (walk.axes.empty()) return;
     most_bytes = std::max(most_bytes, bytes);
     loads += is_load;
@@ -81,7 +81,7 @@ Shape choose_shape(const FusedKernel& kernel, size_t statements) {
 void choose_square(const FusedKernel& kernel, Shape& shape) {
   if (kernel.is_flat) return;
   each_access(kernel, [&](const Access& access, int64_t, bool is_load) {
-    const Walk walk(access);
+    const Walk walk = merged(access);
     const size_t rank = walk.axes.size();
     if (!is_load || rank < 2 || shape.line != 0) return;
     const WalkAxis &lines = walk.axes[rank - 2], &along = walk.axes[rank - 1];

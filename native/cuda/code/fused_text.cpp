@@ -110,12 +110,12 @@ Register FusedText::outer_value(uint16_t i) {
   for (size_t k = 0; k < step.input_count; ++k) inputs[k] = outer_value(step.inputs[k]);
   Register value;
   if (step.op == Op::stored) {
-    const Walk walk(kernel.accesses[step.index]);
+    const Walk walk = merged(kernel.accesses[step.index]);
     Place place = index.place(walk, row_, bases_[walk.array], bytes_of(step.dtype));
     place.exists = index.exists(walk, row_);
     value = load_one(place, step.dtype);
   } else if (step.op == Op::splice) {
-    value = chosen(index.exists(Walk(kernel.accesses[step.index]), row_), inputs[1], inputs[0], step.dtype);
+    value = chosen(index.exists(merged(kernel.accesses[step.index]), row_), inputs[1], inputs[0], step.dtype);
   } else {
     value = evaluate(step, {inputs, step.input_count});
   }
@@ -171,7 +171,7 @@ void FusedText::compute(const std::vector<bool>& needed, const Group& group) {
 
 FusedText::InnerAccess FusedText::inner_access(const Access& access, int64_t bytes) {
   if (kernel.is_flat) return {Walk::flat(access), bases_[access.array], {}};
-  Walk walk(access);
+  Walk walk = merged(access);
   const Register base = bytes > 0 ? bases_[access.array] : Register(); // the bounds of a splice have none
   if (inner == Level::row) return {walk, base, {}};
   std::optional<SplitWalk> parts = split(walk, kernel.columns);
@@ -181,7 +181,7 @@ FusedText::InnerAccess FusedText::inner_access(const Access& access, int64_t byt
     result.is_linear = true;
     return result;
   }
-  InnerAccess result{parts->columns, base, index.exists(parts->rows, row_)};
+  InnerAccess result{merged(parts->columns), base, index.exists(parts->rows, row_)};
   result.is_aligned = parts->rows.offset % width == 0;
   for (const WalkAxis& axis : parts->rows.axes) result.is_aligned &= axis.stride % width == 0;
   if (bytes > 0) {
@@ -200,7 +200,7 @@ void FusedText::prepare_accesses() {
       return step.index == i && step.level == inner && (step.op == Op::stored || step.op == Op::splice);
     });
     if (user == kernel.steps.end())
-      accesses_.push_back({Walk(kernel.accesses[i]), {}, {}});
+      accesses_.push_back({merged(kernel.accesses[i]), {}, {}});
     else
       accesses_.push_back(
           inner_access(kernel.accesses[i], user->op == Op::stored ? bytes_of(user->dtype) : 0));
@@ -211,7 +211,7 @@ void FusedText::prepare_accesses() {
     if (step.level == inner)
       store_accesses_.push_back(inner_access(store.access, bytes_of(step.dtype)));
     else
-      store_accesses_.push_back({Walk(store.access), {}, {}});
+      store_accesses_.push_back({merged(store.access), {}, {}});
   }
 }
 
@@ -314,7 +314,7 @@ void FusedText::store(size_t number, const Group& group) {
 void FusedText::store_outer(size_t number, const Register& flag) {
   const Store& store = kernel.stores[number];
   const DType dtype = kernel.steps[store.step].dtype;
-  const Walk walk(store.access);
+  const Walk walk = merged(store.access);
   const Register value = outer_value(store.step);
   Place place = index.place(walk, row_, bases_[walk.array], bytes_of(dtype));
   place.exists = writer.both(index.exists(walk, row_), flag);
@@ -335,9 +335,9 @@ bool needs_wide_indices(const FusedKernel& kernel, int64_t slack) {
   if (kernel.rows >= limit || kernel.columns >= limit || kernel.rows * kernel.columns >= limit - slack)
     return true;
   for (const Access& access : kernel.accesses)
-    if (Walk(access).reach() >= limit) return true;
+    if (merged(access).reach() >= limit) return true;
   for (const Store& store : kernel.stores)
-    if (Walk(store.access).reach() >= limit) return true;
+    if (merged(store.access).reach() >= limit) return true;
   return false;
 }
 
