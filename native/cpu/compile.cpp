@@ -8,6 +8,7 @@
 #include "cpu/program.h"
 #include "cpu/slots.h"
 #include "cpu/tile.h"
+#include "device/passes.h"
 
 namespace adjoint::cpu {
 
@@ -21,52 +22,33 @@ constexpr int64_t least_block = 64;
 constexpr int64_t long_block_bytes = 16 << 10;
 constexpr size_t most_slot_bytes = 24 << 10;
 
-bool is_reduction(Op op) { return info(op).kind == Kind::reduction; }
-
-// What is known of a step whatever the traversal.
-struct StepInfo {
-  Level level = Level::number; // a broadcast load, and what is made of it, is lower than it says
-  uint32_t stage = 0;          // how many passes must be over before it can be computed
-};
-
+// What is known of a kernel whatever the traversal.
 class Analysis {
  public:
   explicit Analysis(const FusedKernel& kernel)
-      : kernel(kernel), steps(kernel.steps.size()), is_needed(kernel.steps.size()) {
-    for (const Store& store : kernel.stores) is_needed[store.step] = true;
-    for (size_t i = kernel.steps.size(); i-- > 0;)
-      if (is_needed[i])
-        for (size_t j = 0; j < kernel.steps[i].input_count; ++j) is_needed[kernel.steps[i].inputs[j]] = true;
-    for (size_t i = 0; i < kernel.steps.size(); ++i)
-      if (is_needed[i]) find_level(i);
-    for (const Store& store : kernel.stores) {
-      if (kernel.steps[store.step].level != Level::element) continue;
-      has_elements = true;
-      passes = std::max(passes, steps[store.step].stage + 1);
+      : kernel(kernel), passes(kernel), levels(kernel.steps.size(), Level::number),
+        has_elements(passes.count > 0) {
+    for (size_t i = 0; i < kernel.steps.size(); ++i) {
+      if (!passes.is_needed[i]) continue;
+      levels[i] = find_level(i);
+      has_elements |= levels[i] == Level::element;
     }
   }
 
   const FusedKernel& kernel;
-  std::vector<StepInfo> steps;
-  std::vector<bool> is_needed;
-  bool has_elements = false;
-  uint32_t passes = 0;
+  const Passes passes;
+  std::vector<Level> levels; // of steps: a broadcast load, and what is made of it, is lower than it says
+  bool has_elements;
 
  private:
-  void find_level(size_t i) {
+  Level find_level(size_t i) const {
     const Step& step = kernel.steps[i];
-    StepInfo& own = steps[i];
-    if (step.op == Op::stored) own.level = load_level(step);
-    if (step.op == Op::splice) own.level = step.level;
-    for (size_t j = 0; j < step.input_count; ++j) {
-      own.level = std::max(own.level, steps[step.inputs[j]].level);
-      own.stage = std::max(own.stage, steps[step.inputs[j]].stage);
-    }
-    has_elements |= own.level == Level::element;
-    if (!is_reduction(step.op)) return;
-    has_elements = true;
-    own.level = Level::row;
-    passes = std::max(passes, ++own.stage);
+    if (passes.is_reduction(i)) return Level::row;
+    Level level = step.op == Op::stored   ? load_level(step)
+                  : step.op == Op::splice ? step.level
+                                          : Level::number;
+    for (size_t j = 0; j < step.input_count; ++j) level = std::max(level, levels[step.inputs[j]]);
+    return level;
   }
 
   Level load_level(const Step& step) const {
@@ -102,13 +84,13 @@ class Builder {
     if (program_.traversal == Traversal::whole) {
       program_.row_sections.push_back(emit_section([&] { emit_whole(); }));
     } else {
-      for (uint32_t pass = 0; pass < analysis_.passes; ++pass) {
+      for (size_t pass = 0; pass < passes_.count; ++pass) {
         program_.row_sections.push_back(emit_section([&] { emit_level(Level::row, pass); }));
         program_.element_sections.push_back(emit_pass(pass));
       }
       program_.row_sections.push_back(emit_section([&] {
-        emit_level(Level::row, analysis_.passes);
-        emit_stores(Level::row);
+        emit_level(Level::row, passes_.count);
+        place_stores([&](size_t store) { return passes_.of_store[store] == Passes::none; }, false);
       }));
     }
     if (encoding_ != Encoding::none) form_segments(program_, values_, encoding_);
@@ -194,61 +176,36 @@ class Builder {
   bool is_emitted(size_t step) const { return current_[step] != no_value; }
 
   // Loads wait until they are used, so that what they gather is not held for longer.
-  void emit_level(Level level, uint32_t stage) {
+  void emit_level(Level level, size_t pass) {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (analysis_.is_needed[i] && analysis_.steps[i].level == level && analysis_.steps[i].stage == stage)
+      if (passes_.is_needed[i] && analysis_.levels[i] == level && passes_.of_step[i] == pass)
         if (!is_emitted(i)) emit_step(i);
   }
 
   void emit_whole() {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (analysis_.is_needed[i] && !is_emitted(i) && kernel_.steps[i].op != Op::stored) emit_step(i);
+      if (passes_.is_needed[i] && !is_emitted(i) && kernel_.steps[i].op != Op::stored) emit_step(i);
     for (const Store& store : kernel_.stores) operand(store.step);
-    place_stores([&](const Store&) { return true; }, true);
+    place_stores([](size_t) { return true; }, true);
   }
 
-  void emit_stores(Level level) {
-    place_stores([&](const Store& store) { return kernel_.steps[store.step].level == level; }, false);
-  }
-
-  Section emit_pass(uint32_t pass) {
-    const std::vector<uint16_t> outside = current_;
+  Section emit_pass(size_t pass) {
+    std::vector<uint16_t> after = current_;
+    const std::vector<uint16_t> reductions = passes_.reductions(pass);
     const Section section = emit_section([&] {
-      std::vector<bool> is_wanted(kernel_.steps.size());
-      for (size_t i = 0; i < kernel_.steps.size(); ++i)
-        if (analysis_.is_needed[i] && is_reduction(kernel_.steps[i].op) &&
-            analysis_.steps[i].stage == pass + 1)
-          is_wanted[i] = true;
-      for (const Store& store : kernel_.stores)
-        if (pass_of(store) == pass) is_wanted[store.step] = true;
-      for (size_t i = kernel_.steps.size(); i-- > 0;)
-        if (is_wanted[i] && !(is_reduction(kernel_.steps[i].op) && analysis_.steps[i].stage <= pass))
-          for (size_t j = 0; j < kernel_.steps[i].input_count; ++j)
-            is_wanted[kernel_.steps[i].inputs[j]] = true;
+      std::vector<bool> is_wanted = passes_.needed(pass);
+      for (const uint16_t step : reductions) is_wanted[step] = true;
       for (size_t i = 0; i < kernel_.steps.size(); ++i)
         if (is_wanted[i] && !is_emitted(i) && kernel_.steps[i].op != Op::stored) emit_step(i);
-      for (const Store& store : kernel_.stores)
-        if (pass_of(store) == pass) operand(store.step);
-      place_stores([&](const Store& store) { return pass_of(store) == pass; }, pass + 1 == analysis_.passes);
+      const auto is_written = [&](size_t store) { return passes_.of_store[store] == pass; };
+      for (size_t i = 0; i < kernel_.stores.size(); ++i)
+        if (is_written(i)) operand(kernel_.stores[i].step);
+      place_stores(is_written, pass + 1 == passes_.count);
     });
     // Only what reductions gave is there after the pass.
-    for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (!is_reduction(kernel_.steps[i].op)) current_[i] = outside[i];
+    for (const uint16_t step : reductions) after[step] = current_[step];
+    current_ = std::move(after);
     return section;
-  }
-
-  // Stores of elements come with their value, unless a later pass may read what they overwrite.
-  uint32_t pass_of(const Store& store) const {
-    const Step& step = kernel_.steps[store.step];
-    if (step.level != Level::element) return UINT32_MAX;
-    return may_overwrite_a_load(step) ? analysis_.passes - 1 : analysis_.steps[store.step].stage;
-  }
-  bool may_overwrite_a_load(const Step& stored) const {
-    for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (analysis_.is_needed[i] && kernel_.steps[i].op == Op::stored &&
-          bytes_of(kernel_.steps[i].dtype) == bytes_of(stored.dtype))
-        return true;
-    return false;
   }
 
   uint16_t operand(size_t step) {
@@ -274,7 +231,7 @@ class Builder {
       emit_load(i);
     } else if (step.op == Op::splice) {
       emit_splice(i);
-    } else if (is_reduction(step.op)) {
+    } else if (passes_.is_reduction(i)) {
       emit_reduction(i);
     } else {
       emit_loop(i);
@@ -284,7 +241,7 @@ class Builder {
   void emit_load(size_t i) {
     const Step& step = kernel_.steps[i];
     const Access& access = kernel_.accesses[step.index];
-    const Level level = analysis_.steps[i].level;
+    const Level level = analysis_.levels[i];
     const bool is_lowered = level == Level::row && step.level == Level::element;
     const uint16_t reach =
         is_lowered ? add_row_reach(access, step.dtype) : add_reach(access, step.dtype, step.level);
@@ -338,7 +295,7 @@ class Builder {
     const uint16_t value = current_[i] = add_value(step.dtype, row_extent());
     const auto index = static_cast<uint16_t>(program_.reductions.size());
     const ReductionLoops& loops = loops_.reduction(step.op, step.arithmetic);
-    ReductionPlan plan{.loops = &loops, .out = value, .pass = analysis_.steps[i].stage - 1};
+    ReductionPlan plan{.loops = &loops, .out = value, .pass = static_cast<uint32_t>(passes_.of_step[i]) - 1};
     const bool is_whole = program_.traversal == Traversal::whole;
     if (!is_whole || kernel_.columns > chunk_columns) {
       const auto chunks = static_cast<uint64_t>((kernel_.columns + chunk_columns - 1) / chunk_columns);
@@ -396,8 +353,9 @@ class Builder {
     std::vector<Instruction>& code = program_.instructions;
     std::vector<bool> is_aimed(values_.size());
     const size_t end = code.size();
-    for (const Store& store : kernel_.stores) {
-      if (!belongs(store)) continue;
+    for (size_t i = 0; i < kernel_.stores.size(); ++i) {
+      if (!belongs(i)) continue;
+      const Store& store = kernel_.stores[i];
       const Step& step = kernel_.steps[store.step];
       const uint16_t reach = add_reach(store.access, step.dtype, step.level);
       const Extent extent = extent_of(step.level);
@@ -485,6 +443,7 @@ class Builder {
   }
 
   const Analysis& analysis_;
+  const Passes& passes_ = analysis_.passes;
   const FusedKernel& kernel_;
   const LoopTable& loops_;
   const Encoding encoding_;
@@ -515,8 +474,8 @@ bool prefers_across(const Analysis& analysis) {
   };
   for (size_t i = 0; i < kernel.steps.size(); ++i) {
     const Step& step = kernel.steps[i];
-    if (!analysis.is_needed[i] || step.level != Level::element) continue;
-    if (step.op == Op::stored && analysis.steps[i].level == Level::element) vote(kernel.accesses[step.index]);
+    if (!analysis.passes.is_needed[i] || step.level != Level::element) continue;
+    if (step.op == Op::stored && analysis.levels[i] == Level::element) vote(kernel.accesses[step.index]);
     if (step.op == Op::splice) is_possible &= split(kernel.accesses[step.index], kernel.columns).has_value();
   }
   for (const Store& store : kernel.stores)
@@ -527,7 +486,7 @@ bool prefers_across(const Analysis& analysis) {
 int64_t widest_bytes(const Analysis& analysis) {
   int64_t bytes = 4;
   for (size_t i = 0; i < analysis.kernel.steps.size(); ++i)
-    if (analysis.is_needed[i] && analysis.steps[i].level != Level::number)
+    if (analysis.passes.is_needed[i] && analysis.levels[i] != Level::number)
       bytes = std::max(bytes, bytes_of(analysis.kernel.steps[i].dtype));
   return bytes;
 }

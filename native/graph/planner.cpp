@@ -4,6 +4,7 @@
 #include <map>
 
 #include "device/error.h"
+#include "device/passes.h"
 #include "device/walk.h"
 #include "graph/draft.h"
 #include "graph/explain.h"
@@ -600,7 +601,7 @@ class Planner {
       else if (candidate.access.array == in)
         return false;
     if (!store) return false;
-    if (!draft.reduced_axes().empty() && walks_twice(kernel)) return false;
+    if (!draft.reduced_axes().empty() && Passes(kernel).count > 1) return false;
     const Step& stored = kernel.steps[store->step];
     const Walk written = merged(store->access);
     for (const Step& step : kernel.steps) {
@@ -611,16 +612,6 @@ class Planner {
         return false;
     }
     return true;
-  }
-
-  // Whether elements of a row are read again when its reductions are known.
-  static bool walks_twice(const FusedKernel& kernel) {
-    for (const Step& step : kernel.steps)
-      for (size_t i = 0; step.level == Level::element && i < step.input_count; ++i)
-        if (const Step& input = kernel.steps[step.inputs[i]];
-            input.level == Level::row && input.op != Op::stored)
-          return true;
-    return false;
   }
 
   // --- The program

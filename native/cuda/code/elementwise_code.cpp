@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "cuda/code/fused_code.h"
+#include "device/passes.h"
 
 namespace adjoint::cuda {
 
@@ -45,10 +46,10 @@ template <class Body> void each_access(const FusedKernel& kernel, const Body& bo
     body(store.access, bytes_of(kernel.steps[store.step].dtype), false);
 }
 
-std::vector<bool> steps_for_stores(const FusedKernel& kernel, const FusedText& text) {
+std::vector<bool> steps_for_stores(const FusedKernel& kernel) {
   std::vector<bool> needed(kernel.steps.size());
   for (const Store& store : kernel.stores) needed[store.step] = true;
-  text.add_inputs(needed);
+  add_inputs(kernel, needed, Level::row);
   return needed;
 }
 
@@ -102,7 +103,7 @@ class ElementwiseText {
         text_(kernel, Level::row, shape.width,
               kernel.is_flat || needs_wide_indices(kernel, 2 * blocks * shape.tile()),
               kernel.is_flat ? flat_record_head : 0),
-        needed_(steps_for_stores(kernel, text_)) {}
+        needed_(steps_for_stores(kernel)) {}
 
   const Record& record() const { return text_.record; }
 
@@ -323,8 +324,7 @@ class FlatCode final : public KernelCode {
 } // namespace
 
 std::unique_ptr<KernelCode> make_elementwise_code(const FusedKernel& kernel, const Chip& chip) {
-  const FusedText measure(kernel, Level::row, 1, true, 0);
-  Shape shape = choose_shape(kernel, statements(kernel, steps_for_stores(kernel, measure)));
+  Shape shape = choose_shape(kernel, statements(kernel, steps_for_stores(kernel)));
   choose_square(kernel, shape);
   const int64_t most_blocks = blocks_per_multiprocessor * chip.multiprocessors;
   const int64_t blocks = std::min(quotient_up(kernel.rows, shape.tile()), most_blocks);

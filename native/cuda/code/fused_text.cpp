@@ -126,14 +126,6 @@ void FusedText::forget_lanes(size_t lanes) {
   lanes_.assign(lanes, std::vector<Register>(kernel.steps.size()));
 }
 
-void FusedText::add_inputs(std::vector<bool>& needed) const {
-  for (size_t i = needed.size(); i-- > 0;) {
-    const Step& step = kernel.steps[i];
-    if (!needed[i] || step.level != inner) continue;
-    for (size_t k = 0; k < step.input_count; ++k) needed[step.inputs[k]] = true;
-  }
-}
-
 void FusedText::compute_outer_inputs(const std::vector<bool>& needed) {
   for (size_t i = 0; i < needed.size(); ++i)
     if (needed[i] && kernel.steps[i].level != inner) outer_value(static_cast<uint16_t>(i));

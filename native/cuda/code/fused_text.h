@@ -52,8 +52,6 @@ class FusedText {
   void set_outer(uint16_t step, Register value) { outer_[step] = std::move(value); }
 
   void forget_lanes(size_t lanes);
-  // Adds to `needed` all that those steps are computed from.
-  void add_inputs(std::vector<bool>& needed) const;
   void compute_outer_inputs(const std::vector<bool>& needed);
   void load(const std::vector<bool>& needed, const Group& group);
   void compute(const std::vector<bool>& needed, const Group& group);
@@ -80,7 +78,6 @@ class FusedText {
     std::vector<Place> lanes; // one, unless they are apart
   };
 
-  DType dtype_at(const Access& access) const;
   InnerAccess inner_access(const Access& access, int64_t bytes);
   Places places(const InnerAccess& access, int64_t bytes, const Group& group);
   Register evaluate(const Step& step, std::span<const Register> inputs);

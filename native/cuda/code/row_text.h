@@ -4,25 +4,13 @@
 // columns in one step, and keeps them.
 #pragma once
 #include "cuda/code/reduction_text.h"
+#include "device/passes.h"
 
 namespace adjoint::cuda {
 
-// Which pass needs what.
-struct Passes {
-  std::vector<size_t> of_step;  // the first in which it can be computed
-  std::vector<size_t> of_store; // of elements
-  size_t count = 0;             // of those that have anything to do
-
-  explicit Passes(const FusedKernel& kernel);
-  // The elements' steps that a pass reduces or stores, and all that they need.
-  std::vector<bool> needed(const FusedText& text, size_t pass) const;
-  // The steps that it reduces.
-  std::vector<uint16_t> reductions(const FusedKernel& kernel, size_t pass) const;
-};
-
 class RowText {
  public:
-  RowText(const FusedKernel& kernel, const RowShape& shape, const Passes& passes);
+  RowText(const Passes& passes, const RowShape& shape);
 
   std::string write();
   const Record& record() const { return text_.record; }
