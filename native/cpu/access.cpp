@@ -55,7 +55,7 @@ Path::Path(const Walk& walk, size_t element_bytes)
                !axes_[last - 1].is_bounded();
 }
 
-// Calls body(piece) for the block's pieces along the innermost axis.
+// Calls body(piece) for the block's pieces along the last axis, each of which exists as a whole or not at all.
 template <class Body> void Path::each_piece(int64_t begin, int64_t n, Body body) const {
   std::array<int64_t, most_axes> index;
   int64_t at = offset_;
@@ -138,8 +138,8 @@ void Path::gather(const void* array, int64_t begin, int64_t n, void* to) const {
   });
 }
 
-// The two innermost axes, along the outer one: what is read lies in fewer lines of the cache than what is
-// written, which is all in the first level.
+// Copies the last two axes along the outer of them: elements that are read together then lie in few lines of the
+// cache, and the tile that is written is all in its first level.
 void Path::gather_tile(const void* from, void* to) const {
   const WalkAxis inner = axes_.back(), outer = axes_[axes_.size() - 2];
   with_width(bytes_, [&]<class Word>(Word) {

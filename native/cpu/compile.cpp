@@ -1,5 +1,27 @@
-// From steps to instructions: which steps are needed in which section, where stores may write at once, and
-// which values share a slot.
+// From the steps of a fused kernel, which say what every value is, to the instructions of a program, which say
+// when it is computed, in which block, and where it lies. The stages:
+//
+//   compile_fused       compiles with machine code, or without where there is no memory for it
+//   compile_for         chooses the traversal and tries sizes of blocks, from the largest on, until the slots
+//                       of one fit into the cache; every attempt is a whole program
+//   Analysis            the level that a step really has, and its pass (device/passes.h)
+//   Builder::build      one program: sections, and in them emit_level, emit_pass or emit_whole, then place_stores
+//   form_segments       runs of plain arithmetic become segments
+//   assign_slots        values that are not needed at the same time share memory
+//   compile_tiled       the program once more over tiles, where an array is read across its rows
+//   assemble_segments   the machine code of segments
+//
+// The softmax of rows of 8 floats fits into a block with whole rows: 64 of them, in one section.
+//
+//   load v0 (x)   reduce v1 (amax of v0)   spread v2 (v1)   v3 = sub v0, v2   v4 = exp v3
+//   reduce v5 (sum of v4)   spread v6 (v5)   aim v7 (to out)   v7 = div v4, v6
+//
+// Rows of 50000 are walked in blocks of 512 columns, once for each pass. Slots hold a block, so later passes load
+// and compute again; the loops take v1, which has one element, without spreading it.
+//
+//   pass 0   load v0   add v0 to the lanes of amax, which becomes v1
+//   pass 1   load v3   v4 = sub v3, v1   v5 = exp v4   add v5 to the lanes of sum, which becomes v6
+//   pass 2   load v8   v9 = sub v8, v1   v10 = exp v9   aim v11   v11 = div v10, v6
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -14,11 +36,11 @@ namespace adjoint::cpu {
 
 namespace {
 
-// Blocks of 512 floats were the fastest of 128 to 64K; live slots should leave room in a first-level cache of
-// 32 KiB for what comes from arrays.
+// Blocks of 512 floats were the fastest of 128 to 64K. Slots that are in use should leave room in a first-level
+// cache of 32 KiB for the elements of arrays.
 constexpr int64_t block_bytes = 2048;
 constexpr int64_t least_block = 64;
-// Where no slots are, only arrays and registers: the longer a segment runs, the less its beginning counts.
+// A program without slots has only arrays and registers: the longer a segment runs, the less its beginning counts.
 constexpr int64_t long_block_bytes = 16 << 10;
 constexpr size_t most_slot_bytes = 24 << 10;
 
@@ -165,7 +187,7 @@ class Builder {
     return {begin, static_cast<uint32_t>(program_.instructions.size())};
   }
 
-  // What a loop does not take is its first input once more, so that nothing else is kept alive for it.
+  // Inputs that a loop does not have name the first once more, so that no other value is kept alive for them.
   static Instruction completed(Instruction one) {
     if (one.b == no_value) one.b = one.a;
     if (one.c == no_value) one.c = one.a;
@@ -175,13 +197,13 @@ class Builder {
 
   bool is_emitted(size_t step) const { return current_[step] != no_value; }
 
-  // Loads wait until they are used, so that what they gather is not held for longer.
   void emit_level(Level level, size_t pass) {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
       if (passes_.is_needed[i] && analysis_.levels[i] == level && passes_.of_step[i] == pass)
         if (!is_emitted(i)) emit_step(i);
   }
 
+  // Loads wait until they are used, so that a slot holds their elements no longer than it must.
   void emit_whole() {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
       if (passes_.is_needed[i] && !is_emitted(i) && kernel_.steps[i].op != Op::stored) emit_step(i);
@@ -202,7 +224,7 @@ class Builder {
         if (is_written(i)) operand(kernel_.stores[i].step);
       place_stores(is_written, pass + 1 == passes_.count);
     });
-    // Only what reductions gave is there after the pass.
+    // The results of reductions outlive the pass; elements are there for one block at a time.
     for (const uint16_t step : reductions) after[step] = current_[step];
     current_ = std::move(after);
     return section;
@@ -247,7 +269,7 @@ class Builder {
         is_lowered ? add_row_reach(access, step.dtype) : add_reach(access, step.dtype, step.level);
     const Path& path = program_.reaches[reach].path;
     Extent extent = extent_of(level);
-    // Where a block is of one column, what varies with columns alone stands still.
+    // A block of one column has one element of an array that varies with columns alone.
     if (program_.traversal == Traversal::across && level == Level::element && stands_still_over_rows(path))
       extent = Extent::one;
     const uint16_t value = current_[i] = add_value(step.dtype, extent);
@@ -255,7 +277,7 @@ class Builder {
     add({.action = Action::load, .extent = extent, .out = value, .index = reach});
   }
 
-  // The path is one across rows: rows are its innermost axes.
+  // Rows are the last axes of a path that goes across.
   bool stands_still_over_rows(const Path& path) const {
     int64_t rows = 1;
     for (size_t i = path.axes().size(); i-- > 0;) {
@@ -341,8 +363,8 @@ class Builder {
 
   // --- stores
 
-  // Adds the section's stores. Where nothing more is read, after a value is made, from the array that its
-  // store may overwrite, the value is made there at once.
+  // Adds the section's stores. A value is made where it will lie, by an `aim` before it, if the array that its
+  // store may overwrite is not read after the value is made.
   template <class Filter> void place_stores(Filter belongs, bool may_aim) {
     struct Placed {
       uint16_t value, reach;
@@ -376,7 +398,7 @@ class Builder {
         values_[value].needs_slot = !program_.reaches[reach].path.is_stream();
         code[at].flag = true;
       } else {
-        // Another store may overwrite what the value points to.
+        // Another store may overwrite the elements that the value points to.
         if ((is_load || is_splice) && !is_aimed[value] && kernel_.stores.size() > 1)
           code[at].flag = values_[value].needs_slot = true;
         last.push_back(completed({.action = Action::store,
@@ -404,8 +426,8 @@ class Builder {
 
   static bool is_store_or_add(Action action) { return action == Action::store || action == Action::add; }
 
-  // The last instruction that may read an array with such elements: through a load, or through
-  // a splice that points to one.
+  // The last instruction that may read the array: through a value that a load has pointed into it, or through a
+  // splice that points to such a value.
   size_t last_read(uint16_t array, size_t end) const {
     if (array == Store::nothing) return 0;
     const std::vector<Instruction>& code = program_.instructions;
@@ -426,7 +448,7 @@ class Builder {
     return last;
   }
 
-  // Counts bytes of arrays, an instruction as half a float, and four steps of a segment as one instruction.
+  // Counts the bytes of arrays; an instruction counts as half a float, and so do four steps of a segment.
   void measure_work() {
     for (size_t i = 0; i < program_.instructions.size(); ++i) {
       const Instruction& one = program_.instructions[i];
@@ -454,7 +476,8 @@ class Builder {
   size_t slot_bytes_ = 0;
 };
 
-// Whether most arrays have their neighbours in rows rather than in columns, and all can be walked that way.
+// Whether in most arrays an element's neighbours are in its column rather than in its row, and all arrays can be
+// walked column by column.
 bool prefers_across(const Analysis& analysis) {
   const FusedKernel& kernel = analysis.kernel;
   if (kernel.columns <= 1 || kernel.rows < 16) return false;
@@ -491,7 +514,7 @@ int64_t widest_bytes(const Analysis& analysis) {
   return bytes;
 }
 
-// The same in tiles, where an array is read across.
+// The program over tiles, if an array is read across and tiles divide it.
 Program compile_tiled(Program program, const FusedKernel& kernel, const Target& target) {
   const bool is_walked = std::any_of(program.reaches.begin(), program.reaches.end(), [](const Reach& reach) {
     return std::abs(reach.path.axes().back().stride) > 1;
@@ -517,7 +540,7 @@ Program compile_for(const FusedKernel& kernel, const Target& target) {
     Program program = builder.build();
     return Attempt{std::move(program), builder.slot_bytes(), builder.has_block_slots()};
   };
-  // The largest block that is good for what it needs.
+  // The largest block that is good: a long one without slots, or one whose slots fit into the cache.
   const int64_t long_block = long_block_bytes / widest_bytes(analysis);
   const auto smaller = [&](int64_t size) { return size == long_block ? block : size / 2; };
   const auto is_good = [&](const Attempt& one, int64_t size) {

@@ -1,5 +1,5 @@
 // Kernels that compute every element by itself. A block goes over tiles of its instance's rows; a thread
-// takes a few vectors of each tile, whose loads are all under way before the first result is needed.
+// takes a few vectors of each tile, and begins all their loads before it needs the first result.
 #include <algorithm>
 #include <cstdlib>
 
@@ -31,9 +31,9 @@ struct Shape {
   int64_t width = 1;  // lanes of a vector
   int64_t groups = 1; // vectors of a thread in a tile
   int64_t tile() const { return block_threads * width * groups; }
-  // Where an array is read across the order of the rows: threads go over squares, so that they use all of the
-  // 32 bytes that come with an element. Rows are so many lines of `line` elements; a square is 8 lines of
-  // `square` vectors.
+  // An array that is read across the order of the rows: threads go over squares, so that they use all of the
+  // 32 bytes that come with an element. `line` is the number of rows in a line (0: there are no squares), and a
+  // square is 8 lines of `square` vectors.
   int64_t line = 0, square = 1;
 };
 constexpr int64_t square_lines = 8;
@@ -78,7 +78,7 @@ Shape choose_shape(const FusedKernel& kernel, size_t statements) {
   return shape;
 }
 
-// Looks for a load whose neighbours are lines.
+// Looks for a load whose neighbours in memory are in the next line.
 void choose_square(const FusedKernel& kernel, Shape& shape) {
   if (kernel.is_flat) return;
   each_access(kernel, [&](const Access& access, int64_t, bool is_load) {
@@ -208,7 +208,7 @@ class ElementwiseText {
     }
   }
 
-  // The index of a vector, if vectors are counted square by square.
+  // Where a vector begins, if vectors are counted square by square.
   Register in_squares(const Register& linear) {
     Register vector, rest, square, within, line, along, square_line, square_along;
     index().divide(linear, shape_.width, vector, rest);
@@ -220,7 +220,7 @@ class ElementwiseText {
     return index().plus(index().times(whole_line, shape_.line), index().times(whole_along, shape_.width));
   }
 
-  // What is left of the last vector, in the first block.
+  // The rows after the last whole vector, one a thread, by the first block.
   void write_tail(const Register& thread) {
     index().forget();
     const Register left = w().fresh(Width::wide), whole = w().fresh(Width::wide), at = w().fresh(Width::wide);
@@ -302,7 +302,7 @@ class FlatCode final : public KernelCode {
     for (const Instance& instance : instances) rows += instance.rows;
     return rows;
   }
-  // Its share of the chip, in proportion to its rows, but no less than one.
+  // The instance's share of the chip's blocks, in proportion to its rows, but no less than one.
   int64_t blocks_of(const Instance& instance, int64_t all_rows) const {
     if (instance.rows == 0) return 0;
     const auto share =

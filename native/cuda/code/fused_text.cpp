@@ -1,3 +1,23 @@
+// The PTX of a fused kernel's values. In come steps; out goes text in `writer`, and the layout of the table that a
+// launch brings (Record). Two writers call this one: ElementwiseText, whose inner level is rows, and RowText, whose
+// inner level is elements. Their stages:
+//
+//   begin                 loads the addresses of arrays and the numbers from the table
+//   prepare_accesses      the row's part of every address; elements add theirs
+//   forget_lanes          a new tile or a new pass: nothing is held in registers
+//   compute_outer_inputs  values that are the same for all lanes, each by outer_value
+//   load                  for every group of lanes, from where `places` finds them
+//   compute               pastes the bodies of steps, lane by lane
+//   store, store_outer    lanes, and values of rows
+//
+// The softmax of rows of 8 floats: two threads have a row, and each a group of four lanes. Of pass 0 this file
+// writes the first lines, the reduction the others; `word15` to `word18` are kept for the next passes.
+//
+//   mul.lo.s32 %word8, %word6, 8;                     prepare_accesses: row * columns
+//   mad.wide.s32 %wide2, %word8, 4, %wide0;
+//   mad.wide.s32 %wide4, %word7, 4, %wide2;           load: the group's first column
+//   ld.global.v4.b32 {%word15, ... %word18}, [%wide4+0];
+//   { body of amax, of %word11 and %word15 }          ReductionText::add
 #include "cuda/code/fused_text.h"
 
 #include <algorithm>
@@ -21,7 +41,7 @@ std::string braced(std::span<const Register> registers) {
   return list + "}";
 }
 
-// Lanes that one instruction moves.
+// How many lanes one instruction moves: 16 bytes, and four registers, at most.
 int64_t lanes_at_once(int64_t width, int64_t bytes) { return std::min<int64_t>({width, 16 / bytes, 4}); }
 
 const Body& body_of(const Step& step) {
@@ -187,7 +207,7 @@ FusedText::InnerAccess FusedText::inner_access(const Access& access, int64_t byt
 void FusedText::prepare_accesses() {
   accesses_.clear();
   for (size_t i = 0; i < kernel.accesses.size(); ++i) {
-    // What it is for: a load at the inner level, or the bounds of a splice there.
+    // The step that uses it: a load at the inner level, or a splice whose bounds it is.
     const auto user = std::find_if(kernel.steps.begin(), kernel.steps.end(), [&](const Step& step) {
       return step.index == i && step.level == inner && (step.op == Op::stored || step.op == Op::splice);
     });
@@ -298,7 +318,7 @@ void FusedText::store(size_t number, const Group& group) {
                   braced(std::span(values).subspan(static_cast<size_t>(k), static_cast<size_t>(each))));
     return;
   }
-  // Of lanes that share an element any may write it: they are equal, since it is one index.
+  // Lanes that share an element have one place and are equal, so the first writes it.
   for (size_t k = 0; k < found.lanes.size(); ++k)
     store_one(found.lanes[k], dtype, lanes_[group.first_lane + k][store.step]);
 }

@@ -1,6 +1,5 @@
 #include "cuda/code/row_text.h"
 
-#include <algorithm>
 #include <bit>
 
 #include "cuda/code/fused_code.h"
@@ -82,7 +81,7 @@ bool RowText::is_always_inside(int64_t groups) const {
 
 void RowText::write_iteration(size_t pass, const std::vector<bool>& needed, const Register& first) {
   std::vector<Group> groups;
-  // Of the last iteration.
+  // All iterations have one text, so the last decides which groups may lie beyond the row.
   const int64_t groups_before = (shape_.iterations() - 1) * shape_.groups;
   for (int64_t i = 0; i < shape_.groups; ++i) {
     Group group{
@@ -95,7 +94,7 @@ void RowText::write_iteration(size_t pass, const std::vector<bool>& needed, cons
   for (size_t i = 0; i < kernel_.stores.size(); ++i)
     if (passes_.of_store[i] == pass)
       for (Group group : groups) {
-        // Whoever does a row once more may see what has been written over its elements.
+        // Threads that do the last row once more may read elements that have been written over: they store none.
         group.inside = w().both(group.inside, row_inside_);
         text_.store(i, group);
       }
@@ -163,7 +162,7 @@ void RowText::write_row_stores() {
     text_.outer_value(store.step);
     replaces |= store.replaces != Store::nothing;
   }
-  // All lanes have read what the first is going to write over.
+  // The first thread of a row writes when all others have read the array that it may write over.
   if (replaces && shape_.row_threads() > 1) w().line("bar.sync 0");
   const Register flag = w().both(place_.is_leader, row_inside_);
   for (size_t i = 0; i < kernel_.stores.size(); ++i)

@@ -1,7 +1,7 @@
-// The code of a kernel with rows and columns. A pass goes over the columns with everything that can be
-// computed by then; reductions end a pass, for the threads that share a row, and rows' values follow
-// that need them. Values of elements are computed again in a later pass, unless a thread goes over its
-// columns in one step, and keeps them.
+// The code of a kernel with rows and columns. A pass goes over the columns and computes the elements that it reduces
+// or stores (device/passes.h); at its end the threads that share a row combine their parts of the reductions. Values
+// of rows are computed when an element or a store asks for them. Elements are computed again in a later pass, unless
+// a thread takes its columns in one step and keeps their values.
 #pragma once
 #include "cuda/code/reduction_text.h"
 #include "device/passes.h"
