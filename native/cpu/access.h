@@ -6,22 +6,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "device/kernel.h"
+#include "device/walk.h"
 
 namespace adjoint::cpu {
-
-// Strides and offsets are counted in elements. The innermost axis comes first.
-struct Axis {
-  int64_t extent, stride;
-  int64_t first = 0, last = 0; // the indices that exist
-  bool is_bounded() const { return first > 0 || last < extent; }
-};
-
-std::vector<Axis> axes_of(const Access& access);
-
-// Cuts axes, innermost first, where the product of extents reaches `columns`; false where that is not
-// possible.
-bool split_axes(std::vector<Axis>& axes, int64_t columns, size_t& column_axes);
 
 // A block of elements, or one for all of them.
 struct Elements {
@@ -31,15 +18,13 @@ struct Elements {
 
 class Path {
  public:
-  Path(uint16_t array, int64_t offset, std::vector<Axis> axes, size_t element_bytes);
-  // The array is walked from its start, element by element, however long it is; or only its start is read.
-  static Path flat(uint16_t array, bool is_still, size_t element_bytes);
+  Path(const Walk& walk, size_t element_bytes);
 
   uint16_t array() const { return array_; }
   size_t element_bytes() const { return bytes_; }
   bool is_still() const { return is_still_; }
   bool is_stream() const { return is_stream_; }
-  const std::vector<Axis>& axes() const { return axes_; }
+  const std::vector<WalkAxis>& axes() const { return axes_; }
 
   // The block's memory in the array, or null where it does not lie there in one piece.
   std::byte* view(void* array, int64_t begin, int64_t n) const;
@@ -71,7 +56,7 @@ class Path {
   bool is_across_ = false; // neighbours in the array are further apart in the space
   size_t bytes_;
   int64_t offset_;
-  std::vector<Axis> axes_; // never empty
+  std::vector<WalkAxis> axes_; // never empty
 };
 
 } // namespace adjoint::cpu

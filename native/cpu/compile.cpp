@@ -1,5 +1,27 @@
-// From steps to instructions: which steps are needed in which section, where stores may write at once, and
-// which values share a slot.
+// From the steps of a fused kernel, which say what every value is, to the instructions of a program, which say
+// when it is computed, in which block, and where it lies. The stages:
+//
+//   compile_fused       compiles with machine code, or without where there is no memory for it
+//   compile_for         chooses the traversal and tries sizes of blocks, from the largest on, until the slots
+//                       of one fit into the cache; every attempt is a whole program
+//   Analysis            the level that a step really has, and its pass (device/passes.h)
+//   Builder::build      one program: sections, and in them emit_level, emit_pass or emit_whole, then place_stores
+//   form_segments       runs of plain arithmetic become segments
+//   assign_slots        values that are not needed at the same time share memory
+//   compile_tiled       the program once more over tiles, where an array is read across its rows
+//   assemble_segments   the machine code of segments
+//
+// The softmax of rows of 8 floats fits into a block with whole rows: 64 of them, in one section.
+//
+//   load v0 (x)   reduce v1 (amax of v0)   spread v2 (v1)   v3 = sub v0, v2   v4 = exp v3
+//   reduce v5 (sum of v4)   spread v6 (v5)   aim v7 (to out)   v7 = div v4, v6
+//
+// Rows of 50000 are walked in blocks of 512 columns, once for each pass. Slots hold a block, so later passes load
+// and compute again; the loops take v1, which has one element, without spreading it.
+//
+//   pass 0   load v0   add v0 to the lanes of amax, which becomes v1
+//   pass 1   load v3   v4 = sub v3, v1   v5 = exp v4   add v5 to the lanes of sum, which becomes v6
+//   pass 2   load v8   v9 = sub v8, v1   v10 = exp v9   aim v11   v11 = div v10, v6
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -9,86 +31,58 @@
 #include "cpu/slots.h"
 #include "cpu/tile.h"
 #include "device/error.h"
+#include "device/passes.h"
 
 namespace adjoint::cpu {
 
 namespace {
 
-// Blocks of 512 floats were the fastest of 128 to 64K; live slots should leave room in a first-level cache of
-// 32 KiB for what comes from arrays.
+// Blocks of 512 floats were the fastest of 128 to 64K. Slots that are in use should leave room in a first-level
+// cache of 32 KiB for the elements of arrays.
 constexpr int64_t block_bytes = 2048;
 constexpr int64_t least_block = 64;
-// Where no slots are, only arrays and registers: the longer a segment runs, the less its beginning counts.
+// A program without slots has only arrays and registers: the longer a segment runs, the less its beginning counts.
 constexpr int64_t long_block_bytes = 16 << 10;
 constexpr size_t most_slot_bytes = 24 << 10;
 
-bool is_reduction(Op op) { return info(op).kind == Kind::reduction; }
 // Whether a step is made of an access alone.
 bool is_reached(Op op) { return op == Op::stored || op == Op::position; }
 
-// What is known of a step whatever the traversal.
-struct StepInfo {
-  Level level = Level::number; // a broadcast load, and what is made of it, is lower than it says
-  uint32_t stage = 0;          // how many passes must be over before it can be computed
-};
-
+// What is known of a kernel whatever the traversal.
 class Analysis {
  public:
   explicit Analysis(const FusedKernel& kernel)
-      : kernel(kernel), steps(kernel.steps.size()), is_needed(kernel.steps.size()) {
-    for (const Store& store : kernel.stores) is_needed[store.step] = true;
-    for (size_t i = kernel.steps.size(); i-- > 0;)
-      if (is_needed[i])
-        for (size_t j = 0; j < kernel.steps[i].input_count; ++j) is_needed[kernel.steps[i].inputs[j]] = true;
-    for (size_t i = 0; i < kernel.steps.size(); ++i)
-      if (is_needed[i]) find_level(i);
-    for (const Store& store : kernel.stores) {
-      if (kernel.steps[store.step].level != Level::element) continue;
-      has_elements = true;
-      passes = std::max(passes, steps[store.step].stage + 1);
+      : kernel(kernel), passes(kernel), levels(kernel.steps.size(), Level::number),
+        has_elements(passes.count > 0) {
+    for (size_t i = 0; i < kernel.steps.size(); ++i) {
+      if (!passes.is_needed[i]) continue;
+      levels[i] = find_level(i);
+      has_elements |= levels[i] == Level::element;
     }
   }
 
   const FusedKernel& kernel;
-  std::vector<StepInfo> steps;
-  std::vector<bool> is_needed;
-  bool has_elements = false;
-  uint32_t passes = 0;
+  const Passes passes;
+  std::vector<Level> levels; // of steps: a broadcast load, and what is made of it, is lower than it says
+  bool has_elements;
 
  private:
-  void find_level(size_t i) {
+  Level find_level(size_t i) const {
     const Step& step = kernel.steps[i];
-    StepInfo& own = steps[i];
-    if (is_reached(step.op)) own.level = level_reached(step);
-    if (step.op == Op::splice) own.level = step.level;
-    for (size_t j = 0; j < step.input_count; ++j) {
-      own.level = std::max(own.level, steps[step.inputs[j]].level);
-      own.stage = std::max(own.stage, steps[step.inputs[j]].stage);
-    }
-    has_elements |= own.level == Level::element;
-    if (!is_reduction(step.op)) return;
-    has_elements = true;
-    own.level = Level::row;
-    passes = std::max(passes, ++own.stage);
+    if (passes.is_reduction(i)) return Level::row;
+    Level level = is_reached(step.op)     ? level_reached(step)
+                  : step.op == Op::splice ? step.level
+                                          : Level::number;
+    for (size_t j = 0; j < step.input_count; ++j) level = std::max(level, levels[step.inputs[j]]);
+    return level;
   }
 
   Level level_reached(const Step& step) const {
     const Access& access = kernel.accesses[step.index];
-    std::vector<Axis> axes = axes_of(access);
-    const auto is_still = [](const Axis& axis) {
-      return (axis.stride == 0 || axis.extent == 1) && !axis.is_bounded();
-    };
-    // Instances of a flat kernel differ in their extents.
-    if (kernel.is_flat)
-      return std::all_of(axes.begin(), axes.end(), [](const Axis& axis) { return axis.stride == 0; })
-                 ? Level::number
-                 : Level::row;
-    if (std::all_of(axes.begin(), axes.end(), is_still)) return Level::number;
-    size_t column_axes = 0;
-    if (step.level == Level::element && split_axes(axes, kernel.columns, column_axes) &&
-        std::all_of(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(column_axes), is_still))
-      return Level::row;
-    return step.level;
+    if ((kernel.is_flat ? Walk::flat(access) : Walk(access)).is_still()) return Level::number;
+    if (step.level != Level::element) return step.level;
+    const std::optional<SplitWalk> parts = split(access, kernel.columns);
+    return parts && parts->columns.is_still() ? Level::row : Level::element;
   }
 };
 
@@ -116,13 +110,13 @@ class Builder {
     if (program_.traversal == Traversal::whole) {
       program_.row_sections.push_back(emit_section([&] { emit_whole(); }));
     } else {
-      for (uint32_t pass = 0; pass < analysis_.passes; ++pass) {
+      for (size_t pass = 0; pass < passes_.count; ++pass) {
         program_.row_sections.push_back(emit_section([&] { emit_level(Level::row, pass); }));
         program_.element_sections.push_back(emit_pass(pass));
       }
       program_.row_sections.push_back(emit_section([&] {
-        emit_level(Level::row, analysis_.passes);
-        emit_stores(Level::row);
+        emit_level(Level::row, passes_.count);
+        place_stores([&](size_t store) { return passes_.of_store[store] == Passes::none; }, false);
       }));
     }
     if (encoding_ != Encoding::none) form_segments(program_, values_, encoding_);
@@ -168,31 +162,25 @@ class Builder {
   // --- paths
 
   uint16_t add_reach(const Access& access, DType dtype, Level level) {
-    const auto bytes = static_cast<size_t>(bytes_of(dtype));
-    std::vector<Axis> axes = axes_of(access);
-    if (kernel_.is_flat) {
-      const bool is_still =
-          std::all_of(axes.begin(), axes.end(), [](const Axis& axis) { return axis.stride == 0; });
-      program_.reaches.push_back({Path::flat(access.array, is_still, bytes), false});
-      return static_cast<uint16_t>(program_.reaches.size() - 1);
-    }
-    size_t column_axes = 0;
-    const bool is_split = level == Level::element && split_axes(axes, kernel_.columns, column_axes);
-    if (is_split && program_.traversal == Traversal::across)
-      std::rotate(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(column_axes), axes.end());
-    program_.reaches.push_back({Path(access.array, access.offset, axes, bytes), level == Level::element});
+    if (kernel_.is_flat) return add_reach(Walk::flat(access), dtype, Level::row);
+    if (level == Level::element && program_.traversal == Traversal::across)
+      return add_reach(column_by_column(*split(access, kernel_.columns)), dtype, level);
+    return add_reach(Walk(access), dtype, level);
+  }
+  uint16_t add_reach(const Walk& walk, DType dtype, Level level) {
+    program_.reaches.push_back({Path(walk, static_cast<size_t>(bytes_of(dtype))), level == Level::element});
     return static_cast<uint16_t>(program_.reaches.size() - 1);
+  }
+  // The walk of an index that counts rows within a column.
+  static Walk column_by_column(SplitWalk parts) {
+    std::vector<WalkAxis>& axes = parts.rows.axes;
+    axes.insert(axes.begin(), parts.columns.axes.begin(), parts.columns.axes.end());
+    return std::move(parts.rows);
   }
 
   // A load of row level that covers elements: the same row axes without the columns.
   uint16_t add_row_reach(const Access& access, DType dtype) {
-    std::vector<Axis> axes = axes_of(access);
-    size_t column_axes = 0;
-    split_axes(axes, kernel_.columns, column_axes);
-    axes.erase(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(column_axes));
-    program_.reaches.push_back(
-        {Path(access.array, access.offset, std::move(axes), static_cast<size_t>(bytes_of(dtype))), false});
-    return static_cast<uint16_t>(program_.reaches.size() - 1);
+    return add_reach(split(access, kernel_.columns)->rows, dtype, Level::row);
   }
 
   // --- instructions
@@ -204,7 +192,7 @@ class Builder {
     return {begin, static_cast<uint32_t>(program_.instructions.size())};
   }
 
-  // What a loop does not take is its first input once more, so that nothing else is kept alive for it.
+  // Inputs that a loop does not have name the first once more, so that no other value is kept alive for them.
   static Instruction completed(Instruction one) {
     if (one.b == no_value) one.b = one.a;
     if (one.c == no_value) one.c = one.a;
@@ -215,61 +203,37 @@ class Builder {
   bool is_emitted(size_t step) const { return current_[step] != no_value; }
 
   // Loads and positions wait until they are used, so that they are not held for longer.
-  void emit_level(Level level, uint32_t stage) {
+  void emit_level(Level level, size_t pass) {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (analysis_.is_needed[i] && analysis_.steps[i].level == level && analysis_.steps[i].stage == stage)
+      if (passes_.is_needed[i] && analysis_.levels[i] == level && passes_.of_step[i] == pass)
         if (!is_emitted(i)) emit_step(i);
   }
 
+  // Loads wait until they are used, so that a slot holds their elements no longer than it must.
   void emit_whole() {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (analysis_.is_needed[i] && !is_emitted(i) && !is_reached(kernel_.steps[i].op)) emit_step(i);
+      if (passes_.is_needed[i] && !is_emitted(i) && !is_reached(kernel_.steps[i].op)) emit_step(i);
     for (const Store& store : kernel_.stores) operand(store.step);
-    place_stores([&](const Store&) { return true; }, true);
+    place_stores([](size_t) { return true; }, true);
   }
 
-  void emit_stores(Level level) {
-    place_stores([&](const Store& store) { return kernel_.steps[store.step].level == level; }, false);
-  }
-
-  Section emit_pass(uint32_t pass) {
-    const std::vector<uint16_t> outside = current_;
+  Section emit_pass(size_t pass) {
+    std::vector<uint16_t> after = current_;
+    const std::vector<uint16_t> reductions = passes_.reductions(pass);
     const Section section = emit_section([&] {
-      std::vector<bool> is_wanted(kernel_.steps.size());
-      for (size_t i = 0; i < kernel_.steps.size(); ++i)
-        if (analysis_.is_needed[i] && is_reduction(kernel_.steps[i].op) &&
-            analysis_.steps[i].stage == pass + 1)
-          is_wanted[i] = true;
-      for (const Store& store : kernel_.stores)
-        if (pass_of(store) == pass) is_wanted[store.step] = true;
-      for (size_t i = kernel_.steps.size(); i-- > 0;)
-        if (is_wanted[i] && !(is_reduction(kernel_.steps[i].op) && analysis_.steps[i].stage <= pass))
-          for (size_t j = 0; j < kernel_.steps[i].input_count; ++j)
-            is_wanted[kernel_.steps[i].inputs[j]] = true;
+      std::vector<bool> is_wanted = passes_.needed(pass);
+      for (const uint16_t step : reductions) is_wanted[step] = true;
       for (size_t i = 0; i < kernel_.steps.size(); ++i)
         if (is_wanted[i] && !is_emitted(i) && !is_reached(kernel_.steps[i].op)) emit_step(i);
-      for (const Store& store : kernel_.stores)
-        if (pass_of(store) == pass) operand(store.step);
-      place_stores([&](const Store& store) { return pass_of(store) == pass; }, pass + 1 == analysis_.passes);
+      const auto is_written = [&](size_t store) { return passes_.of_store[store] == pass; };
+      for (size_t i = 0; i < kernel_.stores.size(); ++i)
+        if (is_written(i)) operand(kernel_.stores[i].step);
+      place_stores(is_written, pass + 1 == passes_.count);
     });
-    // Only what reductions gave is there after the pass.
-    for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (!is_reduction(kernel_.steps[i].op)) current_[i] = outside[i];
+    // The results of reductions outlive the pass; elements are there for one block at a time.
+    for (const uint16_t step : reductions) after[step] = current_[step];
+    current_ = std::move(after);
     return section;
-  }
-
-  // Stores of elements come with their value, unless a later pass may read what they overwrite.
-  uint32_t pass_of(const Store& store) const {
-    const Step& step = kernel_.steps[store.step];
-    if (step.level != Level::element) return UINT32_MAX;
-    return may_overwrite_a_load(step) ? analysis_.passes - 1 : analysis_.steps[store.step].stage;
-  }
-  bool may_overwrite_a_load(const Step& stored) const {
-    for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (analysis_.is_needed[i] && kernel_.steps[i].op == Op::stored &&
-          bytes_of(kernel_.steps[i].dtype) == bytes_of(stored.dtype))
-        return true;
-    return false;
   }
 
   uint16_t operand(size_t step) {
@@ -312,13 +276,13 @@ class Builder {
   void emit_reached(size_t i) {
     const Step& step = kernel_.steps[i];
     const Access& access = kernel_.accesses[step.index];
-    const Level level = analysis_.steps[i].level;
+    const Level level = analysis_.levels[i];
     const bool is_lowered = level == Level::row && step.level == Level::element;
     const uint16_t reach =
         is_lowered ? add_row_reach(access, step.dtype) : add_reach(access, step.dtype, step.level);
     const Path& path = program_.reaches[reach].path;
     Extent extent = extent_of(level);
-    // Where a block is of one column, what varies with columns alone stands still.
+    // A block of one column has one element of an array that varies with columns alone.
     if (program_.traversal == Traversal::across && level == Level::element && stands_still_over_rows(path))
       extent = Extent::one;
     const uint16_t value = current_[i] = add_value(step.dtype, extent);
@@ -330,10 +294,11 @@ class Builder {
     add({.action = Action::load, .extent = extent, .out = value, .reach = reach});
   }
 
-  // The path is one across rows: rows are its innermost axes.
+  // Rows are the last axes of a path that goes across.
   bool stands_still_over_rows(const Path& path) const {
     int64_t rows = 1;
-    for (const Axis& axis : path.axes()) {
+    for (size_t i = path.axes().size(); i-- > 0;) {
+      const WalkAxis& axis = path.axes()[i];
       if (rows == kernel_.rows) return true;
       if (axis.stride != 0 || axis.is_bounded()) return false;
       if (axis.extent >= kernel_.rows) return axis.extent % kernel_.rows == 0 && rows == 1;
@@ -369,7 +334,7 @@ class Builder {
     const uint16_t value = current_[i] = add_value(step.dtype, row_extent());
     const auto index = static_cast<uint16_t>(program_.reductions.size());
     const ReductionLoops& loops = loops_.reduction(step.op, step.arithmetic);
-    ReductionPlan plan{.loops = &loops, .out = value, .pass = analysis_.steps[i].stage - 1};
+    ReductionPlan plan{.loops = &loops, .out = value, .pass = static_cast<uint32_t>(passes_.of_step[i]) - 1};
     const bool is_whole = program_.traversal == Traversal::whole;
     if (!is_whole || kernel_.columns > chunk_columns) {
       const auto chunks = static_cast<uint64_t>((kernel_.columns + chunk_columns - 1) / chunk_columns);
@@ -416,8 +381,8 @@ class Builder {
 
   // --- stores
 
-  // Adds the section's stores. Where nothing more is read, after a value is made, from the array that its
-  // store may overwrite, the value is made there at once.
+  // Adds the section's stores. A value is made where it will lie, by an `aim` before it, if the array that its
+  // store may overwrite is not read after the value is made.
   template <class Filter> void place_stores(Filter belongs, bool may_aim) {
     struct Placed {
       uint16_t value, reach;
@@ -428,8 +393,9 @@ class Builder {
     std::vector<Instruction>& code = program_.instructions;
     std::vector<bool> is_aimed(values_.size());
     const size_t end = code.size();
-    for (const Store& store : kernel_.stores) {
-      if (!belongs(store)) continue;
+    for (size_t i = 0; i < kernel_.stores.size(); ++i) {
+      if (!belongs(i)) continue;
+      const Store& store = kernel_.stores[i];
       const Step& step = kernel_.steps[store.step];
       const uint16_t reach = add_reach(store.access, step.dtype, step.level);
       const Extent extent = extent_of(step.level);
@@ -449,7 +415,7 @@ class Builder {
         values_[value].needs_slot = !program_.reaches[reach].path.is_stream();
         code[at].is_placed = true;
       } else {
-        // Another store may overwrite what the value points to.
+        // Another store may overwrite the elements that the value points to.
         if ((is_load || is_splice) && !is_aimed[value] && kernel_.stores.size() > 1)
           code[at].is_placed = values_[value].needs_slot = true;
         last.push_back(completed({.action = Action::store,
@@ -477,8 +443,8 @@ class Builder {
 
   static bool is_store_or_add(Action action) { return action == Action::store || action == Action::add; }
 
-  // The last instruction that may read an array with such elements: through a load, or through
-  // a splice that points to one.
+  // The last instruction that may read the array: through a value that a load has pointed into it, or through a
+  // splice that points to such a value.
   size_t last_read(uint16_t array, size_t end) const {
     if (array == Store::nothing) return 0;
     const std::vector<Instruction>& code = program_.instructions;
@@ -500,7 +466,7 @@ class Builder {
     return last;
   }
 
-  // Counts bytes of arrays, an instruction as half a float, and four steps of a segment as one instruction.
+  // Counts the bytes of arrays; an instruction counts as half a float, and so do four steps of a segment.
   void measure_work() {
     for (size_t i = 0; i < program_.instructions.size(); ++i) {
       const Instruction& one = program_.instructions[i];
@@ -517,6 +483,7 @@ class Builder {
   }
 
   const Analysis& analysis_;
+  const Passes& passes_ = analysis_.passes;
   const FusedKernel& kernel_;
   const LoopTable& loops_;
   const Encoding encoding_;
@@ -527,35 +494,31 @@ class Builder {
   size_t slot_bytes_ = 0;
 };
 
-// Whether most arrays have their neighbours in rows rather than in columns, and all can be walked that way.
+// Whether in most arrays an element's neighbours are in its column rather than in its row, and all arrays can be
+// walked column by column.
 bool prefers_across(const Analysis& analysis) {
   const FusedKernel& kernel = analysis.kernel;
   if (kernel.columns <= 1 || kernel.rows < 16) return false;
   int64_t votes = 0;
   bool is_possible = true;
   const auto vote = [&](const Access& access) {
-    std::vector<Axis> axes = axes_of(access);
-    size_t column_axes = 0;
-    if (!split_axes(axes, kernel.columns, column_axes)) {
+    const std::optional<SplitWalk> parts = split(access, kernel.columns);
+    if (!parts) {
       is_possible = false;
       return;
     }
-    const auto has_neighbours = [&](size_t begin, size_t end) {
-      while (begin < end && axes[begin].extent == 1) ++begin;
-      return begin < end && std::abs(axes[begin].stride) == 1 && axes[begin].extent >= 8;
+    const auto has_neighbours = [](const Walk& walk) {
+      return !walk.axes.empty() && std::abs(walk.axes.back().stride) == 1 && walk.axes.back().extent >= 8;
     };
-    votes += has_neighbours(column_axes, axes.size());
-    votes -= has_neighbours(0, column_axes);
+    votes += has_neighbours(parts->rows);
+    votes -= has_neighbours(parts->columns);
   };
   for (size_t i = 0; i < kernel.steps.size(); ++i) {
     const Step& step = kernel.steps[i];
-    if (!analysis.is_needed[i] || step.level != Level::element) continue;
-    if (step.op == Op::stored && analysis.steps[i].level == Level::element) vote(kernel.accesses[step.index]);
-    if (step.op == Op::splice || step.op == Op::position) {
-      std::vector<Axis> axes = axes_of(kernel.accesses[step.index]);
-      size_t column_axes = 0;
-      is_possible &= split_axes(axes, kernel.columns, column_axes);
-    }
+    if (!analysis.passes.is_needed[i] || step.level != Level::element) continue;
+    if (step.op == Op::stored && analysis.levels[i] == Level::element) vote(kernel.accesses[step.index]);
+    if (step.op == Op::splice || step.op == Op::position)
+      is_possible &= split(kernel.accesses[step.index], kernel.columns).has_value();
   }
   for (const Store& store : kernel.stores)
     if (kernel.steps[store.step].level == Level::element) vote(store.access);
@@ -565,15 +528,15 @@ bool prefers_across(const Analysis& analysis) {
 int64_t widest_bytes(const Analysis& analysis) {
   int64_t bytes = 4;
   for (size_t i = 0; i < analysis.kernel.steps.size(); ++i)
-    if (analysis.is_needed[i] && analysis.steps[i].level != Level::number)
+    if (analysis.passes.is_needed[i] && analysis.levels[i] != Level::number)
       bytes = std::max(bytes, bytes_of(analysis.kernel.steps[i].dtype));
   return bytes;
 }
 
-// The same in tiles, where an array is read across.
+// The program over tiles, if an array is read across and tiles divide it.
 CpuProgram compile_tiled(CpuProgram program, const FusedKernel& kernel, const Target& target) {
   const bool is_walked = std::any_of(program.reaches.begin(), program.reaches.end(), [](const Reach& reach) {
-    return std::abs(reach.path.axes()[0].stride) > 1;
+    return std::abs(reach.path.axes().back().stride) > 1;
   });
   if (!is_walked) return program;
   FusedKernel tiled = kernel;
@@ -596,7 +559,7 @@ CpuProgram compile_for(const FusedKernel& kernel, const Target& target) {
     CpuProgram program = builder.build();
     return Attempt{std::move(program), builder.slot_bytes(), builder.has_block_slots()};
   };
-  // The largest block that is good for what it needs.
+  // The largest block that is good: a long one without slots, or one whose slots fit into the cache.
   const int64_t long_block = long_block_bytes / widest_bytes(analysis);
   const auto smaller = [&](int64_t size) { return size == long_block ? block : size / 2; };
   const auto is_good = [&](const Attempt& one, int64_t size) {

@@ -7,7 +7,8 @@ namespace adjoint::cpu {
 
 namespace {
 
-// Slots an equal distance modulo 4096 apart are taken for one another by the processor.
+// A processor takes a load for one of a recent store if their addresses are equal modulo 4096: a gap keeps slots of
+// a power of two apart.
 constexpr size_t slot_gap = 192;
 
 int64_t count_of(const CpuProgram& program, Extent extent) {
@@ -26,8 +27,8 @@ struct Life {
   size_t begin = SIZE_MAX, end = 0;
 };
 
-// In the order of instructions; what an element section reads from outside lives until its end, because the
-// section runs many times; likewise what is made by the number section.
+// From the first to the last instruction that names a value. An element section runs many times, so a value that it
+// reads from outside lives until the section ends; a value of the number section lives until the program does.
 std::vector<Life> lives_of(const CpuProgram& program, const std::vector<ValuePlan>& values) {
   std::vector<Life> lives(values.size());
   const std::vector<Instruction>& code = program.instructions;

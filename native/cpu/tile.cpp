@@ -19,11 +19,12 @@ constexpr int64_t least_side = 8;
 constexpr int64_t across_side = 32;
 
 // Cuts axes at the products of extents that `bounds` lists, in ascending order.
-bool refine(std::vector<Axis>& axes, const std::vector<int64_t>& bounds) {
-  std::vector<Axis> result;
+bool refine(std::vector<WalkAxis>& axes, const std::vector<int64_t>& bounds) {
+  std::vector<WalkAxis> result; // the fastest first
   size_t next = 0;
   int64_t begin = 1;
-  for (const Axis& axis : axes) {
+  for (size_t i = axes.size(); i-- > 0;) {
+    const WalkAxis& axis = axes[i];
     const int64_t end = begin * axis.extent;
     int64_t stride = axis.stride;
     int64_t at = begin;
@@ -43,7 +44,7 @@ bool refine(std::vector<Axis>& axes, const std::vector<int64_t>& bounds) {
       result.push_back(axis);
     begin = end;
   }
-  axes = std::move(result);
+  axes.assign(result.rbegin(), result.rend());
   return true;
 }
 
@@ -53,13 +54,13 @@ int64_t divisor_up_to(int64_t n, int64_t most) {
   return divisor;
 }
 
-Access with_axes(Access access, const std::vector<Axis>& axes) {
+Access with_axes(Access access, const std::vector<WalkAxis>& axes) {
   access.extents.resize(axes.size());
   access.strides.resize(axes.size());
   access.first.resize(axes.size());
   access.last.resize(axes.size());
   for (size_t i = 0; i < axes.size(); ++i) {
-    const Axis& axis = axes[axes.size() - 1 - i];
+    const WalkAxis& axis = axes[i];
     access.extents[i] = axis.extent;
     access.strides[i] = axis.stride;
     access.first[i] = axis.first;
@@ -76,44 +77,45 @@ int64_t tile_rows(FusedKernel& kernel, int64_t block) {
   for (Access& access : kernel.accesses) accesses.push_back(&access);
   for (Store& store : kernel.stores) accesses.push_back(&store.access);
 
-  // The same extents for all, axes of one index left out.
-  std::vector<std::vector<Axis>> all;
+  // The same extents for all.
+  std::vector<std::vector<WalkAxis>> all;
   std::vector<int64_t> bounds;
   for (const Access* access : accesses) {
-    std::vector<Axis>& axes = all.emplace_back(axes_of(*access));
-    std::erase_if(axes, [](const Axis& axis) { return axis.extent == 1 && !axis.is_bounded(); });
+    const std::vector<WalkAxis>& axes = all.emplace_back(Walk(*access).axes);
     int64_t product = 1;
-    for (const Axis& axis : axes) bounds.push_back(product *= axis.extent);
+    for (size_t i = axes.size(); i-- > 0;) bounds.push_back(product *= axes[i].extent);
     if (product != kernel.rows) return 0; // of a space that is not this one
   }
   std::sort(bounds.begin(), bounds.end());
   bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
-  for (std::vector<Axis>& axes : all)
+  for (std::vector<WalkAxis>& axes : all)
     if (!refine(axes, bounds)) return 0;
 
-  size_t across = 0;
-  for (size_t i = 0; i < kernel.accesses.size() && across == 0; ++i)
-    if (std::abs(all[i][0].stride) > 1)
-      for (size_t axis = 1; axis < all[i].size(); ++axis)
+  const size_t along = all[0].size() - 1;
+  size_t across = along;
+  for (size_t i = 0; i < kernel.accesses.size() && across == along; ++i)
+    if (std::abs(all[i][along].stride) > 1)
+      for (size_t axis = along; axis-- > 0;)
         if (std::abs(all[i][axis].stride) == 1) across = axis;
-  if (across == 0) return 0;
-  for (const std::vector<Axis>& axes : all)
-    if (axes[0].is_bounded() || axes[across].is_bounded()) return 0;
+  if (across == along) return 0;
+  for (const std::vector<WalkAxis>& axes : all)
+    if (axes[along].is_bounded() || axes[across].is_bounded()) return 0;
   const int64_t height = divisor_up_to(all[0][across].extent, across_side);
-  const int64_t width = divisor_up_to(all[0][0].extent, block / height);
+  const int64_t width = divisor_up_to(all[0][along].extent, block / height);
   if (height < least_side || width < least_side) return 0;
 
   for (size_t i = 0; i < all.size(); ++i) {
-    std::vector<Axis>& axes = all[i];
-    const Axis inner = axes[0], outer = axes[across];
-    const auto part = [](int64_t extent, int64_t stride) { return Axis{extent, stride, 0, extent}; };
+    std::vector<WalkAxis>& axes = all[i];
+    const WalkAxis inner = axes[along], outer = axes[across];
+    const auto add = [&](int64_t extent, int64_t stride) { axes.push_back({extent, stride, 0, extent}); };
+    axes.pop_back();
+    axes.erase(axes.begin() + static_cast<std::ptrdiff_t>(across));
     // One tile after the other along what is read across, so that it is fetched ahead.
-    std::vector<Axis> tiled = {part(width, inner.stride), part(height, outer.stride),
-                               part(outer.extent / height, outer.stride * height),
-                               part(inner.extent / width, inner.stride * width)};
-    for (size_t axis = 1; axis < axes.size(); ++axis)
-      if (axis != across) tiled.push_back(axes[axis]);
-    *accesses[i] = with_axes(*accesses[i], tiled);
+    add(inner.extent / width, inner.stride * width);
+    add(outer.extent / height, outer.stride * height);
+    add(height, outer.stride);
+    add(width, inner.stride);
+    *accesses[i] = with_axes(*accesses[i], axes);
   }
   return width * height;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "device/error.h"
+#include "device/walk.h"
 
 namespace adjoint {
 
@@ -246,7 +247,7 @@ uint16_t Draft::pull_entry(uint32_t index, const IndexMap& map) {
   const Decision& decision = (*decisions_)[index];
   if (value.op == Op::position) return pull_position(index, value.shape, map);
   if (const auto own = reductions_.find(index); own != reductions_.end()) {
-    if (!map.is_row_level() || !is_contiguous(merged(map.access(value.shape, true)), kernel_.rows))
+    if (!map.is_row_level() || !merged(map.access(value.shape, true)).is_contiguous(kernel_.rows))
       throw Failure{};
     uses_own_reduction_ = true;
     return own->second;
@@ -379,10 +380,10 @@ uint16_t Draft::array_index(Array array) {
 Draft::Key Draft::key_of(InputRef ref, DType dtype, const IndexMap* map, const Dims& shape) const {
   Key key{ref, dtype, {}};
   if (!map) return key;
-  const Access access = merged(map->access(shape, false));
-  key.map = {access.offset, static_cast<int64_t>(access.extents.size())};
-  for (const Dims* dims : {&access.extents, &access.strides, &access.first, &access.last})
-    key.map.insert(key.map.end(), dims->begin(), dims->end());
+  const Walk walk = merged(map->access(shape, false));
+  key.map = {walk.offset};
+  for (const WalkAxis& axis : walk.axes)
+    for (const int64_t value : {axis.extent, axis.stride, axis.first, axis.last}) key.map.push_back(value);
   return key;
 }
 

@@ -234,42 +234,4 @@ Access IndexMap::access(const Dims& shape, bool over_rows) const {
   return access;
 }
 
-Access merged(const Access& access) {
-  Access result;
-  result.array = access.array;
-  result.offset = access.offset;
-  const auto is_free = [&](size_t i) {
-    return access.first.empty() || (access.first[i] == 0 && access.last[i] == access.extents[i]);
-  };
-  bool has_bounds = false;
-  for (size_t i = 0; i < access.extents.size(); ++i) has_bounds |= !is_free(i);
-  for (size_t i = 0; i < access.extents.size(); ++i) {
-    const int64_t extent = access.extents[i];
-    if (extent == 1 && is_free(i)) continue;
-    const size_t outer = result.extents.size() - 1;
-    if (!result.extents.empty() && is_free(i) && result.strides[outer] == access.strides[i] * extent) {
-      result.extents[outer] *= extent;
-      result.strides[outer] = access.strides[i];
-      if (has_bounds) {
-        result.first[outer] *= extent;
-        result.last[outer] *= extent;
-      }
-      continue;
-    }
-    result.extents.push_back(extent);
-    result.strides.push_back(access.strides[i]);
-    if (has_bounds) {
-      result.first.push_back(access.first[i]);
-      result.last.push_back(access.last[i]);
-    }
-  }
-  return result;
-}
-
-bool is_contiguous(const Access& merged, int64_t count) {
-  if (merged.offset != 0 || !merged.first.empty()) return false;
-  if (merged.extents.empty()) return count == 1;
-  return merged.extents.size() == 1 && merged.extents[0] == count && merged.strides[0] == 1;
-}
-
 } // namespace adjoint

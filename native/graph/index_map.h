@@ -49,9 +49,4 @@ struct IndexMap {
   bool is_everywhere() const;
 };
 
-// Without axes of extent one, and with axes merged that are walked as one.
-Access merged(const Access& access);
-// Walks every element of an array of `count` in order.
-bool is_contiguous(const Access& merged, int64_t count);
-
 } // namespace adjoint

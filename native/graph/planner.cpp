@@ -4,6 +4,8 @@
 #include <map>
 
 #include "device/error.h"
+#include "device/passes.h"
+#include "device/walk.h"
 #include "graph/draft.h"
 #include "graph/explain.h"
 #include "graph/program.h"
@@ -144,7 +146,7 @@ class Planner {
     if (!map || ref.kind == InputRef::Kind::number) return;
     const Node& source = ref.kind == InputRef::Kind::leaf ? *snapshot_.leaves[ref.index] : node(ref.index);
     if (source.elements() != node(i).elements() ||
-        !is_contiguous(merged(map->access(source.shape, false)), source.elements()))
+        !merged(map->access(source.shape, false)).is_contiguous(source.elements()))
       return;
     decisions_[i].is_materialized = false;
     aliases_[i] = Draft::Array{ref.kind == InputRef::Kind::leaf, ref.index};
@@ -475,12 +477,10 @@ class Planner {
     const FusedKernel& kernel = draft.kernel();
     if (!draft.reduced_axes().empty()) return false;
     const auto add_access = [&](const Access& given) {
-      const Access access = merged(given);
-      const bool is_still = std::all_of(access.strides.begin(), access.strides.end(),
-                                        [](int64_t stride) { return stride == 0; });
-      if (access.offset != 0 || !access.first.empty()) return false;
-      if (kernel.rows > 1 && !is_still && !is_contiguous(access, kernel.rows)) return false;
-      key.add(static_cast<uint64_t>(access.array) << 1 | (kernel.rows > 1 && is_still ? 1 : 0));
+      const Walk walk = merged(given);
+      if (walk.offset != 0 || walk.is_bounded()) return false;
+      if (kernel.rows > 1 && !walk.is_still() && !walk.is_contiguous(kernel.rows)) return false;
+      key.add(static_cast<uint64_t>(walk.array) << 1 | (kernel.rows > 1 && walk.is_still() ? 1 : 0));
       return true;
     };
     key.add(kernel.rows == 1);
@@ -504,15 +504,8 @@ class Planner {
   }
 
   static void flatten(FusedKernel& kernel) {
-    const auto straighten = [&](Access& access) {
-      const Access walked = merged(access);
-      const bool is_still = std::all_of(walked.strides.begin(), walked.strides.end(),
-                                        [](int64_t stride) { return stride == 0; });
-      access.extents = {kernel.rows};
-      access.strides = {kernel.rows > 1 && is_still ? 0 : 1};
-    };
-    for (Access& access : kernel.accesses) straighten(access);
-    for (Store& store : kernel.stores) straighten(store.access);
+    for (Access& access : kernel.accesses) access = flattened(access, kernel.rows);
+    for (Store& store : kernel.stores) store.access = flattened(store.access, kernel.rows);
     kernel.is_flat = true;
   }
 
@@ -642,28 +635,17 @@ class Planner {
       else if (candidate.access.array == in)
         return false;
     if (!store) return false;
-    if (!draft.reduced_axes().empty() && walks_twice(kernel)) return false;
+    if (!draft.reduced_axes().empty() && Passes(kernel).count > 1) return false;
     const Step& stored = kernel.steps[store->step];
-    const Access written = merged(store->access);
+    const Walk written = merged(store->access);
     for (const Step& step : kernel.steps) {
       if (step.op != Op::stored || kernel.accesses[step.index].array != in) continue;
-      const Access read = merged(kernel.accesses[step.index]);
+      const Walk read = merged(kernel.accesses[step.index]);
       if (step.level != stored.level || bytes_of(step.dtype) != bytes_of(stored.dtype) ||
-          read.offset != written.offset || read.extents != written.extents ||
-          read.strides != written.strides || !read.first.empty() || !written.first.empty())
+          read.offset != written.offset || read.axes != written.axes || written.is_bounded())
         return false;
     }
     return true;
-  }
-
-  // Whether elements of a row are read again when its reductions are known.
-  static bool walks_twice(const FusedKernel& kernel) {
-    for (const Step& step : kernel.steps)
-      for (size_t i = 0; step.level == Level::element && i < step.input_count; ++i)
-        if (const Step& input = kernel.steps[step.inputs[i]];
-            input.level == Level::row && input.op != Op::stored)
-          return true;
-    return false;
   }
 
   // --- The program

@@ -41,8 +41,7 @@ template <class T> ADJOINT_FUNCTION constexpr T highest() {
   return std::floating_point<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
 }
 
-// Makes a value of a vector first. Left to itself, gcc merges selections of vectors into one of twice the
-// work.
+// Has the selection computed by itself. Left alone, gcc merges selections of vectors into one of twice the work.
 template <class T> ADJOINT_FUNCTION T settled(T a) {
 #if defined __GNUC__ && defined __x86_64__
   if constexpr (!std::is_arithmetic_v<T>) asm("" : "+x"(a));

@@ -75,6 +75,15 @@ describe("math", () => {
 });
 
 describe("threads, memory and matrices", () => {
+  test(
+    "arrays are walked as accesses say, and passes need what they should",
+    { timeout: 2 * minutes },
+    () => {
+      const sources = ["tests/native/walk.cpp", "native/device/walk.cpp", "native/device/passes.cpp"];
+      run(compile(["-O2"], sources, "walk"));
+    },
+  );
+
   test("the pool runs every task once", { timeout: 2 * minutes }, () => {
     run(
       compile(

@@ -215,7 +215,10 @@ template <class Word> bool check_width() {
   Word array[rows * columns], gathered[rows * columns + 1] = {}, scattered[rows * columns] = {};
   for (int64_t i = 0; i < rows * columns; ++i) array[i] = static_cast<Word>(i + 1);
   // Transposed: what is next in the space is a row further in the array.
-  const Path path(0, 0, {{rows, columns, 0, rows}, {columns, 1, 0, columns}}, sizeof(Word));
+  Access access;
+  access.extents = {columns, rows};
+  access.strides = {1, columns};
+  const Path path(access, sizeof(Word));
   path.gather(array, 0, rows * columns, gathered);
   path.scatter(scattered, 0, rows * columns, {gathered, false});
   bool ok = gathered[rows * columns] == 0 && std::equal(array, array + rows * columns, scattered);

@@ -289,6 +289,87 @@ std::vector<RoutineKernel> draws() {
   return list;
 }
 
+// Operands of routines along an axis lie in memory as they are, transposed, or repeated along an axis.
+RoutineKernel::Operand laid_out(RoutineKernel::Operand operand, unsigned layout) {
+  const size_t rank = operand.shape.size();
+  if (layout == 1 && rank > 1) {
+    Dims reversed;
+    for (size_t i = rank; i-- > 0;) reversed.push_back(operand.shape[i]);
+    const Dims strides = row_major_strides(reversed);
+    for (size_t i = 0; i < rank; ++i) operand.strides[i] = strides[rank - 1 - i];
+  }
+  if (layout == 2 && rank > 1) operand.strides[0] = 0;
+  return operand;
+}
+
+std::vector<RoutineKernel> scans() {
+  std::vector<RoutineKernel> list;
+  for (const Op op : {Op::cumsum, Op::cumprod, Op::recurrence})
+    for (const DType dtype : {DType::float32, DType::float64, DType::int64})
+      for (const auto& [shape, axis] : {std::pair<Dims, int64_t>{{5}, 0},
+                                        {{3, 70}, 1},
+                                        {{70, 3}, 0},
+                                        {{2, 300}, 1},
+                                        {{9000}, 0},
+                                        {{2, 5000}, 1},
+                                        {{5000, 2}, 0},
+                                        {{3, 4, 5}, 1}})
+        for (unsigned layout = 0; layout < 3; ++layout) {
+          if (op == Op::recurrence && dtype == DType::int64) continue;
+          std::vector<std::pair<DType, Dims>> inputs(info(op).arity, {dtype, shape});
+          RoutineKernel kernel = routine(op, inputs, {{dtype, shape}}, {axis});
+          kernel.inputs[0] = laid_out(kernel.inputs[0], layout);
+          list.push_back(kernel);
+        }
+  return list;
+}
+
+std::vector<RoutineKernel> sorts() {
+  std::vector<RoutineKernel> list;
+  for (size_t d = 0; d < dtype_count; ++d)
+    for (const int64_t length : {1, 2, 100, 1024, 1025, 5000})
+      for (const int64_t axis : {0, 1}) {
+        const DType dtype = static_cast<DType>(d);
+        const Dims shape = axis == 0 ? Dims{length, 2} : Dims{2, length};
+        list.push_back(
+            routine(Op::sort, {{dtype, shape}}, {{dtype, shape}, {DType::int64, shape}}, {axis, length % 2}));
+      }
+  return list;
+}
+
+// Some of them with indices that are out of range.
+std::vector<RoutineKernel> indexing() {
+  std::vector<RoutineKernel> list;
+  for (size_t d = 0; d < dtype_count; ++d)
+    for (const int64_t axis : {0, 1, 2})
+      for (unsigned layout = 0; layout < 3; ++layout) {
+        const DType dtype = static_cast<DType>(d);
+        const Dims whole = {6, 6, 6}, part = {4, 5, 6};
+        RoutineKernel kernel =
+            routine(Op::gather, {{dtype, whole}, {DType::int64, part}}, {{dtype, part}}, {axis});
+        kernel.inputs[0] = laid_out(kernel.inputs[0], layout);
+        list.push_back(kernel);
+        kernel.op = Op::indexSelect;
+        list.push_back(kernel);
+        kernel = routine(Op::scatterAdd, {{dtype, whole}, {DType::int64, part}, {dtype, part}},
+                         {{dtype, whole}}, {axis});
+        kernel.inputs[2] = laid_out(kernel.inputs[2], layout);
+        list.push_back(kernel);
+      }
+  return list;
+}
+
+std::vector<RoutineKernel> places() {
+  std::vector<RoutineKernel> list;
+  for (const Dims& shape : {Dims{1}, Dims{10, 3}, Dims{4, 100, 5}}) {
+    const int64_t n = element_count(shape);
+    // Every third element is counted.
+    list.push_back(routine(Op::nonzero, {{DType::boolean, {n}}, {DType::int64, {n}}},
+                           {{DType::int64, {(n + 2) / 3, static_cast<int64_t>(shape.size())}}}, shape));
+  }
+  return list;
+}
+
 // --- modules
 
 int write_modules(const std::string& folder, uint64_t random) {
@@ -336,6 +417,9 @@ int write_modules(const std::string& folder, uint64_t random) {
       ok = false;
     }
   }
+  for (const auto& list : {scans(), sorts(), indexing(), places()})
+    for (const RoutineKernel& kernel : list)
+      ok &= write(std::string(info(kernel.op).name) + "_" + std::to_string(i++), kernel, large);
   for (const RoutineKernel& kernel : draws())
     ok &= write(std::string(info(kernel.op).name) + "_" + std::string(info(kernel.results[0].dtype).label),
                 kernel, large);
@@ -562,6 +646,28 @@ bool check_draw(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& c
                        {Number::of_integer(0x123456789abcdef), Number::of_integer(77)}, chip);
 }
 
+// Few different values, so that there are equal ones; along an axis indices ascend, as scatterAdd wants them.
+bool check_lines(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& chip,
+                 bool has_wrong_indices) {
+  Random random{static_cast<uint64_t>(kernel.inputs[0].elements()) + 7};
+  return check_routine(runner, kernel, chip, [&]<class T>(size_t input, int64_t at) {
+    const RoutineKernel::Operand& operand = kernel.inputs[input];
+    if (info(kernel.op).failure == Failure::index && input == 1) {
+      const int64_t axis = kernel.parameters[0];
+      const int64_t k = at / operand.strides[axis] % operand.shape[axis];
+      return static_cast<T>(has_wrong_indices && k == operand.shape[axis] - 1 ? 6 + at : k);
+    }
+    return std::is_floating_point_v<T> ? static_cast<T>(random.below(33) - 16) / T(8)
+                                       : static_cast<T>(random.below(50));
+  });
+}
+
+bool check_places(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& chip) {
+  return check_routine(runner, kernel, chip, [&]<class T>(size_t input, int64_t at) {
+    return static_cast<T>(input == 0 ? at % 3 == 0 : at / 3 + 1);
+  });
+}
+
 // Products of fractions, which TF32 rounds to 11 significant bits each before they are multiplied; the sum is of
 // float32, whose bits tensor cores may cut off rather than round.
 bool check_rounding(Runner& runner, const RoutineKernel& routine, const cuda::Chip& chip) {
@@ -667,6 +773,13 @@ int run_all(uint64_t random, uint64_t first_seed) {
     note(check_flat(runner, seed, chips[seed % 2]));
   for (const cuda::Chip& chip : chips) {
     note(check_products(runner, chip));
+    for (const auto& list : {scans(), sorts(), indexing()})
+      for (const RoutineKernel& kernel : list)
+        for (const bool has_wrong_indices : {false, true})
+          if (failures < 5 && (!has_wrong_indices || info(kernel.op).failure == Failure::index))
+            note(check_lines(runner, kernel, chip, has_wrong_indices));
+    for (const RoutineKernel& kernel : places())
+      if (failures < 5) note(check_places(runner, kernel, chip));
     for (const RoutineKernel& kernel : draws())
       if (failures < 5) note(check_draw(runner, kernel, chip));
   }

@@ -24,7 +24,7 @@ namespace adjoint::cuda {
 
 namespace {
 
-// Kernels of this test: generators, whose op says which of these they are.
+// Kernels of this test: routines, whose op says which of these they are.
 enum class TestKernel : uint16_t {
   scale,   // out = in * p + q
   scratch, // out = in, by way of partials, plus tickets, which are zero
@@ -97,8 +97,8 @@ std::string text_of(TestKernel kernel) {
 
 class TestCode final : public KernelCode {
  public:
-  explicit TestCode(const GeneratorKernel& kernel)
-      : kind_(static_cast<TestKernel>(kernel.op)), elements_(kernel.elements) {
+  explicit TestCode(const RoutineKernel& kernel)
+      : kind_(static_cast<TestKernel>(kernel.op)), elements_(kernel.parameters[0]) {
     ptx = std::make_shared<const std::string>(text_of(kind_));
     functions = kind_ == TestKernel::scratch ? std::vector<std::string>{"spread", "gather"}
                                              : std::vector<std::string>{"scale"};
@@ -137,7 +137,7 @@ class TestCode final : public KernelCode {
 } // namespace
 
 std::unique_ptr<KernelCode> make_code(const Kernel& kernel, const Chip&) {
-  return std::make_unique<TestCode>(std::get<GeneratorKernel>(kernel));
+  return std::make_unique<TestCode>(std::get<RoutineKernel>(kernel));
 }
 bool has_code() { return !std::getenv("TEST_WITHOUT_CODE"); }
 
@@ -198,7 +198,10 @@ void count_calls() {
 }
 
 Kernel kernel_of(TestKernel kind, int64_t elements) {
-  return GeneratorKernel{static_cast<Op>(kind), DType::float32, elements, 0};
+  RoutineKernel kernel;
+  kernel.op = static_cast<Op>(kind);
+  kernel.parameters = {elements};
+  return kernel;
 }
 
 using Floats = std::vector<float>;

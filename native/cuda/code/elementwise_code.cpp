@@ -1,10 +1,11 @@
 // Kernels that compute every element by itself. A block goes over tiles of its instance's rows; a thread
-// takes a few vectors of each tile, whose loads are all under way before the first result is needed.
+// takes a few vectors of each tile, and begins all their loads before it needs the first result.
 #include <algorithm>
 #include <cstdlib>
 
 #include "cuda/code/fused_code.h"
 #include "device/integers.h"
+#include "device/passes.h"
 
 namespace adjoint::cuda {
 
@@ -29,9 +30,9 @@ struct ThreadLayout {
   int64_t width = 1;  // lanes of a vector
   int64_t groups = 1; // vectors of a thread in a tile
   int64_t tile() const { return block_threads * width * groups; }
-  // Where an array is read across the order of the rows: threads go over squares, so that they use all of the
-  // 32 bytes that come with an element. Rows are so many lines of `line` elements; a square is 8 lines of
-  // `square` vectors.
+  // An array that is read across the order of the rows: threads go over squares, so that they use all of the
+  // 32 bytes that come with an element. `line` is the number of rows in a line (0: there are no squares), and a
+  // square is 8 lines of `square` vectors.
   int64_t line = 0, square = 1;
 };
 constexpr int64_t square_lines = 8;
@@ -44,10 +45,10 @@ template <class Body> void each_access(const FusedKernel& kernel, const Body& bo
     body(store.access, bytes_of(kernel.steps[store.step].dtype), false);
 }
 
-std::vector<bool> steps_for_stores(const FusedKernel& kernel, const FusedText& text) {
+std::vector<bool> steps_for_stores(const FusedKernel& kernel) {
   std::vector<bool> needed(kernel.steps.size());
   for (const Store& store : kernel.stores) needed[store.step] = true;
-  text.add_inputs(needed);
+  add_inputs(kernel, needed, Level::row);
   return needed;
 }
 
@@ -56,7 +57,7 @@ ThreadLayout choose_layout(const FusedKernel& kernel, size_t statements) {
   int64_t most_bytes = 1, loads = 0;
   bool has_vector = false;
   each_access(kernel, [&](const Access& access, int64_t bytes, bool is_load) {
-    const Walk walk = kernel.is_flat ? Walk::flat(access) : Walk(access);
+    const Walk walk = kernel.is_flat ? Walk::flat(access) : merged(access);
     if (walk.axes.empty()) return;
     most_bytes = std::max(most_bytes, bytes);
     loads += is_load;
@@ -76,11 +77,11 @@ ThreadLayout choose_layout(const FusedKernel& kernel, size_t statements) {
   return layout;
 }
 
-// Looks for a load whose neighbours are lines.
+// Looks for a load whose neighbours in memory are in the next line.
 void choose_square(const FusedKernel& kernel, ThreadLayout& layout) {
   if (kernel.is_flat) return;
   each_access(kernel, [&](const Access& access, int64_t, bool is_load) {
-    const Walk walk(access);
+    const Walk walk = merged(access);
     const size_t rank = walk.axes.size();
     if (!is_load || rank < 2 || layout.line != 0) return;
     const WalkAxis &lines = walk.axes[rank - 2], &along = walk.axes[rank - 1];
@@ -101,7 +102,7 @@ class ElementwiseText {
         text_(kernel, Level::row, layout.width,
               kernel.is_flat || needs_wide_indices(kernel, 2 * blocks * layout.tile()),
               kernel.is_flat ? flat_record_head : 0),
-        needed_(steps_for_stores(kernel, text_)) {}
+        needed_(steps_for_stores(kernel)) {}
 
   const TableRecord& record() const { return text_.record; }
 
@@ -206,7 +207,7 @@ class ElementwiseText {
     }
   }
 
-  // The index of a vector, if vectors are counted square by square.
+  // Where a vector begins, if vectors are counted square by square.
   Register in_squares(const Register& linear) {
     Register vector, rest, square, within, line, along, square_line, square_along;
     index().divide(linear, layout_.width, vector, rest);
@@ -218,7 +219,7 @@ class ElementwiseText {
     return index().plus(index().times(whole_line, layout_.line), index().times(whole_along, layout_.width));
   }
 
-  // What is left of the last vector, in the first block.
+  // The rows after the last whole vector, one a thread, by the first block.
   void write_tail(const Register& thread) {
     index().forget();
     const Register left = w().fresh(Width::wide), whole = w().fresh(Width::wide), at = w().fresh(Width::wide);
@@ -300,7 +301,7 @@ class FlatCode final : public KernelCode {
     for (const Instance& instance : instances) rows += instance.rows;
     return rows;
   }
-  // Its share of the chip, in proportion to its rows, but no less than one.
+  // The instance's share of the chip's blocks, in proportion to its rows, but no less than one.
   int64_t blocks_of(const Instance& instance, int64_t all_rows) const {
     if (instance.rows == 0) return 0;
     const auto share =
@@ -322,8 +323,7 @@ class FlatCode final : public KernelCode {
 } // namespace
 
 std::unique_ptr<KernelCode> make_elementwise_code(const FusedKernel& kernel, const Chip& chip) {
-  const FusedText measure(kernel, Level::row, 1, true, 0);
-  ThreadLayout layout = choose_layout(kernel, statements(kernel, steps_for_stores(kernel, measure)));
+  ThreadLayout layout = choose_layout(kernel, statements(kernel, steps_for_stores(kernel)));
   choose_square(kernel, layout);
   const int64_t most_blocks = blocks_per_multiprocessor * chip.multiprocessors;
   const int64_t blocks = std::min(quotient_up(kernel.rows, layout.tile()), most_blocks);

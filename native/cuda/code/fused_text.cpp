@@ -1,3 +1,23 @@
+// The PTX of a fused kernel's values. In come steps; out goes text in `writer`, and the layout of the table that a
+// launch brings (Record). Two writers call this one: ElementwiseText, whose inner level is rows, and RowText, whose
+// inner level is elements. Their stages:
+//
+//   begin                 loads the addresses of arrays and the numbers from the table
+//   prepare_accesses      the row's part of every address; elements add theirs
+//   forget_lanes          a new tile or a new pass: nothing is held in registers
+//   compute_outer_inputs  values that are the same for all lanes, each by outer_value
+//   load                  for every group of lanes, from where `places` finds them
+//   compute               pastes the bodies of steps, lane by lane
+//   store, store_outer    lanes, and values of rows
+//
+// The softmax of rows of 8 floats: two threads have a row, and each a group of four lanes. Of pass 0 this file
+// writes the first lines, the reduction the others; `word15` to `word18` are kept for the next passes.
+//
+//   mul.lo.s32 %word8, %word6, 8;                     prepare_accesses: row * columns
+//   mad.wide.s32 %wide2, %word8, 4, %wide0;
+//   mad.wide.s32 %wide4, %word7, 4, %wide2;           load: the group's first column
+//   ld.global.v4.b32 {%word15, ... %word18}, [%wide4+0];
+//   { body of amax, of %word11 and %word15 }          ReductionText::add
 #include "cuda/code/fused_text.h"
 
 #include <algorithm>
@@ -25,7 +45,7 @@ std::string braced(std::span<const Register> registers) {
   return list + "}";
 }
 
-// Lanes that one instruction moves.
+// How many lanes one instruction moves: 16 bytes, and four registers, at most.
 int64_t lanes_at_once(int64_t width, int64_t bytes) { return std::min<int64_t>({width, 16 / bytes, 4}); }
 
 const Body& body_of(const Step& step) {
@@ -118,14 +138,14 @@ Register FusedText::outer_value(uint16_t i) {
   for (size_t k = 0; k < step.input_count; ++k) inputs[k] = outer_value(step.inputs[k]);
   Register value;
   if (step.op == Op::stored) {
-    const Walk walk(kernel.accesses[step.index]);
+    const Walk walk = merged(kernel.accesses[step.index]);
     Place place = index.place(walk, row_, bases_[walk.array], bytes_of(step.dtype));
     place.exists = index.exists(walk, row_);
     value = load_one(place, step.dtype);
   } else if (step.op == Op::position) {
     value = number_of(index.position(Walk(kernel.accesses[step.index]), row_), step.dtype);
   } else if (step.op == Op::splice) {
-    value = chosen(index.exists(Walk(kernel.accesses[step.index]), row_), inputs[1], inputs[0], step.dtype);
+    value = chosen(index.exists(merged(kernel.accesses[step.index]), row_), inputs[1], inputs[0], step.dtype);
   } else {
     value = evaluate(step, {inputs, step.input_count});
   }
@@ -134,14 +154,6 @@ Register FusedText::outer_value(uint16_t i) {
 
 void FusedText::forget_lanes(size_t lanes) {
   lanes_.assign(lanes, std::vector<Register>(kernel.steps.size()));
-}
-
-void FusedText::add_inputs(std::vector<bool>& needed) const {
-  for (size_t i = needed.size(); i-- > 0;) {
-    const Step& step = kernel.steps[i];
-    if (!needed[i] || step.level != inner) continue;
-    for (size_t k = 0; k < step.input_count; ++k) needed[step.inputs[k]] = true;
-  }
 }
 
 void FusedText::compute_outer_inputs(const std::vector<bool>& needed) {
@@ -207,7 +219,7 @@ void FusedText::compute(const std::vector<bool>& needed, const Group& group) {
 
 FusedText::InnerAccess FusedText::inner_access(const Access& access, int64_t bytes) {
   if (kernel.is_flat) return {Walk::flat(access), bases_[access.array], {}};
-  Walk walk(access);
+  Walk walk = merged(access);
   const Register base = bytes > 0 ? bases_[access.array] : Register(); // the bounds of a splice have none
   if (inner == Level::row) return {walk, base, {}};
   std::optional<SplitWalk> parts = split(walk, kernel.columns);
@@ -217,7 +229,7 @@ FusedText::InnerAccess FusedText::inner_access(const Access& access, int64_t byt
     result.is_linear = true;
     return result;
   }
-  InnerAccess result{parts->columns, base, index.exists(parts->rows, row_)};
+  InnerAccess result{merged(parts->columns), base, index.exists(parts->rows, row_)};
   result.is_aligned = parts->rows.offset % width == 0;
   for (const WalkAxis& axis : parts->rows.axes) result.is_aligned &= axis.stride % width == 0;
   if (bytes > 0) {
@@ -230,7 +242,7 @@ FusedText::InnerAccess FusedText::inner_access(const Access& access, int64_t byt
 
 FusedText::InnerAccess FusedText::inner_positions(const Access& access) {
   if (kernel.is_flat) return {Walk::flat(access), {}, {}};
-  const Walk walk(access);
+  const Walk walk = merged(access);
   if (inner == Level::row) return {walk, {}, {}};
   if (std::optional<SplitWalk> parts = split(walk, kernel.columns))
     return {parts->columns, index.position(parts->rows, row_), {}};
@@ -243,13 +255,13 @@ FusedText::InnerAccess FusedText::inner_positions(const Access& access) {
 void FusedText::prepare_accesses() {
   accesses_.clear();
   for (size_t i = 0; i < kernel.accesses.size(); ++i) {
-    // What it is for: a load at the inner level, positions, or the bounds of a splice there.
+    // The step that uses it: a load at the inner level, positions, or a splice whose bounds it is.
     const auto user = std::find_if(kernel.steps.begin(), kernel.steps.end(), [&](const Step& step) {
       return step.index == i && step.level == inner &&
              (step.op == Op::stored || step.op == Op::splice || step.op == Op::position);
     });
     if (user == kernel.steps.end())
-      accesses_.push_back({Walk(kernel.accesses[i]), {}, {}});
+      accesses_.push_back({merged(kernel.accesses[i]), {}, {}});
     else if (user->op == Op::position)
       accesses_.push_back(inner_positions(kernel.accesses[i]));
     else
@@ -262,7 +274,7 @@ void FusedText::prepare_accesses() {
     if (step.level == inner)
       store_accesses_.push_back(inner_access(store.access, bytes_of(step.dtype)));
     else
-      store_accesses_.push_back({Walk(store.access), {}, {}});
+      store_accesses_.push_back({merged(store.access), {}, {}});
   }
 }
 
@@ -357,7 +369,7 @@ void FusedText::store(size_t number, const Group& group) {
                   braced(std::span(values).subspan(static_cast<size_t>(k), static_cast<size_t>(each))));
     return;
   }
-  // Of lanes that share an element any may write it: they are equal, since it is one index.
+  // Lanes that share an element have one place and are equal, so the first writes it.
   for (size_t k = 0; k < found.lanes.size(); ++k)
     store_one(found.lanes[k], dtype, lanes_[group.first_lane + k][store.step]);
 }
@@ -365,7 +377,7 @@ void FusedText::store(size_t number, const Group& group) {
 void FusedText::store_outer(size_t number, const Register& flag) {
   const Store& store = kernel.stores[number];
   const DType dtype = kernel.steps[store.step].dtype;
-  const Walk walk(store.access);
+  const Walk walk = merged(store.access);
   const Register value = outer_value(store.step);
   Place place = index.place(walk, row_, bases_[walk.array], bytes_of(dtype));
   place.exists = writer.both(index.exists(walk, row_), flag);
@@ -386,13 +398,14 @@ bool needs_wide_indices(const FusedKernel& kernel, int64_t slack) {
   if (kernel.rows >= limit || kernel.columns >= limit || kernel.rows * kernel.columns >= limit - slack)
     return true;
   for (const Access& access : kernel.accesses)
-    if (Walk(access).reach() >= limit) return true;
+    if (merged(access).reach() >= limit) return true;
   for (const Step& step : kernel.steps)
     if (step.op == Op::position)
-      if (const Walk walk(kernel.accesses[step.index]); std::abs(walk.offset) + walk.reach() >= limit)
+      if (const Walk walk = merged(kernel.accesses[step.index]);
+          std::abs(walk.offset) + walk.reach() >= limit)
         return true;
   for (const Store& store : kernel.stores)
-    if (Walk(store.access).reach() >= limit) return true;
+    if (merged(store.access).reach() >= limit) return true;
   return false;
 }
 

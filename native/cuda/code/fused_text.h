@@ -52,8 +52,6 @@ class FusedText {
   void set_outer(uint16_t step, Register value) { outer_[step] = std::move(value); }
 
   void forget_lanes(size_t lanes);
-  // Adds to `needed` all that those steps are computed from.
-  void add_inputs(std::vector<bool>& needed) const;
   void compute_outer_inputs(const std::vector<bool>& needed);
   void load(const std::vector<bool>& needed, const Group& group);
   void compute(const std::vector<bool>& needed, const Group& group);

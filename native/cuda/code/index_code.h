@@ -4,7 +4,7 @@
 #include <map>
 
 #include "cuda/code/ptx_writer.h"
-#include "cuda/code/walk.h"
+#include "device/walk.h"
 
 namespace adjoint::cuda {
 

@@ -202,7 +202,7 @@ void ReductionText::leave_spread(size_t i, const Group& group, const Values& val
   }
 }
 
-// The first warp of a team adds up what all of it have left, two lanes a thread.
+// The first warp of a team adds up the elements that all its threads have left, two lanes a thread.
 void ReductionText::collect_spread() {
   constexpr int64_t turn_columns = lane_count / 2;
   const int64_t turns = (shape_.columns_of_chunk() + lane_count - 1) / lane_count;
@@ -272,7 +272,8 @@ void ReductionText::end_round() {
     combine_along(shape_.lanes, is_for_all_);
 }
 
-// Of threads that have one row each: every slot of every row has its place, and all threads read all slots.
+// Neighbouring threads have a row each, and a row's threads lie apart: each leaves its value in shared memory, and
+// then every thread reads all values of its row.
 void ReductionText::combine_across(Register (ReductionText::*tree)(size_t, Values)) {
   if (shape_.lanes == 1) return;
   const int64_t slot_bytes = 8 * shape_.rows;

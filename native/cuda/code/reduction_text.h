@@ -36,7 +36,7 @@ class ReductionText {
   // A round: values are added in the order of their groups; `at` is the round's first column.
   void begin_round(const Register& at);
   void add(const Group& group, size_t number);
-  // What the round's chunks come to is the pass's result, or is pushed behind those of the rounds before.
+  // The result of the round's chunks is the pass's, or is pushed behind those of the rounds before.
   void end_round();
   void begin_rounds();
   void push_round();
@@ -63,10 +63,11 @@ class ReductionText {
   Register folded(size_t i, Values values);
   Register paired(size_t i, Values values);
   Register shuffled(size_t i, const char* mode, const Register& value, int64_t distance, int64_t segment);
-  // The results of neighbours in pairs, from threads that are so far apart on, up to `end` threads.
+  // Combines the results of neighbours in pairs: first of threads that are `distance` apart, then twice as far,
+  // until `end` threads are one.
   void pair_threads(int64_t distance, int64_t end);
 
-  // Where more threads compute elements than own lanes.
+  // Elements that are spread over more threads than own lanes go through shared memory.
   void begin_spread(const Register& at);
   void leave_spread(size_t i, const Group& group, const Values& values);
   void collect_spread();
@@ -80,7 +81,7 @@ class ReductionText {
 
   Register shared_address();
   Register multiplied(const Register& a, int64_t b, const Register& c);
-  // Shared memory that nobody is going to read what is in it.
+  // Shared memory for new contents: a place that no thread will read any more.
   int64_t reserve(int64_t bytes);
   // Every writer leaves its values, `bytes` for each reduction; then all may take what they want.
   template <class Leave, class Take> void exchange(int64_t bytes, const Leave& leave, const Take& take);

@@ -28,13 +28,12 @@ class RowCode final : public FixedCode {
 std::unique_ptr<KernelCode> make_row_code(const FusedKernel& kernel, const Chip& chip) {
   const Passes passes(kernel);
   RowWork work{.passes = passes.count};
-  const FusedText measure(kernel, Level::element, 1, true, 0);
   for (size_t pass = 0; pass < passes.count; ++pass) {
-    work.statements = std::max(work.statements, statements(kernel, passes.needed(measure, pass)));
-    work.reductions = std::max(work.reductions, static_cast<int64_t>(passes.reductions(kernel, pass).size()));
+    work.statements = std::max(work.statements, statements(kernel, passes.needed(pass)));
+    work.reductions = std::max(work.reductions, static_cast<int64_t>(passes.reductions(pass).size()));
   }
   const RowShape shape = choose_row_shape(kernel, chip, work);
-  RowText text(kernel, shape, passes);
+  RowText text(passes, shape);
   auto code = std::make_unique<RowCode>(text.record(), shape.splits > 1);
   code->ptx = std::make_shared<const std::string>(text.write());
   code->functions = {fused_name};

@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstdlib>
 
-#include "cuda/code/walk.h"
+#include "device/walk.h"
 
 namespace adjoint::cuda {
 
@@ -39,7 +39,7 @@ Layout layout_of(const FusedKernel& kernel) {
     if (step.level != Level::element) return;
     layout.loads += step.op == Op::stored;
     layout.most_bytes = std::max(layout.most_bytes, bytes_of(step.dtype));
-    const std::optional<SplitWalk> parts = split(Walk(access), kernel.columns);
+    const std::optional<SplitWalk> parts = split(merged(access), kernel.columns);
     if (!parts) {
       ++layout.along;
       return;

@@ -1,59 +1,15 @@
 #include "cuda/code/row_text.h"
 
-#include <algorithm>
 #include <bit>
 
 #include "cuda/code/fused_code.h"
 
 namespace adjoint::cuda {
 
-namespace {
-
-bool is_reduction(const Step& step) { return info(step.op).kind == Kind::reduction; }
-
-} // namespace
-
-Passes::Passes(const FusedKernel& kernel) : of_step(kernel.steps.size()), of_store(kernel.stores.size()) {
-  for (size_t i = 0; i < kernel.steps.size(); ++i) {
-    const Step& step = kernel.steps[i];
-    for (size_t k = 0; k < step.input_count; ++k) of_step[i] = std::max(of_step[i], of_step[step.inputs[k]]);
-    if (!is_reduction(step)) continue;
-    count = std::max(count, of_step[i] + 1);
-    ++of_step[i];
-  }
-  for (size_t i = 0; i < kernel.stores.size(); ++i) {
-    of_store[i] = of_step[kernel.stores[i].step];
-    if (kernel.steps[kernel.stores[i].step].level == Level::element) count = std::max(count, of_store[i] + 1);
-  }
-  // What lies where another array lies is written when nobody reads that one any more.
-  for (size_t i = 0; i < kernel.stores.size(); ++i)
-    if (kernel.stores[i].replaces != Store::nothing &&
-        kernel.steps[kernel.stores[i].step].level == Level::element)
-      of_store[i] = count - 1;
-}
-
-std::vector<bool> Passes::needed(const FusedText& text, size_t pass) const {
-  const FusedKernel& kernel = text.kernel;
-  std::vector<bool> list(kernel.steps.size());
-  for (const uint16_t step : reductions(kernel, pass)) list[kernel.steps[step].inputs[0]] = true;
-  for (size_t i = 0; i < kernel.stores.size(); ++i)
-    if (kernel.steps[kernel.stores[i].step].level == Level::element && of_store[i] == pass)
-      list[kernel.stores[i].step] = true;
-  text.add_inputs(list);
-  return list;
-}
-
-std::vector<uint16_t> Passes::reductions(const FusedKernel& kernel, size_t pass) const {
-  std::vector<uint16_t> list;
-  for (size_t i = 0; i < kernel.steps.size(); ++i)
-    if (is_reduction(kernel.steps[i]) && of_step[i] == pass + 1) list.push_back(static_cast<uint16_t>(i));
-  return list;
-}
-
-RowText::RowText(const FusedKernel& kernel, const RowShape& shape, const Passes& passes)
-    : kernel_(kernel), shape_(shape), passes_(passes),
-      text_(kernel, Level::element, shape.width,
-            needs_wide_indices(kernel, kernel.columns + (2 * shape.teams + 2) * chunk_columns), 0),
+RowText::RowText(const Passes& passes, const RowShape& shape)
+    : kernel_(passes.kernel), shape_(shape), passes_(passes),
+      text_(kernel_, Level::element, shape.width,
+            needs_wide_indices(kernel_, kernel_.columns + (2 * shape.teams + 2) * chunk_columns), 0),
       reduction_(text_, shape_) {}
 
 std::string RowText::write() {
@@ -125,7 +81,7 @@ bool RowText::is_always_inside(int64_t groups) const {
 
 void RowText::write_iteration(size_t pass, const std::vector<bool>& needed, const Register& first) {
   std::vector<Group> groups;
-  // Of the last iteration.
+  // All iterations have one text, so the last decides which groups may lie beyond the row.
   const int64_t groups_before = (shape_.iterations() - 1) * shape_.groups;
   for (int64_t i = 0; i < shape_.groups; ++i) {
     Group group{
@@ -136,9 +92,9 @@ void RowText::write_iteration(size_t pass, const std::vector<bool>& needed, cons
   for (const Group& group : groups) text_.load(needed, group);
   for (const Group& group : groups) text_.compute(needed, group);
   for (size_t i = 0; i < kernel_.stores.size(); ++i)
-    if (kernel_.steps[kernel_.stores[i].step].level == Level::element && passes_.of_store[i] == pass)
+    if (passes_.of_store[i] == pass)
       for (Group group : groups) {
-        // Whoever does a row once more may see what has been written over its elements.
+        // Threads that do the last row once more may read elements that have been written over: they store none.
         group.inside = w().both(group.inside, row_inside_);
         text_.store(i, group);
       }
@@ -171,8 +127,8 @@ void RowText::write_round(size_t pass, const std::vector<bool>& needed, const Re
 }
 
 void RowText::write_pass(size_t pass) {
-  const std::vector<bool> needed = passes_.needed(text_, pass);
-  reduction_.begin_pass(place_, passes_.reductions(kernel_, pass), pass + 1 < passes_.count);
+  const std::vector<bool> needed = passes_.needed(pass);
+  reduction_.begin_pass(place_, passes_.reductions(pass), pass + 1 < passes_.count);
   if (kernel_.columns > 0) {
     text_.compute_outer_inputs(needed);
     const Register begin = place_.begin.empty() ? "0" : place_.begin;
@@ -206,7 +162,7 @@ void RowText::write_row_stores() {
     text_.outer_value(store.step);
     replaces |= store.replaces != Store::nothing;
   }
-  // All lanes have read what the first is going to write over.
+  // The first thread of a row writes when all others have read the array that it may write over.
   if (replaces && shape_.row_threads() > 1) w().line("bar.sync 0");
   const Register flag = w().both(place_.is_leader, row_inside_);
   for (size_t i = 0; i < kernel_.stores.size(); ++i)

@@ -1,28 +1,16 @@
-// The code of a kernel with rows and columns. A pass goes over the columns with everything that can be
-// computed by then; reductions end a pass, for the threads that share a row, and rows' values follow
-// that need them. Values of elements are computed again in a later pass, unless a thread goes over its
-// columns in one step, and keeps them.
+// The code of a kernel with rows and columns. A pass goes over the columns and computes the elements that it reduces
+// or stores (device/passes.h); at its end the threads that share a row combine their parts of the reductions. Values
+// of rows are computed when an element or a store asks for them. Elements are computed again in a later pass, unless
+// a thread takes its columns in one step and keeps their values.
 #pragma once
 #include "cuda/code/reduction_text.h"
+#include "device/passes.h"
 
 namespace adjoint::cuda {
 
-// Which pass needs what.
-struct Passes {
-  std::vector<size_t> of_step;  // the first in which it can be computed
-  std::vector<size_t> of_store; // of elements
-  size_t count = 0;             // of those that have anything to do
-
-  explicit Passes(const FusedKernel& kernel);
-  // The elements' steps that a pass reduces or stores, and all that they need.
-  std::vector<bool> needed(const FusedText& text, size_t pass) const;
-  // The steps that it reduces.
-  std::vector<uint16_t> reductions(const FusedKernel& kernel, size_t pass) const;
-};
-
 class RowText {
  public:
-  RowText(const FusedKernel& kernel, const RowShape& shape, const Passes& passes);
+  RowText(const Passes& passes, const RowShape& shape);
 
   std::string write();
   const TableRecord& record() const { return text_.record; }

@@ -89,7 +89,7 @@ struct Keeper {
 #undef UNARY
 #undef BINARY
 #undef TERNARY
-// Those that tell truths first make them of their inputs.
+// Reductions to bool (all, any) are there for bool alone: their inputs are converted first.
 #define REDUCTION(name, label, dtypes, ...)                                                                  \
   if constexpr (computes<T>(Dtypes::dtypes) && std::is_same_v<T, Result<Dtypes::dtypes, T>>) {               \
     constexpr int op = static_cast<int>(Op::name);                                                           \
