@@ -89,61 +89,67 @@ bool Draft::add(uint32_t entry, RootKind kind) {
   recent_.clear();
   touched_.clear();
   uses_own_reduction_ = false;
-  const Node& root = node(entry);
-  const bool is_reduction = kind == RootKind::value && info(root.op).kind == Kind::reduction;
-  try {
-    Root added{entry, kind, 0, {}};
-    bool is_of_rows = is_reduction;
-    if (is_reduction) {
-      if (root.inputs[0]->shape != shape_ || root.attributes->axes != reduced_axes_) throw Failure{};
-      added.step = reduce(entry);
-      added.access = space_.of_rows(kept_shape_).access(kept_shape_, true);
-    } else {
-      const Dims& shape = kind == RootKind::part ? root.inputs[1]->shape : root.shape;
-      const int64_t count = element_count(shape);
-      std::optional<IndexMap> map;
-      if (count == kernel_.rows * kernel_.columns) {
-        map = space_.through_reshape(shape, shape_);
-      } else if (count == kernel_.rows) {
-        is_of_rows = true;
-        map = space_.of_rows(kept_shape_).through_reshape(shape, kept_shape_);
-      }
-      if (!map) throw Failure{};
-      const InputRef* inputs = snapshot_->entries[entry].inputs;
-      if (kind == RootKind::value) {
-        added.step =
-            is_view(root) ? pull(inputs[0], map_through_view(entry, *map), root.dtype) : compute(entry, *map);
-      } else {
-        added.step = pull(inputs[kind == RootKind::part ? 1 : 0], *map, root.dtype);
-      }
-      const bool is_row_level = is_of_rows || reduced_axes_.empty();
-      added.step = raised(added.step, is_row_level ? Level::row : Level::element);
-      if (is_row_level && kernel_.steps[added.step].level == Level::element) throw Failure{};
-      if (kind == RootKind::part) {
-        added.access = map_to_part(root, *map, is_row_level);
-      } else {
-        added.access = map->access(shape, is_row_level);
-        if (kind == RootKind::value)
-          remember(key_of({InputRef::Kind::entry, entry}, root.dtype, &*map, shape), added.step);
-      }
-    }
-    // Rows of their own belong here only as what follows a reduction.
-    if (is_of_rows && !is_reduction && !uses_own_reduction_) throw Failure{};
-    if (uses_own_reduction_ && (is_reduction || !is_of_rows) &&
-        (kernel_.columns > max_row_elements ||
-         (kernel_.rows < few_rows && kernel_.rows * kernel_.columns > few_elements)))
-      throw Failure{};
-    if (!roots_.empty() &&
-        (kernel_.steps.size() > DraftBudget::steps || arrays_.size() + roots_.size() > DraftBudget::arrays))
-      throw Failure{};
-    if (is_reduction) reductions_.emplace(entry, added.step);
-    roots_.push_back(added);
-    return true;
-  } catch (const Failure& failure) {
-    unmappable_ = failure.unmappable;
+  unmappable_ = -1;
+  const bool is_reduction = kind == RootKind::value && info(node(entry).op).kind == Kind::reduction;
+  const std::optional<Root> added = is_reduction ? reduced_root(entry) : value_root(entry, kind);
+  if (!added || !fits(*added, is_reduction)) {
     mark.restore();
     return false;
   }
+  if (is_reduction) reductions_.emplace(entry, added->step);
+  roots_.push_back(*added);
+  return true;
+}
+
+std::optional<Draft::Root> Draft::reduced_root(uint32_t entry) {
+  const Node& root = node(entry);
+  if (root.inputs[0]->shape != shape_ || root.attributes->axes != reduced_axes_) return std::nullopt;
+  const std::optional<uint16_t> step = reduce(entry);
+  if (!step) return std::nullopt;
+  return Root{entry, RootKind::value, *step, space_.of_rows(kept_shape_).access(kept_shape_, true), true};
+}
+
+// Over the elements of the space, or over its rows.
+std::optional<Draft::Root> Draft::value_root(uint32_t entry, RootKind kind) {
+  const Node& root = node(entry);
+  const Dims& shape = kind == RootKind::part ? root.inputs[1]->shape : root.shape;
+  const int64_t count = element_count(shape);
+  Root added{entry, kind, 0, {}, count != kernel_.rows * kernel_.columns};
+  if (added.is_of_rows && count != kernel_.rows) return std::nullopt;
+  const std::optional<IndexMap> map = added.is_of_rows
+                                          ? space_.of_rows(kept_shape_).through_reshape(shape, kept_shape_)
+                                          : space_.through_reshape(shape, shape_);
+  if (!map) return std::nullopt;
+  const std::optional<uint16_t> step = root_step(entry, kind, *map);
+  if (!step) return std::nullopt;
+  const bool is_row_level = added.is_of_rows || reduced_axes_.empty();
+  added.step = raised(*step, is_row_level ? Level::row : Level::element);
+  if (is_row_level && kernel_.steps[added.step].level == Level::element) return std::nullopt;
+  added.access =
+      kind == RootKind::part ? map_to_part(root, *map, is_row_level) : map->access(shape, is_row_level);
+  if (kind == RootKind::value)
+    remember(key_of({InputRef::Kind::entry, entry}, root.dtype, &*map, shape), added.step);
+  return added;
+}
+
+std::optional<uint16_t> Draft::root_step(uint32_t entry, RootKind kind, const IndexMap& map) {
+  const Node& root = node(entry);
+  const InputRef* inputs = snapshot_->entries[entry].inputs;
+  if (kind != RootKind::value) return pull(inputs[kind == RootKind::part ? 1 : 0], map, root.dtype);
+  if (!is_view(root)) return compute(entry, map);
+  const std::optional<IndexMap> through = map_through_view(entry, map);
+  return through ? pull(inputs[0], *through, root.dtype) : std::nullopt;
+}
+
+bool Draft::fits(const Root& added, bool is_reduction) const {
+  // Rows of their own belong here only as what follows a reduction.
+  if (added.is_of_rows && !is_reduction && !uses_own_reduction_) return false;
+  if (uses_own_reduction_ && (is_reduction || !added.is_of_rows) &&
+      (kernel_.columns > max_row_elements ||
+       (kernel_.rows < few_rows && kernel_.rows * kernel_.columns > few_elements)))
+    return false;
+  return roots_.empty() || (kernel_.steps.size() <= DraftBudget::steps &&
+                            arrays_.size() + roots_.size() <= DraftBudget::arrays);
 }
 
 std::optional<Draft> Draft::reduced_over(const Dims& axes) const {
@@ -177,10 +183,10 @@ std::optional<IndexMap> Draft::through_view(const Node& view, const IndexMap& ma
   }
 }
 
-IndexMap Draft::map_through_view(uint32_t view, const IndexMap& map) const {
+std::optional<IndexMap> Draft::map_through_view(uint32_t view, const IndexMap& map) {
   std::optional<IndexMap> through = through_view(node(view), map);
-  if (!through) throw Failure{static_cast<int32_t>(view)};
-  return std::move(*through);
+  if (!through) unmappable_ = static_cast<int32_t>(view);
+  return through;
 }
 
 Access Draft::map_to_part(const Node& splice, const IndexMap& map, bool over_rows) {
@@ -193,7 +199,8 @@ Access Draft::map_to_part(const Node& splice, const IndexMap& map, bool over_row
   return whole.access(splice.shape, over_rows);
 }
 
-uint16_t Draft::pull(InputRef ref, IndexMap map, DType number_dtype) {
+std::optional<uint16_t> Draft::pull(InputRef ref, IndexMap map, DType number_dtype) {
+  if (is_full()) return std::nullopt;
   for (;;) {
     if (ref.kind == InputRef::Kind::number) {
       Key key = key_of(ref, number_dtype, nullptr, {});
@@ -223,7 +230,9 @@ uint16_t Draft::pull(InputRef ref, IndexMap map, DType number_dtype) {
       if (source.kind == InputRef::Kind::entry && node(source.index).op == Op::position)
         return pull_position(source.index, value.shape, map);
     }
-    map = map_through_view(ref.index, map);
+    std::optional<IndexMap> through = map_through_view(ref.index, map);
+    if (!through) return std::nullopt;
+    map = std::move(*through);
     number_dtype = value.dtype;
     ref = below;
   }
@@ -236,19 +245,19 @@ InputRef Draft::under_reshapes(InputRef ref) const {
   return ref;
 }
 
-uint16_t Draft::pull_position(uint32_t index, const Dims& shape, const IndexMap& map) {
+std::optional<uint16_t> Draft::pull_position(uint32_t index, const Dims& shape, const IndexMap& map) {
   const Decision& decision = (*decisions_)[index];
   const bool is_elsewhere = decision.is_materialized && decision.kernel != number_;
   return is_elsewhere ? load_entry(index, shape, map) : count(index, shape, map);
 }
 
-uint16_t Draft::pull_entry(uint32_t index, const IndexMap& map) {
+std::optional<uint16_t> Draft::pull_entry(uint32_t index, const IndexMap& map) {
   const Node& value = node(index);
   const Decision& decision = (*decisions_)[index];
   if (value.op == Op::position) return pull_position(index, value.shape, map);
   if (const auto own = reductions_.find(index); own != reductions_.end()) {
     if (!map.is_row_level() || !merged(map.access(value.shape, true)).is_contiguous(kernel_.rows))
-      throw Failure{};
+      return std::nullopt;
     uses_own_reduction_ = true;
     return own->second;
   }
@@ -261,13 +270,13 @@ uint16_t Draft::pull_entry(uint32_t index, const IndexMap& map) {
   // What is stored here, but wanted from elsewhere in it, is computed again.
   const bool is_computed = info(value.op).kind == Kind::elementwise || value.op == Op::to ||
                            (value.op == Op::splice && !decision.is_pushed);
-  if (!is_computed) throw Failure{};
-  const uint16_t step = compute(index, map);
-  remember(key, step);
+  if (!is_computed) return std::nullopt;
+  const std::optional<uint16_t> step = compute(index, map);
+  if (step) remember(key, *step);
   return step;
 }
 
-uint16_t Draft::compute(uint32_t index, const IndexMap& map) {
+std::optional<uint16_t> Draft::compute(uint32_t index, const IndexMap& map) {
   const Node& value = node(index);
   if (value.op == Op::splice) return pull_splice(index, map);
   if (value.op == Op::position) return count(index, value.shape, map);
@@ -276,14 +285,16 @@ uint16_t Draft::compute(uint32_t index, const IndexMap& map) {
   step.level = Level::number;
   step.input_count = value.input_count;
   for (size_t i = 0; i < value.input_count; ++i) {
-    step.inputs[i] =
+    const std::optional<uint16_t> input =
         pull(entry.inputs[i], map.through_broadcast(value.inputs[i]->shape, value.shape), step.arithmetic);
+    if (!input) return std::nullopt;
+    step.inputs[i] = *input;
     step.level = std::max(step.level, kernel_.steps[step.inputs[i]].level);
   }
   return add_step(step);
 }
 
-uint16_t Draft::pull_splice(uint32_t index, const IndexMap& map) {
+std::optional<uint16_t> Draft::pull_splice(uint32_t index, const IndexMap& map) {
   const Node& value = node(index);
   const Snapshot::Entry& entry = snapshot_->entries[index];
   const Attributes& attributes = *value.attributes;
@@ -293,28 +304,33 @@ uint16_t Draft::pull_splice(uint32_t index, const IndexMap& map) {
   if (inside.is_everywhere()) return pull(entry.inputs[1], inside, value.dtype);
   Step step{.op = Op::splice, .arithmetic = value.dtype, .dtype = value.dtype};
   step.input_count = 2;
-  step.inputs[0] = pull(entry.inputs[0], map, value.dtype);
-  step.inputs[1] = pull(entry.inputs[1], inside, value.dtype);
+  const std::optional<uint16_t> base = pull(entry.inputs[0], map, value.dtype);
+  const std::optional<uint16_t> inner = base ? pull(entry.inputs[1], inside, value.dtype) : std::nullopt;
+  if (!inner) return std::nullopt;
+  step.inputs[0] = *base;
+  step.inputs[1] = *inner;
   step.level = inside.is_row_level() ? Level::row : Level::element;
   for (size_t i = 0; i < 2; ++i) step.level = std::max(step.level, kernel_.steps[step.inputs[i]].level);
   step.index = add_access(inside.bounds(step.level == Level::row));
   return add_step(step);
 }
 
-uint16_t Draft::reduce(uint32_t index) {
+std::optional<uint16_t> Draft::reduce(uint32_t index) {
   const Node& value = node(index);
   const DType dtype = value.inputs[0]->is_number() ? value.dtype : value.inputs[0]->dtype;
   Step step{.op = value.op, .arithmetic = dtype, .dtype = value.dtype, .level = Level::row, .input_count = 1};
   // Of no columns at all nothing is read; the snapshot's first number stands for them.
   const bool is_empty = kernel_.columns == 0;
   const InputRef input = is_empty ? InputRef{InputRef::Kind::number, 0} : snapshot_->entries[index].inputs[0];
-  step.inputs[0] = raised(pull(input, space_, dtype), Level::element);
+  const std::optional<uint16_t> pulled = pull(input, space_, dtype);
+  if (!pulled) return std::nullopt;
+  step.inputs[0] = raised(*pulled, Level::element);
   return add_step(step);
 }
 
-uint16_t Draft::load_entry(uint32_t index, const Dims& shape, const IndexMap& map) {
+std::optional<uint16_t> Draft::load_entry(uint32_t index, const Dims& shape, const IndexMap& map) {
   const Decision& decision = (*decisions_)[index];
-  if (decision.kernel < 0 || decision.kernel > number_) throw Failure{};
+  if (decision.kernel < 0 || decision.kernel > number_) return std::nullopt;
   return load({false, index}, shape, node(index).dtype, map);
 }
 
@@ -347,14 +363,19 @@ uint16_t Draft::load(Array array, const Dims& shape, DType dtype, const IndexMap
   return added;
 }
 
+// What pulls one value in adds a few of each at most, beside what it is computed from.
+bool Draft::is_full() const {
+  constexpr size_t slack = 8;
+  return std::max({kernel_.steps.size(), kernel_.accesses.size(), arrays_.size(), numbers_.size()}) + slack >
+         UINT16_MAX;
+}
+
 uint16_t Draft::add_step(Step step) {
-  if (kernel_.steps.size() >= UINT16_MAX) throw Failure{};
   kernel_.steps.push_back(step);
   return static_cast<uint16_t>(kernel_.steps.size() - 1);
 }
 
 uint16_t Draft::add_access(const Access& access) {
-  if (kernel_.accesses.size() >= UINT16_MAX) throw Failure{};
   kernel_.accesses.push_back(access);
   return static_cast<uint16_t>(kernel_.accesses.size() - 1);
 }
@@ -372,7 +393,6 @@ uint16_t Draft::raised(uint16_t step, Level level) {
 uint16_t Draft::array_index(Array array) {
   const auto found = std::find(arrays_.begin(), arrays_.end(), array);
   if (found != arrays_.end()) return static_cast<uint16_t>(found - arrays_.begin());
-  if (arrays_.size() >= UINT16_MAX) throw Failure{};
   arrays_.push_back(array);
   return static_cast<uint16_t>(arrays_.size() - 1);
 }

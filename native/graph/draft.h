@@ -38,6 +38,7 @@ class Draft {
     RootKind kind = RootKind::value;
     uint16_t step = 0;
     Access access; // where it is stored, if it is
+    bool is_of_rows = false;
   };
 
   Draft(const Snapshot& snapshot, const std::vector<Decision>& decisions, int32_t number, const Dims& shape,
@@ -64,9 +65,6 @@ class Draft {
   static std::optional<IndexMap> through_view(const Node& view, const IndexMap& map);
 
  private:
-  struct Failure {
-    int32_t unmappable = -1; // a view that no map could follow
-  };
   struct Key {
     InputRef ref;
     DType dtype;
@@ -78,18 +76,24 @@ class Draft {
   };
   struct Mark;
 
-  IndexMap map_through_view(uint32_t view, const IndexMap& map) const;
+  // These give nothing where the root does not fit: a value is not there yet, no map can follow a view.
+  std::optional<Root> reduced_root(uint32_t entry);
+  std::optional<Root> value_root(uint32_t entry, RootKind kind);
+  std::optional<uint16_t> root_step(uint32_t entry, RootKind kind, const IndexMap& map);
+  bool fits(const Root& added, bool is_reduction) const;
+  bool is_full() const;
+  std::optional<IndexMap> map_through_view(uint32_t view, const IndexMap& map);
   // What lies under reshapes that are followed, not materialized.
   InputRef under_reshapes(InputRef ref) const;
   static Access map_to_part(const Node& splice, const IndexMap& map, bool over_rows);
-  uint16_t pull(InputRef ref, IndexMap map, DType number_dtype);
-  uint16_t pull_entry(uint32_t index, const IndexMap& map);
-  uint16_t pull_position(uint32_t index, const Dims& shape, const IndexMap& map);
-  uint16_t pull_splice(uint32_t index, const IndexMap& map);
-  uint16_t compute(uint32_t index, const IndexMap& map);
-  uint16_t reduce(uint32_t index);
+  std::optional<uint16_t> pull(InputRef ref, IndexMap map, DType number_dtype);
+  std::optional<uint16_t> pull_entry(uint32_t index, const IndexMap& map);
+  std::optional<uint16_t> pull_position(uint32_t index, const Dims& shape, const IndexMap& map);
+  std::optional<uint16_t> pull_splice(uint32_t index, const IndexMap& map);
+  std::optional<uint16_t> compute(uint32_t index, const IndexMap& map);
+  std::optional<uint16_t> reduce(uint32_t index);
   uint16_t load(Array array, const Dims& shape, DType dtype, const IndexMap& map);
-  uint16_t load_entry(uint32_t index, const Dims& shape, const IndexMap& map);
+  std::optional<uint16_t> load_entry(uint32_t index, const Dims& shape, const IndexMap& map);
   // Elements of a value of this shape, counted row by row.
   uint16_t count(uint32_t index, const Dims& shape, IndexMap map);
   uint16_t add_step(Step step);

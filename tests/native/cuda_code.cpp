@@ -657,8 +657,8 @@ bool check_lines(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& 
       const int64_t k = at / operand.strides[axis] % operand.shape[axis];
       return static_cast<T>(has_wrong_indices && k == operand.shape[axis] - 1 ? 6 + at : k);
     }
-    return std::is_floating_point_v<T> ? static_cast<T>(random.below(33) - 16) / T(8)
-                                       : static_cast<T>(random.below(50));
+    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(random.below(33) - 16) / T(8);
+    return static_cast<T>(random.below(50));
   });
 }
 
