@@ -1,7 +1,7 @@
 import { zeros } from "../creation.js";
 import { makeError } from "../errors.js";
 import { readOptions } from "../options.js";
-import { recordRoutine, type Tensor } from "../tensor.js";
+import { handleOf, recordRoutine, type Tensor } from "../tensor.js";
 import { named } from "./history.js";
 
 // Ops whose shape depends on values: what they are made of is computed when they are called.
@@ -36,6 +36,7 @@ export function nonzero(x: Tensor): Tensor {
 
 /** The elements at which a bool tensor that broadcasts with it is true, in row-major order. */
 export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
+  handleOf(mask, "maskedSelect");
   if (mask.dtype !== "bool")
     throw makeError(
       TypeError,

@@ -23,7 +23,9 @@ interface Case {
   grads?: (number[] | null)[];
 }
 
-const { ops } = JSON.parse(readFileSync(new URL("../goldens/compositions.json", import.meta.url), "utf8")) as {
+const { ops } = JSON.parse(
+  readFileSync(new URL("../goldens/compositions.json", import.meta.url), "utf8"),
+) as {
   ops: Record<string, { cases: Case[] }>;
 };
 

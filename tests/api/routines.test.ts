@@ -13,6 +13,8 @@ import {
   type DType,
   type Tensor,
 } from "../../lib/index.js";
+import { native } from "../../lib/native.js";
+import { recordRoutine } from "../../lib/tensor.js";
 import { errorOf, expectClose, isClose, numbers } from "../helpers/reference.js";
 
 // Ops over whole arrays: PyTorch's own samples (an excerpt of what goldens/opinfo.py writes), plain loops, gradients
@@ -360,22 +362,34 @@ const index = () =>
     [2n, 1n, 2n],
     [1n, 1n, 1n],
   ]);
-const functions: Record<string, [label: string, (x: Tensor) => Tensor]> = {
+/** Of every routine that has a gradient: its name, and ways to record it over a tensor of shape [4, 3]. */
+const functions: Record<string, [label: string, ...((x: Tensor) => Tensor)[]]> = {
+  matmul: ["MmBackward0", (x) => x.matmul(x.transpose(0, 1))],
   cumsum: ["CumsumBackward0", (x) => x.cumsum(1)],
-  cumprod: ["CumprodBackward0", (x) => x.cumprod(0)],
-  "cumprod with a zero": [
+  cumprod: [
     "CumprodBackward0",
+    (x) => x.cumprod(0),
+    // Zeros stop nothing.
     (x) => x.mul(tensor([1, 0, 1], { dtype: "float64" })).cumprod(1),
+    (x) => x.mul(tensor([0, 1, 0], { dtype: "float64" })).cumprod(1),
   ],
-  "cumprod with two": ["CumprodBackward0", (x) => x.mul(tensor([0, 1, 0], { dtype: "float64" })).cumprod(1)],
-  sort: ["SortBackward0", (x) => x.sort(0).values],
-  "sort descending": ["SortBackward0", (x) => x.sort(-1, { descending: true }).values],
+  recurrence: ["RecurrenceBackward0", (x) => recordRoutine("recurrence", [x, x.sin()], 1)[0]!],
+  sort: ["SortBackward0", (x) => x.sort(0).values, (x) => x.sort(-1, { descending: true }).values],
   gather: ["GatherBackward0", (x) => x.gather(1, index())],
   indexSelect: ["IndexSelectBackward0", (x) => x.indexSelect(0, tensor([3n, 0n, 3n]))],
   scatterAdd: ["ScatterAddBackward0", (x) => x.scatterAdd(1, index(), x.square())],
 };
 
-describe.each(Object.entries(functions))("%s", (name, [label, build]) => {
+test("every routine that names a gradient is tested for it", () => {
+  const naming = native.ops.filter((row) => row.kind === "routine" && row.label !== "");
+  expect(Object.keys(functions).sort()).toEqual(naming.map(({ name }) => name).sort());
+});
+
+const ways = Object.entries(functions).flatMap(([name, [label, ...builds]]) =>
+  builds.map((build, i) => [`${name}, ${i + 1}`, label, build] as const),
+);
+
+describe.each(ways)("%s", (name, label, build) => {
   const data = [0.3, -1.2, 0.9, 2.1, -0.7, 0.45, 1.6, -0.25, 0.05, 1.1, -1.9, 0.62];
   const leaf = (elements: readonly number[]) =>
     tensor([...elements], { dtype: "float64" })

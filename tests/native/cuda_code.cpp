@@ -4,6 +4,7 @@
 //   cuda_code --run [random kernels] [seed]     runs them on the driver that ADJOINT_CUDA_DRIVER names, and
 //                                               compares with the CPU
 //   cuda_code --products                        the same of products alone, in TF32 too if the GPU has it
+//   cuda_code --routines                        the same of the other routines alone
 //
 // The rows are the same C++ on both sides, with fused multiply-adds, and reductions take the same tree, so
 // results are compared bit for bit.
@@ -302,25 +303,27 @@ RoutineKernel::Operand laid_out(RoutineKernel::Operand operand, unsigned layout)
   return operand;
 }
 
+// Whatever runs along a dimension and asks for nothing more.
 std::vector<RoutineKernel> scans() {
   std::vector<RoutineKernel> list;
-  for (const Op op : {Op::cumsum, Op::cumprod, Op::recurrence})
+  const auto add = [&](Op op, DType dtype, const Dims& shape, int64_t axis, unsigned layout) {
+    std::vector<std::pair<DType, Dims>> inputs(info(op).arity, {dtype, shape}), results = {{dtype, shape}};
+    for (size_t i = 1; i < info(op).results; ++i) results.push_back({DType::int64, shape});
+    RoutineKernel kernel = routine(op, inputs, results, {axis});
+    kernel.inputs[0] = laid_out(kernel.inputs[0], layout);
+    list.push_back(kernel);
+  };
+  const std::pair<Dims, int64_t> shapes[] = {{{5}, 0},    {{3, 70}, 1},   {{70, 3}, 0},   {{2, 300}, 1},
+                                             {{9000}, 0}, {{2, 5000}, 1}, {{5000, 2}, 0}, {{3, 4, 5}, 1}};
+  for (size_t i = 0; i < op_count; ++i) {
+    const Op op = static_cast<Op>(i);
+    if (!is_routine(op) || info(op).parameters != "dim" || info(op).failure != Failure::nothing) continue;
     for (const DType dtype : {DType::float32, DType::float64, DType::int64})
-      for (const auto& [shape, axis] : {std::pair<Dims, int64_t>{{5}, 0},
-                                        {{3, 70}, 1},
-                                        {{70, 3}, 0},
-                                        {{2, 300}, 1},
-                                        {{9000}, 0},
-                                        {{2, 5000}, 1},
-                                        {{5000, 2}, 0},
-                                        {{3, 4, 5}, 1}})
-        for (unsigned layout = 0; layout < 3; ++layout) {
-          if (op == Op::recurrence && dtype == DType::int64) continue;
-          std::vector<std::pair<DType, Dims>> inputs(info(op).arity, {dtype, shape});
-          RoutineKernel kernel = routine(op, inputs, {{dtype, shape}}, {axis});
-          kernel.inputs[0] = laid_out(kernel.inputs[0], layout);
-          list.push_back(kernel);
-        }
+      for (const auto& [shape, axis] : shapes)
+        for (unsigned layout = 0; layout < 3; ++layout)
+          if (dtype != DType::int64 || info(op).dtypes != Dtypes::floating)
+            add(op, dtype, shape, axis, layout);
+  }
   return list;
 }
 
@@ -469,7 +472,8 @@ class Runner {
     const uint64_t table_address = allocate(8 * table.size());
     driver_.upload(table_address, table.data(), 8 * table.size());
     for (const cuda::FunctionLaunch& launch : code->launches(instances))
-      driver_.launch(driver_.function(*code->ptx, code->functions[launch.function]), launch, table_address);
+      driver_.launch(driver_.function(*code->ptx, code->functions[launch.function]), launch,
+                     table_address + 8 * launch.first_word);
     driver_.wait();
     for (size_t i = 0; i < arrays.size(); ++i)
       for (size_t k = 0; k < arrays[i]->size(); ++k)
@@ -734,7 +738,19 @@ bool check_products(Runner& runner, const cuda::Chip& chip) {
   return ok;
 }
 
-int run_products() {
+bool check_routines(Runner& runner, const cuda::Chip& chip) {
+  bool ok = true;
+  for (const auto& list : {scans(), sorts(), indexing()})
+    for (const RoutineKernel& kernel : list)
+      for (const bool has_wrong_indices : {false, true})
+        if (!has_wrong_indices || info(kernel.op).failure == Failure::index)
+          ok = ok && check_lines(runner, kernel, chip, has_wrong_indices);
+  for (const RoutineKernel& kernel : places()) ok = ok && check_places(runner, kernel, chip);
+  return ok;
+}
+
+// Of some kernels alone.
+int run_only(bool (*check)(Runner&, const cuda::Chip&)) {
   const char* library = std::getenv("ADJOINT_CUDA_DRIVER");
   if (!library) {
     std::printf("ADJOINT_CUDA_DRIVER names no driver\n");
@@ -743,7 +759,7 @@ int run_products() {
   Runner runner(library);
   const int capability = runner.chip().capability;
   bool ok = true;
-  for (const int multiprocessors : {1, 12}) ok = ok && check_products(runner, {capability, multiprocessors});
+  for (const int multiprocessors : {1, 12}) ok = ok && check(runner, {capability, multiprocessors});
   return ok && !runner.has_left_tickets ? 0 : 1;
 }
 
@@ -773,13 +789,7 @@ int run_all(uint64_t random, uint64_t first_seed) {
     note(check_flat(runner, seed, chips[seed % 2]));
   for (const cuda::Chip& chip : chips) {
     note(check_products(runner, chip));
-    for (const auto& list : {scans(), sorts(), indexing()})
-      for (const RoutineKernel& kernel : list)
-        for (const bool has_wrong_indices : {false, true})
-          if (failures < 5 && (!has_wrong_indices || info(kernel.op).failure == Failure::index))
-            note(check_lines(runner, kernel, chip, has_wrong_indices));
-    for (const RoutineKernel& kernel : places())
-      if (failures < 5) note(check_places(runner, kernel, chip));
+    note(check_routines(runner, chip));
     for (const RoutineKernel& kernel : draws())
       if (failures < 5) note(check_draw(runner, kernel, chip));
   }
@@ -801,9 +811,10 @@ int main(int count, char** arguments) {
     return 3;
   }
   if (what == "--write" && count > 2) return write_modules(arguments[2], number(3, 100));
-  if (what == "--products") return run_products();
+  if (what == "--products") return run_only(check_products);
+  if (what == "--routines") return run_only(check_routines);
   if (what == "--run") return run_all(number(2, 300), number(3, 1));
-  std::printf(
-      "usage: cuda_code --write folder [random kernels] | --run [random kernels] [seed] | --products\n");
+  std::printf("usage: cuda_code --write folder [random kernels] | --run [random kernels] [seed] | --products "
+              "| --routines\n");
   return 2;
 }

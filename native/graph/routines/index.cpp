@@ -86,14 +86,15 @@ RoutineValues record_gather(const RoutineCall& call) {
   const Value& input = call.inputs[0];
   const int64_t axis = axis_of(call, Op::gather, 0);
   const Value index = checked_index(Op::gather, call.inputs[1]);
-  if (rank_of(index) != rank_of(input))
+  const bool is_empty = index.node->elements() == 0;
+  if (rank_of(index) != rank_of(input) && !is_empty)
     throw shape_error(
         "gather",
         "Index tensor must have the same number of dimensions as input tensor; gather: the index has "
         "shape " +
             to_string(index.shape()) + " and the input " + to_string(input.shape()),
         {input.shape(), index.shape()});
-  if (!fits(index, input, axis))
+  if (!is_empty && !fits(index, input, axis))
     throw shape_error("gather",
                       "Size does not match: expected index " + to_string(index.shape()) +
                           " to be no larger than self " + to_string(input.shape()) +
@@ -106,6 +107,7 @@ RoutineValues record_gather(const RoutineCall& call) {
 
 Value gradient_of_gather(Function& function, size_t, std::span<const Value> grads) {
   const Edge& edge = function.edges[0];
+  if (grads[0].node->elements() == 0) return zeros(grads[0].node->engine, edge.shape, edge.dtype);
   const Value inputs[] = {zeros(grads[0].node->engine, edge.shape, edge.dtype), input_value(function, 1),
                           grads[0]};
   return routine(Op::scatterAdd, inputs, function.attributes->parameters);
