@@ -44,3 +44,5 @@ export type { Float32MatmulPrecision } from "./precision.js";
 export { getPrintOptions, setPrintOptions } from "./print.js";
 export type { PrintOptions } from "./print.js";
 export * as optim from "./optim/index.js";
+export * as nn from "./nn/index.js";
+export * as linalg from "./linalg.js";

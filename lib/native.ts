@@ -137,6 +137,17 @@ export interface Native {
   stack(out: Fresh, inputs: readonly Handle[], dim: number): Handle;
   pad(out: Fresh, input: Handle, widths: readonly number[], value: Scalar): Handle;
   matmul(out: Fresh, a: Handle, b: Handle): Handle;
+  unfold(out: Fresh, input: Handle, ...parameters: number[]): Handle;
+  fold(out: Fresh, input: Handle, ...parameters: number[]): Handle;
+  cholesky(out: Fresh, input: Handle, upper: number): Handle;
+  solveTriangular(
+    out: Fresh,
+    a: Handle,
+    b: Handle,
+    upper: number,
+    left: number,
+    unitriangular: number,
+  ): Handle;
   to(out: Fresh, input: Handle, dtype: number): Handle;
   transfer(out: Fresh, input: Handle, device: number): Handle;
   openDevice(ordinal: number): number;

@@ -127,7 +127,11 @@ inline constexpr OpInfo op_table[] = {
 #define GENERATOR(name, ...) {#name, "", Kind::generator, 0, Dtypes::own},
 #include "ops/generators.def"
 #undef GENERATOR
-#define KEEPS(first, second, third) keeps::first, keeps::second, keeps::third
+#define KEEPS(first, second, third)                                                                          \
+  [] {                                                                                                       \
+    using namespace keeps;                                                                                   \
+    return std::array<unsigned, max_inputs>{first, second, third};                                           \
+  }()
 #define ROUTINE(name_, label_, in, out, keeps_, dtypes_, trait_, failure_, effort_, devices_, parameters_)   \
   {.name = #name_,                                                                                           \
    .label = label_,                                                                                          \
@@ -135,7 +139,7 @@ inline constexpr OpInfo op_table[] = {
    .arity = in,                                                                                              \
    .dtypes = Dtypes::dtypes_,                                                                                \
    .results = out,                                                                                           \
-   .keeps = {KEEPS keeps_},                                                                                  \
+   .keeps = KEEPS keeps_,                                                                                    \
    .trait = Trait::trait_,                                                                                   \
    .failure = Failure::failure_,                                                                             \
    .effort = Effort::effort_,                                                                                \
