@@ -52,3 +52,4 @@ export { getPrintOptions, setPrintOptions } from "./print.js";
 export type { PrintOptions } from "./print.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
+export * as linalg from "./linalg.js";

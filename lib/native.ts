@@ -336,7 +336,9 @@ function load(): unknown {
 }
 
 /** The addon of this environment; copied into an object literal, whose properties V8 finds fast. */
-const addon = { ...(load() as Native & ElementwiseEntries & ReductionEntries & Record<string, RoutineEntry>) };
+const addon = {
+  ...(load() as Native & ElementwiseEntries & ReductionEntries & Record<string, RoutineEntry>),
+};
 export const native: Native = addon;
 /** The rows over whole arrays (native/ops/routines.def), each with its entry. */
 export const routines: ReadonlyMap<string, { entry: RoutineEntry; results: number }> = new Map(

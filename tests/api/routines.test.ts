@@ -4,6 +4,9 @@ import { describe, expect, test } from "vitest";
 import {
   autograd,
   explain,
+  eye,
+  linalg,
+  nn,
   noGrad,
   ones,
   optim,
@@ -378,6 +381,22 @@ const functions: Record<string, [label: string, ...((x: Tensor) => Tensor)[]]> =
   gather: ["GatherBackward0", (x) => x.gather(1, index())],
   indexSelect: ["IndexSelectBackward0", (x) => x.indexSelect(0, tensor([3n, 0n, 3n]))],
   scatterAdd: ["ScatterAddBackward0", (x) => x.scatterAdd(1, index(), x.square())],
+  unfold: ["Im2ColBackward0", (x) => nn.functional.unfold(x.reshape([1, 4, 3]), 2)],
+  fold: ["Col2ImBackward0", (x) => nn.functional.fold(x, [2, 4], 2)],
+  cholesky: [
+    "LinalgCholeskyExBackward0",
+    (x) =>
+      linalg.cholesky(
+        x
+          .transpose(0, 1)
+          .matmul(x)
+          .add(eye(3, { dtype: "float64" })),
+      ),
+  ],
+  solveTriangular: [
+    "LinalgSolveTriangularBackward0",
+    (x) => linalg.solveTriangular(x.at(":3").add(eye(3, { dtype: "float64" })), x.at("1:"), { upper: true }),
+  ],
 };
 
 test("every routine that names a gradient is tested for it", () => {

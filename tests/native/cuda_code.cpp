@@ -373,6 +373,74 @@ std::vector<RoutineKernel> places() {
   return list;
 }
 
+// Strides as if the axes lay in another order in memory.
+void permute_memory(RoutineKernel::Operand& operand, const std::vector<size_t>& order) {
+  int64_t stride = 1;
+  for (size_t i = order.size(); i-- > 0;) {
+    operand.strides[order[i]] = stride;
+    stride *= operand.shape[order[i]];
+  }
+}
+
+// Images with windows that overlap, reach into the padding and leave gaps, of every dtype; and laid out otherwise.
+std::vector<RoutineKernel> windows() {
+  std::vector<RoutineKernel> list;
+  const Dims options[] = {{2, 2, 1, 1, 0, 0, 1, 1}, {3, 2, 2, 1, 1, 2, 2, 1}, {1, 3, 1, 3, 0, 3, 3, 2}};
+  for (size_t d = 0; d < dtype_count; ++d)
+    for (const Dims& option : options) {
+      const DType dtype = static_cast<DType>(d);
+      const auto count = [&](int64_t extent, size_t i) {
+        return (extent + 2 * option[4 + i] - option[2 + i] * (option[i] - 1) - 1) / option[6 + i] + 1;
+      };
+      const Dims image = {2, 3, 11, 9}, patches = {2, 3 * option[0] * option[1], count(11, 0) * count(9, 1)};
+      Dims parameters = {11, 9};
+      for (int64_t parameter : option) parameters.push_back(parameter);
+      RoutineKernel unfold = routine(Op::unfold, {{dtype, image}}, {{dtype, patches}}, option);
+      RoutineKernel fold = routine(Op::fold, {{dtype, patches}}, {{dtype, image}}, parameters);
+      list.push_back(unfold);
+      list.push_back(fold);
+      permute_memory(unfold.inputs[0], {2, 0, 3, 1});
+      permute_memory(fold.inputs[0], {2, 0, 1});
+      list.push_back(unfold);
+      list.push_back(fold);
+    }
+  return list;
+}
+
+// With the place on the diagonals of a batch where it is negative, or -1.
+struct Triangular {
+  RoutineKernel kernel;
+  int64_t spoiled = -1;
+};
+
+// Factors and equations in blocks that are whole and not, of both triangles and sides, laid out either way.
+std::vector<Triangular> triangular() {
+  std::vector<Triangular> list;
+  for (const DType dtype : {DType::float32, DType::float64})
+    for (const int64_t size : {1, 7, 32, 33, 70, 100}) {
+      for (unsigned way = 0; way < 4; ++way)
+        for (const int64_t spoiled : {int64_t{-1}, size + size / 2}) {
+          RoutineKernel kernel =
+              routine(Op::cholesky, {{dtype, {2, size, size}}}, {{dtype, {2, size, size}}}, {way & 1});
+          if (way & 2) permute_memory(kernel.inputs[0], {0, 2, 1});
+          list.push_back({kernel, spoiled});
+        }
+      for (unsigned way = 0; way < 16; ++way) {
+        const bool is_left = way & 2;
+        const Dims sides = is_left ? Dims{2, size, 37} : Dims{2, 37, size};
+        RoutineKernel kernel = routine(Op::solveTriangular, {{dtype, {2, size, size}}, {dtype, sides}},
+                                       {{dtype, sides}}, {way & 1, is_left, way >> 2 & 1});
+        if (way & 8) {
+          permute_memory(kernel.inputs[0], {0, 2, 1});
+          permute_memory(kernel.inputs[1], {2, 0, 1});
+          kernel.inputs[0].strides[0] = 0; // one matrix for the whole batch
+        }
+        list.push_back({kernel, -1});
+      }
+    }
+  return list;
+}
+
 // --- modules
 
 int write_modules(const std::string& folder, uint64_t random) {
@@ -426,6 +494,9 @@ int write_modules(const std::string& folder, uint64_t random) {
   for (const RoutineKernel& kernel : draws())
     ok &= write(std::string(info(kernel.op).name) + "_" + std::string(info(kernel.results[0].dtype).label),
                 kernel, large);
+  for (const RoutineKernel& kernel : windows()) ok &= write("windows_" + std::to_string(i++), kernel, large);
+  for (const Triangular& one : triangular())
+    ok &= write("triangular_" + std::to_string(i++), one.kernel, large);
   std::printf("%zu modules\n", seen.size());
   return ok ? 0 : 1;
 }
@@ -614,6 +685,26 @@ bool check_product(Runner& runner, const RoutineKernel& kernel, const cuda::Chip
   });
 }
 
+bool check_windows(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& chip) {
+  Random random{static_cast<uint64_t>(kernel.inputs[0].elements()) + 1};
+  return check_routine(runner, kernel, chip,
+                       [&]<class T>(size_t, int64_t) { return random_element<T>(random); });
+}
+
+// Symmetric matrices whose diagonal dominates, so that they are definite and equations with them tame.
+bool check_triangular(Runner& runner, const Triangular& one, const cuda::Chip& chip) {
+  const int64_t size = one.kernel.inputs[0].shape.back();
+  return check_routine(runner, one.kernel, chip, [&]<class T>(size_t input, int64_t at) {
+    const int64_t row = at / size % size, column = at % size, matrix = at / size / size;
+    const bool is_matrix = input == 0;
+    const int64_t low = is_matrix ? std::min(row, column) : row,
+                  high = is_matrix ? std::max(row, column) : column;
+    const double part = std::sin(static_cast<double>((matrix * 7 + high) * 131 + low));
+    if (!is_matrix || row != column) return static_cast<T>(part);
+    return static_cast<T>(matrix * size + row == one.spoiled ? -1 : part + static_cast<double>(size) + 1);
+  });
+}
+
 // Normal numbers go through logarithms and cosines without fused multiply-adds on the CPU.
 bool check_numbers(Runner& runner, const Kernel& kernel, Op op, DType dtype, int64_t elements,
                    const std::array<Number, 3>& numbers, const cuda::Chip& chip) {
@@ -746,6 +837,8 @@ bool check_routines(Runner& runner, const cuda::Chip& chip) {
         if (!has_wrong_indices || info(kernel.op).failure == Failure::index)
           ok = ok && check_lines(runner, kernel, chip, has_wrong_indices);
   for (const RoutineKernel& kernel : places()) ok = ok && check_places(runner, kernel, chip);
+  for (const RoutineKernel& kernel : windows()) ok = ok && check_windows(runner, kernel, chip);
+  for (const Triangular& one : triangular()) ok = ok && check_triangular(runner, one, chip);
   return ok;
 }
 

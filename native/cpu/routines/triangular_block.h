@@ -1,0 +1,58 @@
+// Blocks of triangular work, and the builds of them for each instruction set.
+#pragma once
+#include <cstdint>
+
+#include "cpu/routines/matmul_product.h" // Matrix
+
+namespace adjoint::cpu {
+
+template <class T> struct Target {
+  T* data;
+  int64_t row_stride, column_stride;
+  T* at(int64_t row, int64_t column) const { return data + row * row_stride + column * column_stride; }
+  operator Matrix<T>() const { return {data, row_stride, column_stride}; }
+};
+
+// lower out = right, of few enough columns for one block.
+template <class T> struct Equation {
+  Matrix<T> lower;
+  bool has_unit_diagonal;
+  int64_t columns;
+  Matrix<T> right;
+  Target<T> out;
+};
+
+// matrix = out out'
+template <class T> struct Factor {
+  int64_t size;
+  Matrix<T> matrix;
+  Target<T> out;
+};
+
+#define ADJOINT_TRIANGULAR                                                                                   \
+  ADJOINT_TRIANGULAR_OF(float)                                                                               \
+  ADJOINT_TRIANGULAR_OF(double)
+// Rows from `begin` of an equation, a block at most, the ones before them being done; and the same on the diagonal of a
+// factor, with zeros to the right of it. That gives the row whose diagonal element would not be positive, or -1.
+#define ADJOINT_TRIANGULAR_OF(T)                                                                             \
+  void solve_rows(const Equation<T>& equation, int64_t begin, int64_t rows);                                 \
+  int64_t factor_diagonal(const Factor<T>& factor, int64_t begin, int64_t rows);
+
+namespace isa_base {
+ADJOINT_TRIANGULAR
+}
+#ifdef __x86_64__
+namespace isa_v2 {
+ADJOINT_TRIANGULAR
+}
+namespace isa_v3 {
+ADJOINT_TRIANGULAR
+}
+namespace isa_v4 {
+ADJOINT_TRIANGULAR
+}
+#endif
+#undef ADJOINT_TRIANGULAR
+#undef ADJOINT_TRIANGULAR_OF
+
+} // namespace adjoint::cpu
