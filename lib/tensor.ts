@@ -717,6 +717,11 @@ export class Tensor {
   cumprod(dim: number): Tensor {
     return recordRoutine("cumprod", [this], dim)[0]!;
   }
+  /** The largest element so far along `dim`, and its int64 position: of equal ones the last. NaN is larger than all. */
+  cummax(dim: number): { values: Tensor; indices: Tensor } {
+    const [values, indices] = recordRoutine("cummax", [this], dim);
+    return { values: values!, indices: indices! };
+  }
   /**
    * The elements in ascending order along `dim`, the last one when left out, and the int64 positions at which they were.
    * Equal elements keep their order, whether `stable` asks for it or not, and NaN counts as the largest.

@@ -53,10 +53,27 @@ template <class T> struct Recurrence {
   ADJOINT_FUNCTION static T result(State state) { return static_cast<T>(state.term); }
 };
 
-// Whether results have that dtype: integers add up in int64.
+// The largest so far, and where it is: of equal ones the last, and NaN is larger than all.
+template <class T> struct Maximum {
+  using Element = T;
+  struct State {
+    T value;
+    int64_t index; // -1: nothing yet
+  };
+  ADJOINT_FUNCTION static State identity() { return {T(0), -1}; }
+  ADJOINT_FUNCTION static State item_at(T value, int64_t index) { return {value, index}; }
+  ADJOINT_FUNCTION static State combine(State before, State next) {
+    if (before.index < 0 || next.index < 0) return before.index < 0 ? next : before;
+    const bool is_nan = before.value != before.value;
+    return next.value != next.value || (!is_nan && next.value >= before.value) ? next : before;
+  }
+  ADJOINT_FUNCTION static T result(State state) { return state.value; }
+};
+
+// Whether results have that dtype: sums and products of integers are int64, recurrences are floating, and maxima are any.
 template <template <class> class Op, class T>
-inline constexpr bool is_for =
-    std::is_floating_point_v<T> || (std::is_same_v<T, int64_t> && !std::is_same_v<Op<T>, Recurrence<T>>);
+inline constexpr bool is_for = std::is_same_v<Op<T>, Maximum<T>> || std::is_floating_point_v<T> ||
+                               (std::is_same_v<T, int64_t> && !std::is_same_v<Op<T>, Recurrence<T>>);
 
 // What comes before the next element of a piece.
 template <class Op> class Carry {

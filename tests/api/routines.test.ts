@@ -62,6 +62,7 @@ const sorting = (kwargs: Record<string, unknown>) =>
 const builders: Record<string, Build> = {
   cumsum: (x, [dim]) => [x.cumsum(dim as number)],
   cumprod: (x, [dim]) => [x.cumprod(dim as number)],
+  cummax: (x, [dim]) => Object.values(x.cummax(dim as number)),
   sort: (x, _, kwargs) => Object.values(x.sort(...sorting(kwargs))),
   argsort: (x, _, kwargs) => [x.argsort(...sorting(kwargs))],
   gather: (x, [dim, index]) => [x.gather(dim as number, index as Tensor)],
@@ -376,6 +377,7 @@ const functions: Record<string, [label: string, ...((x: Tensor) => Tensor)[]]> =
     (x) => x.mul(tensor([1, 0, 1], { dtype: "float64" })).cumprod(1),
     (x) => x.mul(tensor([0, 1, 0], { dtype: "float64" })).cumprod(1),
   ],
+  cummax: ["CummaxBackward0", (x) => x.cummax(0).values, (x) => x.cummax(1).values],
   recurrence: ["RecurrenceBackward0", (x) => recordRoutine("recurrence", [x, x.sin()], 1)[0]!],
   sort: ["SortBackward0", (x) => x.sort(0).values, (x) => x.sort(-1, { descending: true }).values],
   gather: ["GatherBackward0", (x) => x.gather(1, index())],

@@ -25,6 +25,7 @@ constexpr int64_t task_elements = int64_t{1} << 14;
 template <class T> struct LinePlace {
   const T* inputs[2] = {};
   T* out = nullptr;
+  int64_t* index = nullptr; // of maxima
 };
 
 template <class Op> class Scan {
@@ -33,7 +34,7 @@ template <class Op> class Scan {
   using State = typename Op::State;
 
   explicit Scan(const RoutineKernel& kernel)
-      : lines_(lines_of(kernel)), length_(lines_[lines_.tensor_count() - 1].extent),
+      : inputs_(kernel.inputs.size()), lines_(lines_of(kernel)), length_(lines_[inputs_].extent),
         pieces_(quotient_up(length_, scan::piece)) {}
 
   bool shares_pieces() const { return pieces_ > 1 && lines_.count() < 2 * thread_count(); }
@@ -53,8 +54,12 @@ template <class Op> class Scan {
   }
 
  private:
+  static constexpr bool is_located = requires(State state) { state.index; };
+
   static Lines lines_of(const RoutineKernel& kernel) {
     const RoutineKernel::Operand& out = kernel.results[0];
+    if (kernel.results.size() == 2)
+      return {out.shape, kernel.parameters[0], {&kernel.inputs[0], &out, &kernel.results[1]}};
     if (kernel.inputs.size() == 2)
       return {out.shape, kernel.parameters[0], {&kernel.inputs[0], &kernel.inputs[1], &out}};
     return {out.shape, kernel.parameters[0], {&kernel.inputs[0], &out}};
@@ -62,21 +67,28 @@ template <class Op> class Scan {
 
   LinePlace<T> place(const Instance& instance, int64_t line) const {
     const auto offsets = lines_.offsets(line);
-    const size_t inputs = lines_.tensor_count() - 1;
     LinePlace<T> result;
-    for (size_t k = 0; k < inputs; ++k)
+    for (size_t k = 0; k < inputs_; ++k)
       result.inputs[k] = static_cast<const T*>(instance.arrays[lines_[k].array]) + offsets[k];
-    result.out = static_cast<T*>(instance.arrays[lines_[inputs].array]) + offsets[inputs];
+    result.out = static_cast<T*>(instance.arrays[lines_[inputs_].array]) + offsets[inputs_];
+    if (is_located)
+      result.index = static_cast<int64_t*>(instance.arrays[lines_[inputs_ + 1].array]) + offsets[inputs_ + 1];
     return result;
   }
 
   State item(const LinePlace<T>& line, int64_t i) const {
-    if constexpr (requires(T value) { Op::item(value, value); })
+    if constexpr (is_located)
+      return Op::item_at(line.inputs[0][i * lines_[0].stride], i);
+    else if constexpr (requires(T value) { Op::item(value, value); })
       return Op::item(line.inputs[0][i * lines_[0].stride], line.inputs[1][i * lines_[1].stride]);
     else
       return Op::item(line.inputs[0][i * lines_[0].stride]);
   }
-  int64_t out_stride() const { return lines_[lines_.tensor_count() - 1].stride; }
+  int64_t out_stride() const { return lines_[inputs_].stride; }
+  void store(const LinePlace<T>& line, int64_t i, State state) const {
+    line.out[i * out_stride()] = Op::result(state);
+    if constexpr (is_located) line.index[i * lines_[inputs_ + 1].stride] = state.index;
+  }
 
   void run_lines(const Instance& instance, int64_t first, int64_t count) const {
     LinePlace<T> places[lines_at_once];
@@ -100,8 +112,7 @@ template <class Op> class Scan {
     scan::Carry<Op> carry(before);
     for (int64_t chunk = begin; chunk < end; chunk += scan::chunk) {
       const int64_t chunk_end = std::min(chunk + scan::chunk, end);
-      for (int64_t i = chunk; i < chunk_end; ++i)
-        line.out[i * out_stride()] = Op::result(carry.add(item(line, i)));
+      for (int64_t i = chunk; i < chunk_end; ++i) store(line, i, carry.add(item(line, i)));
       carry.end_chunk();
     }
     return Op::combine(before, carry.piece_total());
@@ -115,8 +126,7 @@ template <class Op> class Scan {
       const int64_t chunk_end = std::min(chunk + scan::chunk, end);
       for (int64_t i = chunk; i < chunk_end; ++i)
         for (int64_t k = 0; k < count; ++k)
-          places[k].out[i * out_stride()] =
-              Op::result(carries[static_cast<size_t>(k)].add(item(places[k], i)));
+          store(places[k], i, carries[static_cast<size_t>(k)].add(item(places[k], i)));
       for (scan::Carry<Op>& carry : carries) carry.end_chunk();
     }
     for (int64_t k = 0; k < count; ++k)
@@ -153,6 +163,7 @@ template <class Op> class Scan {
     });
   }
 
+  size_t inputs_;
   Lines lines_;
   int64_t length_, pieces_;
 };
@@ -172,6 +183,7 @@ template <template <class> class Op> Routine scanning(const RoutineKernel& kerne
 
 Routine routine_of_cumsum(const RoutineKernel& kernel) { return scanning<scan::Sum>(kernel); }
 Routine routine_of_cumprod(const RoutineKernel& kernel) { return scanning<scan::Product>(kernel); }
+Routine routine_of_cummax(const RoutineKernel& kernel) { return scanning<scan::Maximum>(kernel); }
 Routine routine_of_recurrence(const RoutineKernel& kernel) { return scanning<scan::Recurrence>(kernel); }
 
 } // namespace adjoint::cpu

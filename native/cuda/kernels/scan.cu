@@ -15,7 +15,7 @@ namespace {
 using namespace adjoint;
 using namespace adjoint::cuda;
 
-// Sum, product and recurrence, in this order.
+// Sum, product, recurrence and maximum, in this order.
 template <int which, class T> struct Chosen;
 template <class T> struct Chosen<0, T> : scan::Sum<T> {
   static constexpr int inputs = 1;
@@ -26,11 +26,17 @@ template <class T> struct Chosen<1, T> : scan::Product<T> {
 template <class T> struct Chosen<2, T> : scan::Recurrence<T> {
   static constexpr int inputs = 2;
 };
+template <class T> struct Chosen<3, T> : scan::Maximum<T> {
+  static constexpr int inputs = 1;
+};
+// Whether a state says where it comes from, which is a result as well.
+template <class Op> constexpr bool is_located = requires(typename Op::State state) { state.index; };
+template <class Op> constexpr int tensors_of = Op::inputs + (is_located<Op> ? 2 : 1);
 
 // A line of a table.
 template <class Op> struct Line {
   using T = typename Op::Element;
-  static constexpr int tensors = Op::inputs + 1;
+  static constexpr int tensors = tensors_of<Op>;
   const LinesTable<tensors>* table;
   int64_t offsets[tensors];
 
@@ -41,22 +47,29 @@ template <class Op> struct Line {
     return table->template data<T>(k)[offsets[k] + i * table->tensor[k].stride];
   }
   __device__ typename Op::State item(int64_t i) const {
-    if constexpr (Op::inputs == 2)
+    if constexpr (is_located<Op>)
+      return Op::item_at(value(0, i), i);
+    else if constexpr (Op::inputs == 2)
       return Op::item(value(0, i), value(1, i));
     else
       return Op::item(value(0, i));
   }
-  __device__ void store(int64_t i, T result) const {
-    table->template data<T>(Op::inputs)[offsets[Op::inputs] + i * table->tensor[Op::inputs].stride] = result;
+  template <class V> __device__ void put(int k, int64_t i, V result) const {
+    table->template data<V>(k)[offsets[k] + i * table->tensor[k].stride] = result;
+  }
+  __device__ void store(int64_t i, T result) const { put(Op::inputs, i, result); }
+  __device__ void store_state(int64_t i, typename Op::State state) const {
+    put(Op::inputs, i, Op::result(state));
+    if constexpr (is_located<Op>) put(Op::inputs + 1, i, state.index);
   }
 };
 
 template <class Op> struct Tables {
-  const LinesTable<Op::inputs + 1>* lines;
+  const LinesTable<tensors_of<Op>>* lines;
   int64_t length, pieces;
   typename Op::State* states;
   __device__ explicit Tables(const uint64_t* table)
-      : lines(reinterpret_cast<const LinesTable<Op::inputs + 1>*>(table)),
+      : lines(reinterpret_cast<const LinesTable<tensors_of<Op>>*>(table)),
         length(lines->tensor[Op::inputs].extent), pieces(static_cast<int64_t>(lines->after()[0])),
         states(reinterpret_cast<typename Op::State*>(lines->after()[1])) {}
 };
@@ -108,7 +121,7 @@ __global__ void __launch_bounds__(256) scan_elements(const uint64_t* table) {
     scan::Carry<Op> carry(tables.pieces > 1 ? tables.states[line * tables.pieces + piece] : Op::identity());
     for (int64_t chunk = begin; chunk < end; chunk += scan::chunk) {
       for (int64_t i = chunk; i < min(chunk + scan::chunk, end); ++i)
-        at.store(i, Op::result(carry.add(at.item(i))));
+        at.store_state(i, carry.add(at.item(i)));
       carry.end_chunk();
     }
   }
@@ -177,3 +190,6 @@ SCAN_ALONG(1, double)
 SCAN_ALONG(1, int64_t)
 SCAN(2, float)
 SCAN(2, double)
+#define ROW(name, T, ...) SCAN(3, T)
+ADJOINT_DTYPES(ROW)
+#undef ROW

@@ -12,13 +12,15 @@ constexpr int64_t least_length_along = 256;
 constexpr uint32_t threads_along = static_cast<uint32_t>(scan::chunk);
 
 // The first of each in cuda/kernels/scan.cu.
-enum class Scan : int { sum, product, recurrence };
+enum class Scan : int { sum, product, recurrence, maximum };
 
 std::unique_ptr<KernelCode> scanning(const RoutineKernel& kernel, const Chip& chip, Scan which,
                                      int64_t state_bytes) {
   const RoutineKernel::Operand& out = kernel.results[0];
   const Lines lines =
-      kernel.inputs.size() == 2
+      kernel.results.size() == 2
+          ? Lines(out.shape, kernel.parameters[0], {&kernel.inputs[0], &out, &kernel.results[1]})
+      : kernel.inputs.size() == 2
           ? Lines(out.shape, kernel.parameters[0], {&kernel.inputs[0], &kernel.inputs[1], &out})
           : Lines(out.shape, kernel.parameters[0], {&kernel.inputs[0], &out});
   const int64_t length = lines[kernel.inputs.size()].extent, pieces = quotient_up(length, scan::piece);
@@ -34,8 +36,8 @@ std::unique_ptr<KernelCode> scanning(const RoutineKernel& kernel, const Chip& ch
     parameters.insert(parameters.end(), more);
     return instance_prefix(function, parameters);
   };
-  const bool is_along = which != Scan::recurrence && lines[0].stride == 1 && lines[1].stride == 1 &&
-                        length >= least_length_along;
+  const bool is_along = (which == Scan::sum || which == Scan::product) && lines[0].stride == 1 &&
+                        lines[1].stride == 1 && length >= least_length_along;
   const auto launch = [&](bool is_totals) {
     if (is_along)
       fill(code->launch_blocks(name("scan_along", {is_totals}), tasks, threads_along));
@@ -61,6 +63,9 @@ std::unique_ptr<KernelCode> code_of_cumsum(const RoutineKernel& kernel, const Ch
 }
 std::unique_ptr<KernelCode> code_of_cumprod(const RoutineKernel& kernel, const Chip& chip) {
   return scanning(kernel, chip, Scan::product, state_bytes);
+}
+std::unique_ptr<KernelCode> code_of_cummax(const RoutineKernel& kernel, const Chip& chip) {
+  return scanning(kernel, chip, Scan::maximum, 2 * state_bytes);
 }
 std::unique_ptr<KernelCode> code_of_recurrence(const RoutineKernel& kernel, const Chip& chip) {
   return scanning(kernel, chip, Scan::recurrence, 2 * state_bytes);

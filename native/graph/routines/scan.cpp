@@ -61,6 +61,22 @@ Value gradient_of_cumprod(Function& function, size_t, std::span<const Value> gra
   return product(before, reverse_recurrence(input_value(function, 0), grads[0], axis));
 }
 
+RoutineValues record_cummax(const RoutineCall& call) {
+  const Value& input = call.inputs[0];
+  check_shape(call.engine, "cummax", input.shape(), DType::int64);
+  Ref<Attributes> attributes = new Attributes;
+  attributes->parameters = {axis_of(call, Op::cummax, 0)};
+  const ResultType results[] = {{input.node->shape, input.dtype()}, {input.node->shape, DType::int64}};
+  return record(call.engine, Op::cummax, results, call.inputs, attributes);
+}
+
+Value gradient_of_cummax(Function& function, size_t, std::span<const Value> grads) {
+  const Edge& edge = function.edges[0];
+  const Value inputs[] = {zeros(grads[0].node->engine, edge.shape, edge.dtype), result_value(function, 1),
+                          grads[0]};
+  return routine(Op::scatterAdd, inputs, function.attributes->parameters);
+}
+
 RoutineValues record_recurrence(const RoutineCall& call) {
   const Value &factors = call.inputs[0], &terms = call.inputs[1];
   if (factors.shape() != terms.shape())
