@@ -10,6 +10,7 @@ import { isClose } from "../helpers/reference.js";
 interface Outcome {
   small: string[];
   large: string[];
+  routines: string[];
   totals: number[];
 }
 
@@ -18,7 +19,7 @@ const folder = mkdtempSync("dist/modes-");
 const helpers = join(folder, "helpers");
 mkdirSync(helpers);
 afterAll(() => rmSync(folder, { recursive: true }));
-for (const name of ["graph-hashes", "large-graphs", "random-graphs", "repeatable"]) {
+for (const name of ["graph-hashes", "large-graphs", "random-graphs", "repeatable", "routine-results"]) {
   const { outputText } = ts.transpileModule(readFileSync(`tests/helpers/${name}.ts`, "utf8"), {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
   });
@@ -59,7 +60,7 @@ names.forEach((mode, i) => {
   outcomes.set(mode, outcome);
 });
 
-describe("random graphs give the same bits", () => {
+describe("random graphs and ops over whole arrays give the same bits", () => {
   test.for<[Mode, Mode]>([
     ["fusion off", "usual"],
     ["one thread", "usual"],
@@ -69,6 +70,7 @@ describe("random graphs give the same bits", () => {
     const [one, two] = [await outcomes.get(mode)!, await outcomes.get(other)!];
     if (!one || !two) return skip("the machine does not have this instruction set");
     expect(one.small.length + one.large.length).toBe(116);
+    expect(one.routines.length).toBe(4);
     expect(one).toEqual(two);
   });
 });

@@ -1,8 +1,10 @@
-// A program: random graphs, small and large, as hashes of all their bits, and the small ones' totals.
+// A program: random graphs, small and large, and ops over whole arrays, as hashes of all their bits, and the small ones'
+// totals.
 import { tensor } from "../../lib/index.js";
 import { digest, largeResults } from "./large-graphs.js";
 import { results, type Graph } from "./random-graphs.js";
 import { randomSource } from "./repeatable.js";
+import { routineResults } from "./routine-results.js";
 
 const [smallGraphs, largeGraphs] = process.argv.slice(2).map(Number) as [number, number];
 const uniform = randomSource(1);
@@ -26,4 +28,5 @@ const small = Array.from({ length: smallGraphs }, () => {
   return digest([tensor(Float64Array.from(all.flat()))]);
 });
 const large = Array.from({ length: largeGraphs }, (_, seed) => digest(largeResults(seed)));
-console.log(JSON.stringify({ small, large, totals }));
+const routines = routineResults().map(digest);
+console.log(JSON.stringify({ small, large, routines, totals }));

@@ -1,0 +1,31 @@
+import { cat, eye, linalg, nn, tensor, type DType, type Tensor } from "../../lib/index.js";
+import { count } from "./repeatable.js";
+
+// Ops over whole arrays, large enough for several threads and blocks, with their gradients.
+
+const wave = (shape: readonly number[], dtype: DType): Tensor => {
+  const data = Float64Array.from({ length: count(shape) }, (_, i) => Math.fround(Math.sin(i * 1.37 + 0.3)));
+  return tensor(data).to(dtype).reshape(shape).detach().requiresGrad_();
+};
+
+const windows = (dtype: DType): Tensor[] => {
+  const options = { padding: [1, 2], dilation: [1, 2], stride: [1, 2] } as const;
+  const image = wave([2, 3, 40, 41], dtype);
+  const patches = nn.functional.unfold(image, [3, 2], options);
+  const sums = nn.functional.fold(patches.sin(), [40, 41], [3, 2], options);
+  sums.square().sum().backward();
+  return [patches, sums, image.grad!];
+};
+
+const triangles = (dtype: DType): Tensor[] => {
+  const [a, right] = [wave([3, 150, 150], dtype), wave([3, 150, 70], dtype)];
+  const definite = a.matmul(a.transpose(1, 2)).add(eye(150, { dtype }));
+  const factor = linalg.cholesky(definite);
+  const solution = linalg.solveTriangular(factor, right, { upper: false });
+  cat([solution.sin(), factor], 2).sum().backward();
+  return [factor, solution, a.grad!, right.grad!];
+};
+
+/** Everything that they give, routine by routine. */
+export const routineResults = (): Tensor[][] =>
+  (["float32", "float64"] as const).flatMap((dtype) => [windows(dtype), triangles(dtype)]);
