@@ -1,10 +1,18 @@
 #include "graph/recording.h"
 
+#include "device/error.h"
 #include "graph/needs.h"
 
 namespace adjoint {
 
 namespace {
+
+// Parameters are part of a plan's key, and of what a gradient knows: a routine that has them must not forget them.
+void check_parameters(Op op, const Ref<Attributes>& attributes) {
+  if (is_routine(op) && !info(op).parameters.empty() && (!attributes || attributes->parameters.empty()))
+    throw internal_error(std::string(info(op).name) + " is recorded without its parameters",
+                         std::string(info(op).name));
+}
 
 bool wants_history(const Engine& engine, std::span<const Value> inputs) {
   if (!engine.session.grad_enabled) return false;
@@ -35,6 +43,7 @@ GradientNeeds begin(Function& function, std::span<const Value> inputs, const Ref
 
 Ref<Node> make_node(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
                     const Ref<Attributes>& attributes) {
+  check_parameters(op, attributes);
   Ref<Node> node = new Node(engine, op, dtype, shape);
   if (attributes) node->attributes = attributes;
   for (const Value& input : inputs) node->add_input(input.node);
@@ -43,6 +52,7 @@ Ref<Node> make_node(Engine& engine, Op op, DType dtype, const Shape& shape, std:
 }
 
 Value attach(Ref<Node> node, Op op, std::span<const Value> inputs, const Ref<Attributes>& attributes) {
+  check_parameters(op, attributes);
   Engine& engine = node->engine;
   if (!is_floating(node->dtype) || !wants_history(engine, inputs)) return {std::move(node), {}};
   Ref<Function> function = new Function(op, engine.session.next_sequence++);
@@ -59,6 +69,7 @@ RoutineValues record(Engine& engine, Op op, std::span<const ResultType> results,
                      std::span<const Value> inputs, const Ref<Attributes>& attributes) {
   if (results.size() == 1)
     return {record(engine, op, results[0].dtype, results[0].shape, inputs, attributes)};
+  check_parameters(op, attributes);
   Ref<Node> bundle = new Node(engine, op, results[0].dtype, results[0].shape);
   bundle->attributes = attributes;
   bundle->results = std::make_unique<Results>();
