@@ -5,7 +5,7 @@ import { native, type Scalar, type TypedArray } from "./native.js";
 import { describe as inWords, readOptions } from "./options.js";
 import { create, handleOf, isTensor, type Tensor } from "./tensor.js";
 
-/** What {@link tensor} accepts: elements, nested arrays of them, or a typed array. */
+/** The data that {@link tensor} accepts: elements, nested arrays of them, or a typed array. */
 export type TensorData = Scalar | TypedArray | Uint8ClampedArray | readonly TensorData[];
 /** The size of each dimension; a number is one dimension. */
 export type ShapeLike = number | readonly number[];
@@ -67,7 +67,8 @@ function shapeOf(shape: ShapeLike): readonly number[] {
  *
  * Numbers (whole ones too) make the default dtype, booleans bool, bigints int64; typed arrays keep their type and
  * are one-dimensional. `dtype` converts.
- * @throws RangeError (`ERR_RAGGED`) for rows of unequal length, with the place; TypeError for what is no number.
+ * @throws RangeError (`ERR_RAGGED`) for rows of unequal length, with the place; TypeError for an element that is
+ * no number.
  */
 export function tensor(data: TensorData, options?: CreationOptions): Tensor {
   const { dtype, device, requiresGrad } = read("tensor", options);
@@ -278,8 +279,8 @@ function finite(op: string, name: string, value: unknown): number {
 }
 
 /**
- * start, start + step, ... up to but without `end`: `arange(end)` or `arange(start, end, step)`. Of the default dtype
- * unless `dtype` says otherwise, since JavaScript does not tell whole numbers apart.
+ * start, start + step, ... up to but without `end`: `arange(end)` or `arange(start, end, step)`. The dtype is
+ * the default one unless `dtype` says otherwise, since JavaScript does not tell whole numbers apart.
  * @throws RangeError (`ERR_ARGUMENT`) for a step of zero or one that leads away from `end`.
  */
 export function arange(end: number, options?: CreationOptions): Tensor;

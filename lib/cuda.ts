@@ -5,7 +5,7 @@ import { describe, nearestName } from "./options.js";
 
 // GPUs: which there are, and their memory. Nothing here, nor anything else, loads the driver before it is asked for.
 
-/** What {@link state}, {@link devices} and {@link memoryStats} tell. */
+/** The results of {@link state}, {@link devices} and {@link memoryStats}. */
 export type { CudaDevice, CudaState, GpuMemory } from "./native.js";
 
 /** All that is known: of the addon's build, the driver and the devices. */
@@ -45,25 +45,26 @@ function ordinalOf(op: string, device: Device): number {
 }
 
 /**
- * The memory of a GPU as this process uses it: allocated bytes are those of tensors and of what computing needs, reserved
- * ones those that the driver has given, and that are kept for reuse.
+ * The memory of a GPU as this process uses it: allocated bytes are those of tensors, and those that computing needs;
+ * reserved ones are those that the driver has given, freed or not.
  */
 export function memoryStats(device: Device = "cuda"): GpuMemory {
   return native.gpuMemory(ordinalOf("memoryStats", device));
 }
 
-/** Lets the peaks of {@link memoryStats} begin again from what is used now. */
+/** Lets the peaks of {@link memoryStats} begin again from the present use. */
 export function resetPeakMemoryStats(device: Device = "cuda"): void {
   native.resetGpuPeaks(ordinalOf("resetPeakMemoryStats", device));
 }
 
-/** Gives memory that nothing uses back to the driver, for other processes; it waits for what is under way. */
+/** Gives memory that nothing uses back to the driver, for other processes; waits for work under way. */
 export function emptyCache(device: Device = "cuda"): void {
   native.emptyGpuCache(ordinalOf("emptyCache", device));
 }
 
 /**
- * Bounds the memory that is reserved on a GPU, in bytes. What is reserved beyond it already goes when it is free.
+ * Bounds the memory that is reserved on a GPU, in bytes. Memory beyond it that is reserved
+ * already goes when it is free.
  * @throws RangeError (`ERR_VALUE`) unless it is above zero.
  */
 export function setMemoryLimit(bytes: number, device: Device = "cuda"): void {
@@ -83,15 +84,15 @@ export function deviceCount(): number {
   return state().devices.length;
 }
 
-/** Who multiplies matrices on GPUs: this library, or cuBLAS where it can; see {@link preferredBlasLibrary}. */
+/** The library that multiplies matrices on GPUs: this one, or cuBLAS where it can; see {@link preferredBlasLibrary}. */
 export type BlasLibrary = "default" | "cublas";
 
 const blasLibraries: readonly string[] = ["default", "cublas"] satisfies BlasLibrary[];
 let blasLibrary: BlasLibrary = "default";
 
 /**
- * Sets who multiplies matrices on GPUs, from the next product that is recorded on, and returns who does. Without an
- * argument it only returns that.
+ * Sets the library that multiplies matrices on GPUs, from the next product that is recorded on, and returns it. Without
+ * an argument it only returns it.
  *
  * - `"default"`, as at the start: kernels of this library, which need nothing else.
  * - `"cublas"`: NVIDIA's cuBLAS of CUDA 11 or newer, which has to be there: it comes with the CUDA toolkit, or by
@@ -102,11 +103,11 @@ let blasLibrary: BlasLibrary = "default";
  * batch goes on evenly. Kernels of this library take the rest: integers, batches that are broadcast in the middle, flipped
  * factors. Results have the same bits every time, but not those of the other library. TF32 is as
  * `setFloat32MatmulPrecision` says. On every device that it is used on, cuBLAS keeps a workspace of 4 MiB (32 MiB from
- * compute capability 9.0 on) and what it takes for itself; and runs with such a product do not become CUDA graphs.
+ * compute capability 9.0 on) and some memory of its own; and runs with such a product do not become CUDA graphs.
  *
  * It holds for the thread that calls it.
- * @throws Error (`ERR_CUBLAS`) where there is no cuBLAS, with what was tried, Error (`ERR_NO_CUDA`) where there is no GPU,
- * RangeError (`ERR_VALUE`) for another name.
+ * @throws Error (`ERR_CUBLAS`) where there is no cuBLAS, with the names that were tried, Error
+ * (`ERR_NO_CUDA`) where there is no GPU, RangeError (`ERR_VALUE`) for another name.
  */
 export function preferredBlasLibrary(library?: BlasLibrary): BlasLibrary {
   if (library === undefined) return blasLibrary;

@@ -80,14 +80,15 @@ export function device(name: Device, index?: number): Device {
 }
 
 /**
- * Sets where tensors are made whose makers name no device. At the start that is the CPU, or what `ADJOINT_DEVICE` says.
+ * Sets the device of new tensors whose makers name none. At the start it is the CPU, or the one that
+ * `ADJOINT_DEVICE` names.
  * @throws as {@link device} does.
  */
 export function setDefaultDevice(name: Device): void {
   defaultNumber = deviceNumber("setDefaultDevice", name);
 }
 
-/** Where tensors are made whose makers name no device. */
+/** The device of new tensors whose makers name none. */
 export function getDefaultDevice(): Device {
   return names[deviceNumber("getDefaultDevice")]!;
 }

@@ -3,12 +3,12 @@ import { makeError } from "./errors.js";
 import { native, type EngineStats } from "./native.js";
 import { forget, handleOf, Tensor } from "./tensor.js";
 
-// What is asked of the engine beyond single ops: when to compute, and when to let go.
+// Requests to the engine beyond single ops: when to compute, and when to let go.
 
-/** Refuses a callback's Promise: what it awaits would go on after the callback's scope has ended. */
+/** Refuses a callback's Promise, which would go on after the callback's scope has ended. */
 export function refusePromise(op: string, result: unknown): void {
   if (typeof (result as { then?: unknown } | null | undefined)?.then !== "function") return;
-  // Whatever becomes of it, this error is the one to see.
+  // The error below is the one to see, even if the Promise is rejected.
   void Promise.resolve(result).catch(() => undefined);
   throw makeError(
     TypeError,
@@ -29,7 +29,7 @@ const noHandles: number[] = [];
 
 /**
  * Runs `body` and disposes of every tensor it made, except those it returns (alone, or inside arrays and objects).
- * Nothing needs it: memory is found by itself. It makes the release immediate.
+ * It is never necessary, since memory is released anyway; it makes the release immediate.
  * @throws TypeError (`ERR_ASYNC`) when it returns a Promise.
  */
 export function tidy<T>(body: () => T): T {
@@ -87,7 +87,7 @@ export function getNumThreads(): number {
   return native.threadCount();
 }
 
-/** What the engine of a device (the default one, unless told) holds and has done since the start. */
+/** The contents of the engine of a device (by default the default one), and its work since the start. */
 export function engineStats(device?: Device): EngineStats {
   return native.stats(deviceNumber("engineStats", device));
 }

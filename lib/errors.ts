@@ -1,4 +1,4 @@
-/** What an error of this library carries beside its message. */
+/** The data of an error of this library beside its message. */
 export interface ErrorDetails {
   /** A stable name for the kind of error, such as `ERR_SHAPE`. */
   code: string;

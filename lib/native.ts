@@ -6,13 +6,13 @@ import { makeError } from "./errors.js";
 
 /** A fresh object that native code ties to a value; it is watched weakly. */
 type Fresh = object;
-/** What stands for a tensor across the boundary; 0 stands for none, and the number beside it counts. */
+/** The integer that stands for a tensor in native code; 0 is none, and then the number beside it counts. */
 export type Handle = number;
-/** What a tensor can be combined with: every JavaScript value that is a number of some kind. */
+/** The JavaScript values that a tensor can be combined with: every one that is a number of some kind. */
 export type Scalar = number | bigint | boolean;
 /** The arrays that hold tensors' elements, one kind per dtype. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
-/** One entry of an index: a position, a range with null for what was left out, or an ellipsis. */
+/** One entry of an index: a position, a range with null for a missing bound or step, or an ellipsis. */
 export type NativeIndex = number | [number | null, number | null, number | null] | "...";
 
 /** A row of the op table, as native code has it. */
@@ -31,7 +31,7 @@ export interface OpRow {
   hi: number;
 }
 
-/** What the engine holds and has done; see {@link engineStats}. */
+/** The contents and the work of the engine; see {@link engineStats}. */
 export interface EngineStats {
   /** Tensors that JavaScript can still reach, as far as known. */
   tensors: number;
@@ -69,13 +69,13 @@ export interface CudaDevice {
   multiprocessors: number;
   /** Where it sits, as nvidia-smi says it. */
   pciBusId: string;
-  /** What no other GPU is called. */
+  /** A name that no other GPU has. */
   uuid: string;
   /** Why it cannot be used; empty if it can. */
   problem: string;
 }
 
-/** What is known of GPUs here. */
+/** The state of CUDA and its GPUs here. */
 export interface CudaState {
   /** Whether the addon was built with kernels for GPUs. */
   hasCode: boolean;
@@ -85,17 +85,17 @@ export interface CudaState {
   reason: string;
   /** Of CUDA, as in `"12.4"`; empty without a driver. */
   driverVersion: string;
-  /** What the driver shows this process. */
+  /** The GPUs that the driver shows this process. */
   devices: CudaDevice[];
 }
 
 /** Bytes of a GPU's memory. */
 export interface GpuMemory {
-  /** What tensors hold, and what computing needs. */
+  /** The bytes of tensors, and those that computing needs. */
   allocatedBytes: number;
   /** The most that has been allocated. */
   peakAllocatedBytes: number;
-  /** What the driver has given: allocated, or kept for reuse. */
+  /** The bytes that the driver has given: allocated, or kept for reuse. */
   reservedBytes: number;
   /** The most that has been reserved. */
   peakReservedBytes: number;
@@ -320,7 +320,7 @@ function load(): unknown {
     return (require("node-gyp-build") as (folder: string) => unknown)(packageRoot());
   } catch (cause) {
     const code = (cause as { code?: string }).code;
-    // The addon is there, and says itself what is wrong.
+    // The addon is there, and its own error says what is wrong.
     if (code === "ERR_OPTION") throw cause;
     const hint =
       code === "ERR_DLOPEN_DISABLED"

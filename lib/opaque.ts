@@ -6,10 +6,10 @@ let handleOfOpaque: (value: object) => Handle | undefined;
 let forgetOpaque: (value: object) => void;
 
 /**
- * A number that is not known yet: what the `update` of an optimizer's rule gets for the scalars, because it is
+ * A number that is not known yet: the `update` of an optimizer's rule gets it for a scalar, because `update` is
  * recorded once and then repeated with the numbers of every step. Methods of tensors take it as an operand, and as a
  * factor such as `value` or `alpha`, and treat it as a fraction. It has no value of its own, so computing with it or
- * reading it throws `ERR_RULE`; but `if (scalar)` and `===` nobody notices, so decide by flags.
+ * reading it throws `ERR_RULE`; but `if (scalar)` and `===` go unnoticed, so decide by flags.
  */
 export class OpaqueScalar {
   readonly #name: string;

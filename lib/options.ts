@@ -1,7 +1,7 @@
 import { makeError } from "./errors.js";
 
 // Options are read once, own enumerable properties only, into a copy of the defaults, so that neither a polluted
-// Object.prototype nor a getter that answers differently the second time can change what was checked.
+// Object.prototype nor a getter that answers differently the second time can change a checked value.
 
 /**
  * Reads an options object: every option of `defaults`, with the value given or its default.
@@ -19,7 +19,7 @@ export function readOptions<T extends object>(
 ): T {
   if (given === undefined) return defaults;
   const result = { ...defaults } as Record<string, unknown>;
-  // Steps of optimizers come by here: for...in makes no list of names.
+  // Every step of an optimizer reads options: for...in makes no list of names.
   for (const name in optionsObject(what, given)) {
     if (!Object.hasOwn(given as object, name)) continue;
     if (!Object.hasOwn(defaults, name) || (refused !== undefined && Object.hasOwn(refused, name)))

@@ -9,7 +9,7 @@
 import { makeError } from "./errors.js";
 import { readOptions } from "./options.js";
 
-/** What of a tensor its text depends on. */
+/** The facts about a tensor that its text depends on. */
 export interface Printable {
   /** The size of each dimension. */
   shape: readonly number[];
@@ -63,7 +63,7 @@ const noOptions: GivenOptions = {
 let current: PrintOptions = { ...profiles.default, sciMode: null };
 
 /**
- * Changes how tensors are printed. What is not named stays as it is, except `sciMode`, which every
+ * Changes how tensors are printed. Options that are not named stay as they are, except `sciMode`, which every
  * call sets (to null where it is not given), as in PyTorch. A `profile` sets all the rest first.
  *
  * @example

@@ -30,9 +30,9 @@ import { formatTensor } from "./print.js";
 
 // A Tensor is an integer. Native code keeps the value behind it, checks every shape and dtype at the call, and
 // computes when a value is read. Elementwise entries take one handle per input, then one number per input, used
-// where the handle is 0. An op that is said with other ops is a composition, which lies in functional/.
+// where the handle is 0. An op that is made of other ops is a composition, in functional/.
 
-/** What elementwise methods combine a tensor with. */
+/** The operand that an elementwise method combines a tensor with. */
 export type Operand = Tensor | Scalar | OpaqueScalar;
 /** A factor among the options of a method. */
 export type Factor = number | OpaqueScalar;
@@ -666,8 +666,8 @@ export class Tensor {
     return reducing.logsumexp(this, dim, options);
   }
   /**
-   * The variance of a floating tensor: the squares of what elements differ from their mean by, added up and divided by
-   * their number less `correction`, which is 1 when left out.
+   * The variance of a floating tensor: the sum of the squared distances of elements from their mean, divided by their
+   * number less `correction`, which is 1 when left out.
    */
   var(dim?: Dims, options?: VarianceOptions): Tensor {
     return reducing.variance(this, dim, options);
@@ -737,8 +737,8 @@ export class Tensor {
     return recordRoutine("sort", [this], dim, Number(descending))[1]!;
   }
   /**
-   * Of each line along `dim` the elements that `index` names, in the shape of `index`, which is no larger than the tensor
-   * in its other dimensions. An index out of range is an error (`ERR_INDEX`) when the result is read.
+   * The elements that `index` names along `dim`, in each line, in the shape of `index`, which is no larger than the
+   * tensor in its other dimensions. An index out of range is an error (`ERR_INDEX`) when the result is read.
    */
   gather(dim: number, index: Tensor): Tensor {
     return recordRoutine("gather", [this, index], dim)[0]!;
@@ -748,8 +748,8 @@ export class Tensor {
     return recordRoutine("indexSelect", [this, index], dim)[0]!;
   }
   /**
-   * The tensor with each element of `src` added at the place along `dim` that `index` names. What is added to one element
-   * is added in order, so the bits are the same every time, on every device.
+   * The tensor with each element of `src` added at the place along `dim` that `index` names. Summands of one element
+   * are added in order, so the bits are the same every time, on every device.
    */
   scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor {
     return recordRoutine("scatterAdd", [this, index, src], dim)[0]!;
@@ -834,7 +834,7 @@ export class Tensor {
    * and copied; or both: `x.to("cuda", "float64")`, `x.to({ device, dtype })`, or as another tensor has them,
    * `x.to(other)`. Gradients go the way back. Where nothing is to be changed the result is the tensor itself; `clone()`
    * makes another.
-   * @throws TypeError (`ERR_ARGUMENT`, `ERR_OPTION`, `ERR_DTYPE`) for what is none of these, RangeError (`ERR_DEVICE`) where
+   * @throws TypeError (`ERR_ARGUMENT`, `ERR_OPTION`, `ERR_DTYPE`) for any other argument, RangeError (`ERR_DEVICE`) where
    * there is no such device, Error (`ERR_NO_CUDA`) where no GPU can be used.
    */
   to(target: Conversion, ...more: DType[]): Tensor {
@@ -851,7 +851,7 @@ export class Tensor {
 
   // --- In place ------------------------------------------------------------------------------------------------
 
-  // These rebind: the tensor gets a new value, and whoever used the old one keeps it.
+  // These rebind: the tensor gets a new value, and uses of the old one keep it.
 
   #rebind(op: string, value: Tensor): this {
     try {
@@ -962,10 +962,6 @@ export function handleOf(tensor: unknown, op: string): Handle {
   );
 }
 
-// `binary` and `ternary` record one element by element, of operands any of which may be a number;
-// `create` makes a tensor from an entry that records a value for the fresh object it is given; `fresh` makes several,
-// null where the entry gives no handle; `forget` marks those that native code has disposed of; `haveHandles` tells
-// whether handles, from the first, are still those of tensors.
 /** Records a row of native/ops/routines.def over tensors and its whole numbers: a tensor for each of its results. */
 function recordRoutine(name: string, inputs: readonly Tensor[], ...numbers: number[]): Tensor[] {
   const { entry, results } = routines.get(name)!;
@@ -975,4 +971,8 @@ function recordRoutine(name: string, inputs: readonly Tensor[], ...numbers: numb
   }) as Tensor[];
 }
 
+// `binary` and `ternary` record an elementwise op of operands any of which may be a number; `create` makes a
+// tensor from an entry that records a value for the fresh object it is given; `fresh` makes several, null
+// where the entry gives no handle; `forget` marks tensors that native code has disposed of; `haveHandles`
+// tells whether these handles are still those of these tensors.
 export { binary, create, forget, fresh, haveHandles, recordRoutine, ternary };

@@ -6,7 +6,7 @@ import type { CudaState } from "../native.js";
 /** How the test of a device went. */
 export interface SelfTest {
   device: string;
-  /** What went wrong; empty if nothing did. */
+  /** The problem; empty if there was none. */
   problem: string;
   seconds: number;
 }
@@ -23,7 +23,7 @@ export interface Report {
   threads?: number;
   cuda?: CudaState;
   tests: SelfTest[];
-  /** The variables of the environment that change what is found. */
+  /** The environment variables that change the findings. */
   environment: Record<string, string>;
 }
 
@@ -82,7 +82,7 @@ async function test(library: typeof Library, device: Device): Promise<SelfTest> 
   return { device, problem, seconds: (performance.now() - start) / 1000 };
 }
 
-/** Computes what is known from elsewhere: a fused kernel with its gradient, a reduction, a product, random numbers. */
+/** Computes things with known results: a fused kernel with its gradient, a reduction, a product, random numbers. */
 async function firstProblem(library: typeof Library, device: Device): Promise<string> {
   const { arange, manualSeed, optim, rand, tensor } = library;
   library.device(device);

@@ -7,7 +7,7 @@ import { axesOf } from "./reductions.js";
 
 /** Options of `softmax` and its kin. */
 export interface SoftmaxOptions {
-  /** What the input is converted to first. */
+  /** The dtype that the input is converted to first. */
   dtype?: DType;
 }
 
@@ -54,7 +54,7 @@ function below(op: string, kernel: string, x: Tensor, dim: number, options: Soft
       { code: "ERR_DTYPE", op },
     );
   }
-  // Nothing has no largest element.
+  // An empty line has no largest element.
   const shifted = shape[axis] === 0 ? input : input.sub(input.detach().amax(axes, keepdim));
   return { axes, shifted };
 }

@@ -39,13 +39,13 @@ export function addcdiv(x: Tensor, a: Tensor, b: Operand, options?: { value?: Fa
   return named(x.add(times("addcdiv", a, value).div(b)), "Addcdiv");
 }
 
-/** What `add` and `sub` take in place of their operand: alpha times it. */
+/** The operand of `add` and `sub`, times alpha. */
 export function scaled(op: string, other: Operand, options: { alpha?: Factor } | undefined): Operand {
   if (options === undefined) return other;
   const { alpha } = readOptions(op, options, alphaDefaults);
   if (isTensor(other)) return times(op, other, alpha);
   if (alpha === 1) return other;
-  // Which throws: neither has a value.
+  // This throws, since an opaque scalar has no value.
   if (alpha instanceof OpaqueScalar || other instanceof OpaqueScalar) return Number(alpha) * Number(other);
   if (typeof alpha !== "number" || !["number", "bigint", "boolean"].includes(typeof other))
     throw makeError(TypeError, `${op}: alpha and the operand must be numbers`, { code: "ERR_ARGUMENT", op });

@@ -5,7 +5,7 @@ import { native } from "../native.js";
 import { describe, readOptions } from "../options.js";
 import { create, handleOf, isTensor, type Tensor } from "../tensor.js";
 
-/** What a tensor is converted to. */
+/** The target of a conversion. */
 export type Conversion = DType | Device | Tensor | { dtype?: DType; device?: Device };
 
 const toDefaults = Object.freeze({

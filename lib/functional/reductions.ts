@@ -7,7 +7,7 @@ import { named } from "./history.js";
 
 /** Options of `var` and `std`. */
 export interface VarianceOptions extends ReduceOptions {
-  /** What is taken off the number of elements to divide by: 1 (Bessel's correction) when left out. */
+  /** The divisor is the number of elements less this: 1 (Bessel's correction) when left out. */
   correction?: number;
 }
 
@@ -49,7 +49,7 @@ export function logsumexp(x: Tensor, dim?: Dims, options?: ReduceOptions): Tenso
   const axes = axesOf("logsumexp", x, dim);
   const input = isFloating(x.dtype) ? x : x.to(getDefaultDtype());
   const { shape } = input;
-  // Nothing has no largest element.
+  // An empty line has no largest element.
   if (axes.some((axis) => shape[axis] === 0))
     return named(input.exp().sum(axes, { keepdim }).log(), "Logsumexp");
   const base = finiteTop(input, axes);
@@ -57,15 +57,15 @@ export function logsumexp(x: Tensor, dim?: Dims, options?: ReduceOptions): Tenso
   return named(total.add(keepdim ? base : base.reshape(total.shape)), "Logsumexp");
 }
 
-/** The largest elements, 0 in place of infinite ones; without history, since what is added comes off again. */
+/** The largest elements, 0 in place of infinite ones; without history, since they are added again at the end. */
 function finiteTop(x: Tensor, axes: readonly number[]): Tensor {
   const top = x.detach().amax(axes, { keepdim: true });
   return top.isinf().where(0, top);
 }
 
 /**
- * The variance of a floating tensor: the squares of what elements differ from their mean by, added up and divided by
- * their number less `correction`. Exported as `var`.
+ * The variance of a floating tensor: the sum of the squared distances of elements from their mean, divided by their
+ * number less `correction`. Exported as `var`.
  */
 export function variance(x: Tensor, dim?: Dims, options?: VarianceOptions): Tensor {
   return named(spread("var", x, dim, options), "Var");

@@ -4,7 +4,7 @@ import { readOptions } from "../options.js";
 import { handleOf, recordRoutine, type Tensor } from "../tensor.js";
 import { named } from "./history.js";
 
-// Ops whose shape depends on values: what they are made of is computed when they are called.
+// Ops whose shape depends on values: their inputs are computed when they are called.
 
 /** Options of {@link Tensor.unique}. */
 export interface UniqueOptions {
@@ -14,7 +14,7 @@ export interface UniqueOptions {
   returnCounts?: boolean;
 }
 
-/** What {@link Tensor.unique} gives. */
+/** The result of {@link Tensor.unique}. */
 export interface Unique {
   /** The values that occur, in ascending order. */
   output: Tensor;

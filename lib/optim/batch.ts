@@ -13,7 +13,7 @@ import { ruleError, type Traces, tracesOf } from "./trace.js";
 
 /** Parameters of one group that have taken the same steps. */
 export class Cohort<O extends object> {
-  /** What flags and scalars were computed from last. */
+  /** The options that flags and scalars were last computed from. */
   readonly next: KeptNumbers = { step: 0 };
   /** The flags of the traces, a bit each. */
   flags = 0;
@@ -24,7 +24,7 @@ export class Cohort<O extends object> {
   /** Where it stands among the cohorts, and its first parameter among the records. */
   index = 0;
   first = 0;
-  /** What is kept, the same for all its parameters. */
+  /** The kept numbers, the same for all its parameters. */
   readonly numbers: KeptNumbers;
 
   constructor(
@@ -65,7 +65,7 @@ export class Batch<O extends object> {
     return haveHandles(this.#cells, this.#cellHandles, 0);
   }
 
-  /** Updates what has a gradient, all or nothing; returns the parameters whose state was not all there before. */
+  /** Updates the parameters with a gradient, all or nothing; returns those whose state was not all there before. */
   step(): readonly Slot<O>[] {
     for (;;) {
       for (let i = 0; i < this.#cohorts.length; ++i)

@@ -7,11 +7,11 @@ import { describe } from "../options.js";
 /** Refuses a value that the option `name` of `what` cannot have. */
 export type Check = (what: string, name: string, value: unknown) => void;
 
-/** One option: the value it has when not given, and what values it may have. */
+/** One option: its default, and the values it may have. */
 export interface Option<V> {
-  /** What it is unless given. */
+  /** Its default. */
   readonly value: V;
-  /** Throws for what it may not be. */
+  /** Throws for a value that it may not have. */
   readonly check: Check;
 }
 
@@ -43,12 +43,12 @@ export function namesOf<T extends object>(rows: T): (keyof T & string)[] {
   return Object.keys(rows) as (keyof T & string)[];
 }
 
-/** An option's value for keeping: arrays belong to whoever made them. */
+/** An option's value for keeping: arrays are copied, since they belong to the caller. */
 export function copyOf(value: unknown): unknown {
   return Array.isArray(value) ? [...(value as unknown[])] : value;
 }
 
-/** What a number may be, beside finite. */
+/** The bounds of a number, which must be finite anyway. */
 export interface Bounds {
   /** The least that is allowed. */
   min?: number;

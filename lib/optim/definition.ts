@@ -6,8 +6,8 @@ import type { Definition } from "./optimizer.js";
 // A rule is an optimizer's update as its paper writes it: `scalars` computes the step's numbers in double, `update`
 // says with tensors what becomes of a parameter and its state. `scalars` and `flags` run at every step. `update` is
 // recorded once and repeated by native code, for all parameters in one call: it gets the scalars as opaque values to
-// hand to methods of tensors, and can neither read a tensor nor change one in place. What differs from step to step
-// by more than a number is a flag.
+// hand to methods of tensors, and can neither read a tensor nor change one in place. A difference between
+// steps that is more than a number is a flag.
 
 /** A tensor that a rule keeps for each parameter. */
 export interface StateRow<O> {
@@ -22,7 +22,7 @@ export interface StateRow<O> {
 
 /** A number that a rule keeps for each parameter, in float32 as PyTorch does. */
 export interface NumberRow<O> {
-  /** What it is before the first step. */
+  /** Its value before the first step. */
   begin(options: O): number;
   /** The next value; `now` holds this step's `step` and the numbers of the rows before. */
   next(options: O, now: Numbers, previous: number): number;

@@ -8,7 +8,7 @@ import { strongWolfe, type Trial } from "./linesearch.js";
 
 // All parameters together are one flat vector here. The host decides on numbers, which reach it in one packed read
 // per evaluation of the closure and one per direction. A step works on a copy of the state and hands it over at its
-// end; what it changed in the parameters it takes back when the closure throws.
+// end; when the closure throws, the step takes its changes of parameters back.
 
 /** Options of `LBFGS`. */
 export interface LBFGSOptions {
@@ -28,14 +28,14 @@ export interface LBFGSOptions {
   lineSearchFn: "strong_wolfe" | null;
 }
 
-/** What an LBFGS remembers between steps. A step reads it, and makes another. */
+/** The state of an LBFGS between steps. A step reads it, and makes another. */
 export interface Memory {
   readonly funcEvals: number;
   readonly nIter: number;
   readonly past?: Past;
 }
 
-/** What the last iteration left. */
+/** The results of the last iteration. */
 export interface Past {
   /** The direction. */
   readonly d: Tensor;
@@ -85,7 +85,7 @@ export class Step<T> {
     private readonly closure: () => T,
   ) {}
 
-  /** Runs the step, and hands over what to remember; returns what the closure returned first. */
+  /** Runs the step, and hands over the new state; returns the first result of the closure. */
   run(memory: Memory, remember: (memory: Memory) => void): T {
     const entry = this.params.map((param) => this.#keep(param.detach()));
     try {
@@ -103,7 +103,7 @@ export class Step<T> {
     }
   }
 
-  /** The iterations of a step; returns what to remember. */
+  /** Runs the iterations of a step; returns the new state. */
   #iterate(memory: Memory, first: Point): Memory {
     const { lr, maxIter, maxEval, toleranceGrad, toleranceChange, lineSearchFn } = this.options;
     const evaluationLimit = maxEval ?? Math.floor((maxIter * 5) / 4);
@@ -211,7 +211,7 @@ export class Step<T> {
     return { ...point, t, f: point.loss, slope };
   }
 
-  /** Calls the closure, and reads in one go what is to be known of the loss and the gradient. */
+  /** Calls the closure, and reads everything about the loss and the gradient in one go. */
   #evaluate(d?: Tensor): { value: T; point: Point; slope: number } {
     const value = this.closure();
     const returned = lossOf(value);
@@ -274,7 +274,7 @@ export class Step<T> {
   }
 }
 
-/** What a closure returned, where it is a loss. */
+/** The result of a closure, where it is a loss. */
 function lossOf(value: unknown): number | Tensor {
   if (typeof value === "number" || (isTensor(value) && value.numel() === 1)) return value;
   throw makeError(

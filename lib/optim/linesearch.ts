@@ -1,6 +1,6 @@
 // The strong Wolfe line search of PyTorch, which comes from minFunc (Mark Schmidt, 2005): bracket, then zoom by
 // cubic interpolation (Nocedal and Wright, "Numerical Optimization", algorithms 3.5 and 3.6). It knows numbers only:
-// what it needs of a trial point is the loss and the slope along the direction.
+// of a trial point it needs the loss, and the slope along the direction.
 
 /** A trial point of a line search. */
 export interface Trial {

@@ -8,9 +8,9 @@ import { groupsOf, type ParamGroupInit, type Params, paramsError, paramsOf } fro
 import { OptionsSnapshot, ParamHandles } from "./snapshots.js";
 import { entriesOf, type ParamState, snapshot, type StateDict, stateError } from "./state.js";
 
-// What all optimizers share: parameter groups, the closure, saving and loading. A step has three parts in this
-// order: check every option of every group, run the closure, update. The update belongs to the subclass; it must
-// leave parameters and state untouched when it throws.
+// The common part of all optimizers: parameter groups, the closure, saving and loading. A step has three
+// parts, in this order: check every option of every group, run the closure, update. The update belongs to the
+// subclass; it must leave parameters and state untouched when it throws.
 
 /** A parameter group. Options may be changed between steps; `step()` checks them again. */
 export type ParamGroup<O extends object> = O & {
@@ -21,7 +21,7 @@ export type ParamGroup<O extends object> = O & {
   initialLr?: number;
 };
 
-/** What makes one optimizer differ from another in its options. */
+/** The options of an optimizer. */
 export interface Definition<O extends object> {
   /** Every option, with its default and its check. */
   readonly options: OptionRows<O>;
@@ -42,7 +42,7 @@ export const refusedOptions: Record<string, string> = {
 // In a PyTorch state dict these stand beside the options and mean nothing here.
 const ignoredGroupKeys = new Set([...Object.keys(refusedOptions), "params", "param_names"]);
 
-/** The base of all optimizers; `K` is what a subclass keeps for a parameter. */
+/** The base of all optimizers; `K` is the type that a subclass keeps for a parameter. */
 export abstract class Optimizer<
   O extends object = object,
   D extends Definition<O> = Definition<O>,
@@ -52,15 +52,15 @@ export abstract class Optimizer<
   readonly defaults: Readonly<O>;
   /** The parameter groups, there to be edited: `optimizer.paramGroups[0].lr = 0.1`. */
   readonly paramGroups: ParamGroup<O>[] = [];
-  /** What is remembered of each parameter that has been updated. */
+  /** The state of each parameter that has been updated. */
   readonly state = new Map<Tensor, ParamState>();
 
   protected readonly definition: D;
-  /** What `admit` makes, so that it exists before any step: what is made in a tidy ends with it. */
+  /** The results of `admit`, made before any step: a tensor that is made in a tidy would end with it. */
   protected readonly kept = new Map<Tensor, K>();
   /** Counts the changes of options. */
   protected changes = 0;
-  /** What a parameter group may hold. */
+  /** The names that a parameter group may have. */
   readonly #groupNames: readonly string[];
   #handles = new ParamHandles([], "");
   /** The groups as they were when they were last checked. */
@@ -115,7 +115,7 @@ export abstract class Optimizer<
   /**
    * Updates the parameters once from their gradients.
    *
-   * A closure is called first, with gradients enabled, and what it returns is returned. Parameters whose `grad` is
+   * A closure is called first, with gradients enabled, and its result is returned. Parameters whose `grad` is
    * null are left alone. Whatever throws, parameters, state and gradient mode are as they were before.
    *
    * @throws RangeError or TypeError `ERR_OPTION` where an option of a group has been given an impossible value
@@ -135,7 +135,7 @@ export abstract class Optimizer<
     });
   }
 
-  /** The whole state, with PyTorch's keys. Later steps do not change what was returned. */
+  /** The whole state, with PyTorch's keys. Later steps do not change the returned object. */
   stateDict(): StateDict {
     const positions = new Map<Tensor, number>();
     const groups = this.paramGroups.map((group) => {
@@ -233,7 +233,7 @@ export abstract class Optimizer<
   /** Computes all new values, then gives them to parameters and state. The gradient mode is the caller's. */
   protected abstract update(): void;
 
-  /** Reads the state of one parameter from what was saved under PyTorch's keys. */
+  /** Reads the saved state of one parameter, under PyTorch's keys. */
   protected abstract loadState(
     param: Tensor,
     options: O,
@@ -241,7 +241,7 @@ export abstract class Optimizer<
     where: string,
   ): ParamState;
 
-  /** Takes over a state that was read: what `state` shows of it from now on. */
+  /** Takes over a state that was read, and shows it in `state` from now on. */
   protected abstract settle(param: Tensor, state: ParamState): ParamState;
 
   /** Checks a full set of options. */

@@ -9,11 +9,11 @@ export type ParamGroupInit<O extends object> = Given<O> & {
   initialLr?: number | undefined;
 };
 
-/** What an optimizer optimizes: tensors, `[name, tensor]` pairs, or groups of them with options of their own. */
+/** The parameters of an optimizer: tensors, `[name, tensor]` pairs, or groups of them with options of their own. */
 export type Params<O extends object> =
   Iterable<Tensor> | Iterable<readonly [name: string, param: Tensor]> | Iterable<ParamGroupInit<O>>;
 
-/** The groups in what an optimizer is given to optimize. */
+/** The groups in an optimizer's `params`. */
 export function groupsOf(params: unknown): unknown[] {
   if (isTensor(params) || !isIterable(params)) {
     throw makeError(

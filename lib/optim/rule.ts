@@ -16,8 +16,8 @@ export const zeroed = { begin: (param: Tensor) => zerosLike(param) };
 /**
  * Describes an optimizer by its update.
  *
- * @throws TypeError `ERR_RULE`, at the first step, where `update` does what cannot be recorded (reads a tensor, changes
- * one in place, computes with a scalar, uses a tensor from outside, draws random numbers), or returns other shapes or
+ * @throws TypeError `ERR_RULE`, at the first step, where `update` does something that cannot be recorded (reads a tensor,
+ * changes one in place, computes with a scalar, uses a tensor from outside, draws random numbers), or returns other shapes or
  * dtypes. Parameters and state are then as they were.
  *
  * @example
@@ -118,7 +118,7 @@ export abstract class RuleOptimizer<O extends object> extends Optimizer<O, Rule<
     return slot;
   }
 
-  /** Shows in `state` what is kept for a parameter. */
+  /** Shows a parameter's slot in `state`. */
   protected show(slot: Slot<O>): void {
     const entry = slot.show();
     if (entry !== undefined) this.state.set(slot.param, entry);

@@ -9,7 +9,7 @@ import { has, type Trace } from "./trace.js";
 /** The numbers that are kept for parameters. */
 export type KeptNumbers = Record<string, number> & { step: number };
 
-/** A parameter, and what a rule keeps for it. */
+/** A parameter, with the tensors and numbers that a rule keeps for it. */
 export class Slot<O extends object> {
   /** The tensors that hold its state, by row, of those rows that options have needed so far. */
   readonly cells: (Tensor | undefined)[] = [];
@@ -19,7 +19,7 @@ export class Slot<O extends object> {
   inputs = 0;
   /** Its numbers, which it shares with others; undefined before the first update. */
   numbers: KeptNumbers | undefined;
-  /** What the optimizer's `state` shows of it. */
+  /** Its entry in the optimizer's `state`. */
   entry: ParamState | undefined;
   trace: Trace | undefined;
 
@@ -37,7 +37,7 @@ export class Slot<O extends object> {
     return needed;
   }
 
-  /** Makes the tensors that will hold what the options need, so that they exist before any step. */
+  /** Makes the tensors for the rows that the options need, so that they exist before any step. */
   need(options: O): void {
     this.needed = this.rowsFor(options);
     this.rule.rows.forEach((_, i) => {
@@ -57,7 +57,7 @@ export class Slot<O extends object> {
     });
   }
 
-  /** Adds what an update has found or made to the state; returns whether it was not all there before. */
+  /** Adds the rows that an update has found or made to the state; returns whether it was not all there before. */
   settle(): boolean {
     const before = this.present;
     this.present |= this.inputs | this.trace!.writes;
@@ -85,7 +85,7 @@ export class Slot<O extends object> {
     });
   }
 
-  /** What `state` is to show from now on, with the numbers as they are whenever somebody looks. */
+  /** The entry for `state` from now on; its numbers are always those of the moment. */
   show(): ParamState | undefined {
     const { rows, numberRows, counts = true } = this.rule;
     const entry: ParamState = {};

@@ -3,12 +3,12 @@ import { makeError } from "../errors.js";
 import { describe } from "../options.js";
 import { isTensor, type Tensor } from "../tensor.js";
 
-/** What an optimizer remembers of a parameter. */
+/** The state that an optimizer keeps for a parameter. */
 export type ParamState = Record<string, number | Tensor | number[] | Tensor[]>;
 
 /** An optimizer's state in PyTorch's layout and spelling; state is keyed by the position of the parameter. */
 export interface StateDict {
-  /** What is remembered of each parameter. */
+  /** The state of each parameter. */
   state: Record<number, Record<string, unknown>>;
   /** Options of each group, and the positions of its parameters as `params`. */
   param_groups: Record<string, unknown>[];

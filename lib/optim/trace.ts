@@ -6,10 +6,10 @@ import { OpaqueScalar } from "../opaque.js";
 import { describe } from "../options.js";
 import { fresh, handleOf, isTensor, type Tensor } from "../tensor.js";
 
-// The `update` of a rule is a program over tensors that always does the same. So it runs in TypeScript once, over
-// placeholders, and native code repeats what it recorded then: a trace. There is one for each combination of flags,
-// dtypes and state that is there; and for each shape, where the update looks at shapes or does more than arithmetic
-// on elements.
+// The `update` of a rule is a program over tensors that always does the same. So it runs in TypeScript once,
+// over placeholders, and native code repeats this recording, the trace. There is one for each combination of
+// flags, dtypes and state that is there; and for each shape, if the update looks at shapes or does more than
+// arithmetic on elements.
 
 /** A recorded update. */
 export interface Trace {
@@ -19,7 +19,7 @@ export interface Trace {
   readonly writes: number;
 }
 
-/** What an update is recorded for: a parameter, its state by row, and which rows are there and needed, a bit each. */
+/** The subject of a recording: a parameter, its state by row, and which rows are there and needed, a bit each. */
 export interface Subject {
   readonly param: Tensor;
   readonly cells: readonly (Tensor | undefined)[];
@@ -29,7 +29,7 @@ export interface Subject {
 
 type Tensors = Record<string, Tensor | undefined>;
 
-/** What of a rule is recorded. */
+/** The part of a rule that is recorded. */
 export interface Traceable {
   /** The state's rows. */
   readonly rows: readonly (readonly [name: string, row: object])[];
@@ -145,7 +145,7 @@ function record(
   );
 }
 
-/** The handles of what an update returned: of the parameter, and of the state by row, where 0 means not changed. */
+/** The handles of an update's results: the parameter, and the state by row, where 0 means not changed. */
 function read(who: string, names: readonly string[], needed: number, results: unknown): Handle[] {
   if (results === null || typeof results !== "object" || !isTensor((results as Tensors)["param"]))
     throw ruleError(

@@ -15,14 +15,14 @@ import { renderDrawing, saveAs, short, toPixel } from "./render.js";
 /** Points `[x, y]`; on a curve also numbers `x`, whose `y` is `f(x)`. */
 export type Path = ArrayLike<number | readonly number[]> | { toArray(): unknown };
 
-/** What is shown around the path, and how fast. */
+/** The surroundings of the path, and the speed. */
 export interface AnimateOptions {
   /** A curve y = f(x), or a map of f(x, y); by default, as many variables as `f` declares. */
   kind?: "curve" | "contour";
-  /** What to show along x; widened where the path leaves it. By default, the path. */
+  /** The range along x; widened where the path leaves it. By default, the path. */
   xRange?: Range;
   /**
-   * What to show along y; widened where the path leaves it. By default, the path and, of a curve,
+   * The range along y; widened where the path leaves it. By default, the path and, of a curve,
    * the curve.
    */
   yRange?: Range;

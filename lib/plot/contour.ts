@@ -13,7 +13,7 @@ export interface Grid {
   z: readonly (readonly number[])[];
 }
 
-/** A corner of a ring; `isBorder` where it lies on the edge of what is known. */
+/** A corner of a ring; `isBorder` where it lies on the edge of the grid. */
 interface Crossing {
   x: number;
   y: number;

@@ -29,7 +29,7 @@ export interface Contour {
   kind: "contour";
   grid: Grid;
   levels: readonly number[];
-  /** One for each level; where filled, one more, first, for what lies below the lowest. */
+  /** One for each level; where filled, one more, first, for the area below the lowest. */
   colors: readonly string[];
   isFilled: boolean;
   label: string;
@@ -67,7 +67,7 @@ export const fontFamily = "Helvetica, Arial, sans-serif";
 /** Size of annotations, in pixels. */
 export const annotationSize = 12;
 
-/** The ranges of the two axes: what was asked for, or else what shows everything. */
+/** The ranges of the two axes: those that were asked for, or else those that show everything. */
 export function chooseRanges(drawing: Drawing): { x: Range; y: Range } {
   const { series, contours, annotations, xScale, yScale } = drawing;
   const along = (axis: "x" | "y", fixed: Range | undefined, type: ScaleType): Range => {

@@ -238,7 +238,7 @@ function animatedLine(
   };
 }
 
-/** The step's number and what it says of each path, below the picture. */
+/** The step's number and its text about each path, below the picture. */
 function sentences({ trails, steps, width, height }: Scene, frames: readonly number[]): string {
   const top = height - 18 * trails.length - 4;
   const nameWidth = Math.max(0, ...trails.map(({ name }) => name.length * 8 + (name === "" ? 0 : 12)));

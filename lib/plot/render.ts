@@ -86,7 +86,7 @@ function collectInto(errors: unknown[]): LoggerInterface {
 }
 
 /**
- * Vega numbers its clipping paths through the life of the process; the same picture shall be the
+ * Vega numbers its clipping paths through the life of the process; the same picture should be the
  * same text.
  */
 function renameClips(svg: string): string {

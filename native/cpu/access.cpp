@@ -35,7 +35,7 @@ void copy_strided(size_t bytes, int64_t n, void* to, int64_t to_stride, const vo
 template <class T> void count_evenly(int64_t n, T* to, int64_t first, int64_t step) {
   const auto is_word = [](int64_t value) { return value >= INT32_MIN && value <= INT32_MAX; };
   if (is_word(first) && is_word(first + (n - 1) * step)) {
-    // Every processor converts words by the vector, few of them what is longer.
+    // Every processor converts words by the vector, few of them longer integers.
     uint32_t at = static_cast<uint32_t>(first);
     for (int64_t i = 0; i < n; ++i, at += static_cast<uint32_t>(step))
       to[i] = convert<T>(static_cast<int32_t>(at));

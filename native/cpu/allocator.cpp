@@ -20,7 +20,7 @@ constexpr int64_t large_bytes = int64_t{1} << 16;
 constexpr int64_t huge_page_bytes = int64_t{1} << 21;
 constexpr int64_t kept_small_limit_bytes = int64_t{32} << 20;
 constexpr int64_t kept_large_floor_bytes = int64_t{64} << 20;
-// A peak is forgotten when so many times its bytes have been allocated without reaching it again, twice at
+// A peak is forgotten once this many times its bytes have been allocated without reaching it again; twice at
 // most.
 constexpr int64_t window_peaks = 8;
 
@@ -44,7 +44,7 @@ void* map(int64_t bytes) {
   return data == MAP_FAILED ? nullptr : data;
 }
 
-// Addresses from a multiple of the huge page on, backed by huge pages where the system has them.
+// Memory that begins at a multiple of the huge page, backed by huge pages where the system has them.
 void* map_huge([[maybe_unused]] int64_t bytes) {
 #ifdef MADV_HUGEPAGE
   const auto length = static_cast<size_t>(bytes), slack = static_cast<size_t>(huge_page_bytes);
@@ -65,7 +65,7 @@ void* map_huge([[maybe_unused]] int64_t bytes) {
 int64_t usable_memory_bytes() {
   if (const int64_t bytes = environment::count("ADJOINT_MAX_BYTES", INT64_MAX, true); bytes > 0) return bytes;
   const int64_t physical = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
-  // A fifth is left to JavaScript and to everybody else.
+  // A fifth is left to JavaScript and to other programs.
   return std::min({physical, number_in_file("/sys/fs/cgroup/memory.max"),
                    number_in_file("/sys/fs/cgroup/memory/memory.limit_in_bytes")}) /
          5 * 4;
@@ -92,7 +92,7 @@ Allocator::SizeClass Allocator::size_class(int64_t bytes) {
   return {static_cast<int64_t>(quarters * quarter), unstepped + steps + quarters - 4};
 }
 
-// Of a size class from `stepped_bytes` on.
+// The bytes of a size class from `stepped_bytes` on.
 int64_t Allocator::bytes_of(size_t index) {
   const size_t quarters = index - static_cast<size_t>(stepped_bytes / alignment);
   return static_cast<int64_t>((4 + quarters % 4) << (quarters / 4)) * (stepped_bytes / 4);
@@ -154,7 +154,7 @@ void* Allocator::allocate_large(SizeClass size) {
   if (data) {
     kept_large_bytes_ -= size.bytes;
   } else {
-    // What is kept counts: the machine would rather kill the process than refuse the block.
+    // Kept blocks count: the machine would rather kill the process than refuse the block.
     if (live_large_bytes_ + kept_large_bytes_ + size.bytes > capacity_bytes_) release_large();
     data = fresh_large(size.bytes);
     if (!data) {
@@ -188,7 +188,7 @@ void Allocator::note_use(int64_t bytes) {
   window_end_ = allocated_large_bytes_ + window_peaks * previous_peak_bytes_;
 }
 
-// Gives back what is too much, of the sizes first that were asked for longest ago.
+// Gives back kept blocks beyond the limit, beginning with the size that was asked for longest ago.
 void Allocator::trim() {
   const int64_t peak = std::max(window_peak_bytes_, previous_peak_bytes_);
   const int64_t limit = std::max(kept_large_floor_bytes, 2 * peak - live_large_bytes_);
@@ -206,7 +206,7 @@ void* Allocator::fresh_large(int64_t bytes) const {
   return wants_huge_pages_ && bytes >= huge_page_bytes ? map_huge(bytes) : map(bytes);
 }
 
-// Not by free(), which may keep what lies between blocks in use.
+// munmap, since free() may keep memory between blocks in use.
 void Allocator::return_large(void* data, int64_t bytes) noexcept { munmap(data, static_cast<size_t>(bytes)); }
 
 void Allocator::release_small() {

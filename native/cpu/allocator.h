@@ -5,14 +5,15 @@
 
 namespace adjoint::cpu {
 
-// What this process may use: ADJOINT_MAX_BYTES, or else the machine's memory within its cgroup's limit.
+// The bytes that this process may use: ADJOINT_MAX_BYTES, or else the machine's memory within its cgroup's
+// limit.
 int64_t usable_memory_bytes();
 
-// Host memory, 64-byte aligned. Blocks are kept when they are freed, since fresh pages cost more than the
-// arithmetic on them, and small ones come and go with every op. Large blocks in use and kept are at most
-// twice what was in use at the latest peak, since use falls and rises with every collection of garbage, and
-// the sizes that come next may be others; or a floor is kept, and never more than the process may use.
-// ADJOINT_HUGE_PAGES=0 asks for ordinary pages.
+// Host memory, 64-byte aligned. Freed blocks are kept, since fresh pages cost more than the arithmetic on
+// them, and small ones come and go with every op. Large blocks, in use and kept, amount to at most twice the
+// use at the latest peak, or a floor: use falls and rises with every collection of garbage, and the next
+// sizes may be others. They never exceed what the process may use. ADJOINT_HUGE_PAGES=0 asks for ordinary
+// pages.
 class Allocator {
  public:
   static Allocator& shared();
@@ -20,7 +21,7 @@ class Allocator {
   void free(void* data, int64_t bytes) noexcept;
 
  private:
-  // The freed blocks of one size, each of which holds the address of the next.
+  // A list of the freed blocks of one size, each of which holds the address of the next.
   struct Link {
     Link* next;
   };

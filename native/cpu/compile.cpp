@@ -37,8 +37,8 @@ namespace adjoint::cpu {
 
 namespace {
 
-// Blocks of 512 floats were the fastest of 128 to 64K. Slots that are in use should leave room in a first-level
-// cache of 32 KiB for the elements of arrays.
+// Blocks of 512 floats were the fastest of 128 to 64K. The slots of a block leave room in a first-level cache
+// of 32 KiB for the elements of arrays.
 constexpr int64_t block_bytes = 2048;
 constexpr int64_t least_block = 64;
 // A program without slots has only arrays and registers: the longer a segment runs, the less its beginning counts.
@@ -48,7 +48,7 @@ constexpr size_t most_slot_bytes = 24 << 10;
 // Whether a step is made of an access alone.
 bool is_reached(Op op) { return op == Op::stored || op == Op::position; }
 
-// What is known of a kernel whatever the traversal.
+// Facts about a kernel that hold for every traversal.
 class Analysis {
  public:
   explicit Analysis(const FusedKernel& kernel)
@@ -192,7 +192,7 @@ class Builder {
     return {begin, static_cast<uint32_t>(program_.instructions.size())};
   }
 
-  // Inputs that a loop does not have name the first once more, so that no other value is kept alive for them.
+  // A loop's unused inputs name its first one again, so that no other value is kept alive for them.
   static Instruction completed(Instruction one) {
     if (one.b == no_value) one.b = one.a;
     if (one.c == no_value) one.c = one.a;
@@ -415,7 +415,7 @@ class Builder {
         values_[value].needs_slot = !program_.reaches[reach].path.is_stream();
         code[at].is_placed = true;
       } else {
-        // Another store may overwrite the elements that the value points to.
+        // The value points to elements that another store may overwrite, so it needs a copy.
         if ((is_load || is_splice) && !is_aimed[value] && kernel_.stores.size() > 1)
           code[at].is_placed = values_[value].needs_slot = true;
         last.push_back(completed({.action = Action::store,
@@ -533,7 +533,7 @@ int64_t widest_bytes(const Analysis& analysis) {
   return bytes;
 }
 
-// The program over tiles, if an array is read across and tiles divide it.
+// Compiles the program over tiles, if an array is read across and tiles divide it.
 CpuProgram compile_tiled(CpuProgram program, const FusedKernel& kernel, const Target& target) {
   const bool is_walked = std::any_of(program.reaches.begin(), program.reaches.end(), [](const Reach& reach) {
     return std::abs(reach.path.axes().back().stride) > 1;
@@ -559,7 +559,7 @@ CpuProgram compile_for(const FusedKernel& kernel, const Target& target) {
     CpuProgram program = builder.build();
     return Attempt{std::move(program), builder.slot_bytes(), builder.has_block_slots()};
   };
-  // The largest block that is good: a long one without slots, or one whose slots fit into the cache.
+  // Finds the largest block that is good: a long one without slots, or one whose slots fit into the cache.
   const int64_t long_block = long_block_bytes / widest_bytes(analysis);
   const auto smaller = [&](int64_t size) { return size == long_block ? block : size / 2; };
   const auto is_good = [&](const Attempt& one, int64_t size) {

@@ -19,11 +19,11 @@ namespace adjoint::cpu {
 
 namespace {
 
-// Scalars and small vectors: one size, kept by the engine's own thread without a lock.
+// Blocks for scalars and small vectors: one size, kept by the engine's own thread without a lock.
 constexpr int64_t small_bytes = 64;
 constexpr size_t most_small_blocks = 4096;
 
-// What the engines of all threads hold, but for small blocks.
+// The bytes that the engines of all threads hold, small blocks aside.
 std::atomic<int64_t> held_bytes = 0;
 
 struct CpuKernel final : CompiledKernel {
@@ -158,7 +158,7 @@ void launch_kernel(const CompiledKernel& kernel, std::span<const Instance> insta
 }
 
 std::unique_ptr<Device> make_device() {
-  // What the environment asks for in vain is said now.
+  // Impossible environment variables are reported now.
   thread_count();
   Allocator::shared();
   return std::make_unique<CpuDevice>();

@@ -1,4 +1,9 @@
-// Runs programs: block by block on each thread, blocks divided over threads.
+// Runs compiled fused kernels. In come a CpuProgram (cpu/program.h) and the arrays and numbers of its
+// instances; out come the stores into their arrays.
+//
+// A Runner executes the sections on one thread, block by block: `run_rows` shows the order, `run` and `act`
+// do an instruction. An Accumulator holds a reduction while blocks of a row pass by. `run_fused` divides the
+// work over threads: `run_blocks` by blocks of rows, ColumnGroups by columns where rows are few and long.
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -13,13 +18,13 @@ namespace adjoint::cpu {
 
 namespace {
 
-// Below this the work stays on the calling thread: waking others takes as long.
+// Less work than this stays on the calling thread: waking others takes as long.
 constexpr int64_t least_shared_bytes = 100 << 10;
 constexpr int64_t tasks_per_thread = 4;
 constexpr int64_t prefetched_columns = 4;
 constexpr int64_t cache_line = 64;
 
-// Memory of this thread for pointers and slots, kept because it is then in the cache.
+// This thread's memory for pointers and slots, kept because it is then in the cache.
 std::byte* scratch_memory(size_t bytes) {
   struct Free {
     void operator()(std::byte* memory) const { std::free(memory); }
@@ -43,7 +48,7 @@ void repeat(int64_t n, int64_t times, size_t bytes, void* to, const void* from) 
 }
 
 // A reduction under way: its lanes, then the partial results of chunks, highest subtree first. Each of them
-// is `width` values beside one another.
+// is `width` values side by side.
 class Accumulator {
  public:
   Accumulator(const ReductionLoops& loops, void* lanes, int64_t width)
@@ -56,7 +61,7 @@ class Accumulator {
     for (int64_t half = lane_count / 2; half > 0; half /= 2)
       loops_.combine(half * width_, lanes_, lanes_, lane(half), nullptr);
   }
-  // Puts what is in the first lane behind the `count` results that are there already.
+  // Puts the first lane's result behind the `count` results that are there already.
   void push(int64_t count) const {
     int64_t depth = std::popcount(static_cast<uint64_t>(count));
     for (; count % 2 == 1; count /= 2) loops_.combine(width_, lanes_, level(--depth), lanes_, nullptr);
@@ -97,7 +102,7 @@ class Runner {
     run(program_.number_section);
   }
 
-  // Rows from `begin` to `end`, of which `begin` begins a block.
+  // Runs rows from `begin` to `end`; a block begins at `begin`.
   void run_rows(int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row += program_.row_block) {
       begin_rows(row, std::min(program_.row_block, end - row));
@@ -116,7 +121,7 @@ class Runner {
     run(program_.row_sections[0]);
   }
 
-  // The element section of a pass over some columns, from a whole chunk on; leaves the result of each
+  // Runs the element section of a pass over some columns, which begin with a chunk; leaves the result of each
   // reduction in its first lane. A block is a part of a chunk, or several chunks.
   void run_columns(uint32_t pass, int64_t begin, int64_t end) {
     const bool is_across = program_.traversal == Traversal::across;
@@ -224,7 +229,8 @@ class Runner {
     reach.path.gather(array, position(reach), n, at_[one.out]);
   }
 
-  // The same rows some columns later: they lie further apart than the processor looks ahead by itself.
+  // Fetches the same rows some columns later: they lie further apart than the processor looks ahead by
+  // itself.
   void prefetch(const Reach& reach, int64_t n) const {
     const int64_t ahead = prefetched_columns * program_.rows;
     if (element_ + ahead >= program_.rows * program_.columns || !reach.is_by_element) return;
@@ -307,13 +313,13 @@ class Runner {
   int64_t chunks_ = 0;              // before the present block
 };
 
-// How many tasks some work is worth.
+// The number of tasks that some work is worth.
 int64_t task_count(int64_t pieces, int64_t bytes) {
   if (bytes < least_shared_bytes) return 1;
   return std::min(pieces, tasks_per_thread * thread_count());
 }
 
-// Blocks of rows, those of all instances together.
+// Runs the blocks of rows of all instances together.
 void run_blocks(const CpuProgram& program, std::span<const Instance> instances) {
   const auto rows_of = [&](const Instance& instance) {
     return program.is_flat ? instance.rows : program.rows;

@@ -6,7 +6,7 @@
 
 namespace adjoint::cpu {
 
-// Integers are compiled once: their bits depend on no instruction set, and they are rarely what takes time.
+// Integer loops are compiled once: their bits depend on no instruction set, and they rarely take the time.
 namespace isa_base {
 extern const TypeLoops boolean_loops, uint8_loops, int32_loops, int64_loops;
 }

@@ -16,7 +16,7 @@ inline constexpr size_t isa_count = std::size(isa_names);
 
 bool is_available(Isa isa); // compiled in, and understood by this processor
 const LoopTable& loops_for(Isa isa);
-// The best one, or what ADJOINT_ISA asks for; throws ERR_OPTION where that cannot be had.
+// The best one, or the one that ADJOINT_ISA asks for; throws ERR_OPTION if that is not available.
 Isa chosen_isa();
 
 } // namespace adjoint::cpu

@@ -1,6 +1,6 @@
-// What the loops do, from the rows of the op tables. Included by each file that is compiled for an
-// instruction set of its own; nothing here may be shared between those files, so all of it lies in a
-// namespace of the instruction set.
+// The loops, made from the rows of the op tables. Each file that is compiled for an instruction set of its
+// own includes them; nothing here may be shared between those files, so all of it lies in a namespace of the
+// instruction set.
 #pragma once
 #include <algorithm>
 
@@ -92,11 +92,10 @@ template <class Row, class In> struct Reduction {
 #ifdef __GNUC__
   static constexpr bool has_vectors = std::floating_point<T> && std::same_as<T, In>;
   using Lane = std::conditional_t<has_vectors, T, int>;
-  // To be named where it is used: gcc forgets the alignment of `auto*`.
+  // Named in every use: gcc forgets the alignment of `auto*`.
   typedef Lane Vector __attribute__((vector_size(vector_bytes), aligned(1)));
   static constexpr uint32_t vector_width = vector_bytes / sizeof(Lane);
-  // As many lanes as registers hold beside what is read; left to itself, gcc takes lanes for separate
-  // numbers.
+  // The lanes that registers hold beside the data; left to itself, gcc takes lanes for separate numbers.
   static constexpr uint32_t most_vectors = 8;
 
   template <uint32_t vectors>
@@ -110,7 +109,7 @@ template <class Row, class In> struct Reduction {
     for (uint32_t v = 0; v < vectors; ++v) reinterpret_cast<Vector*>(lanes)[v] = partial[v];
   }
 #endif
-  // The full groups of lanes, and then what is left.
+  // Adds the full groups of lanes, and then the rest.
   ADJOINT_FUNCTION static void add_columns(uint32_t count, T* lanes, const In* data) {
     constexpr auto width = static_cast<uint32_t>(lane_count);
     uint32_t lane = 0;
@@ -171,7 +170,7 @@ template <class Row, class In> struct Reduction {
       for (size_t v = 0; v < half; ++v) partial[v] = Row::combine(partial[v], partial[v + half]);
     return fold_vector<vector_width / 2>(partial[0], std::make_index_sequence<vector_width>());
   }
-  // Elements beyond the first `half` hold what nobody reads.
+  // Elements beyond the first `half` hold values that nobody reads.
   template <size_t half, size_t... element>
   ADJOINT_FUNCTION static T fold_vector(Vector partial, std::index_sequence<element...> all) {
     partial = Row::combine(

@@ -1,5 +1,5 @@
-// A call opens a job, works on it like everybody else, closes it when no task is left, and waits for those
-// who joined. A worker that is still asleep then has missed the job, and nobody waits for it: a call never
+// A call opens a job, works on it like the other threads, closes it when no task is left, and waits for those
+// that joined. A worker that is still asleep then has missed the job, and nobody waits for it: a call never
 // takes longer because threads are slow to wake, and in the child of a fork, where they are gone, it runs
 // alone.
 #include "cpu/pool.h"
@@ -27,7 +27,7 @@ namespace adjoint::cpu {
 namespace {
 
 constexpr int most_threads = 1024;
-// About what waking a sleeping thread takes.
+// About the time that a sleeping thread takes to wake.
 constexpr std::chrono::microseconds spin_time{30};
 
 void pause() {
@@ -58,7 +58,7 @@ int affinity_count() {
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
-// The processors that `quota` microseconds in every `period` amount to; "max" and -1 mean no limit.
+// The number of processors that `quota` microseconds in every `period` amount to; "max" and -1 mean no limit.
 int quota_count(std::istream&& quota, std::istream&& period) {
   double used = 0, whole = 0;
   if (!(quota >> used) || !(period >> whole) || used <= 0 || whole <= 0) return INT_MAX;
@@ -156,8 +156,7 @@ class Pool {
   static uint32_t helpers(uint32_t state) { return state & helper_mask; }
   static bool is_open(uint32_t state) { return state & open_bit; }
 
-  // Spinning only takes time from the threads that are waited for where there are more of them than
-  // processors.
+  // With more threads than processors, spinning would take time from the very threads that are waited for.
   bool may_spin() const { return thread_count() <= processor_count(); }
 
   void start_workers(int count) {
@@ -197,7 +196,7 @@ class Pool {
   // Whether this worker has become a helper of the job that `state` shows.
   bool join(uint32_t& state) {
     while (is_open(state)) {
-      // What is read here belongs to some job; an outdated state fails below.
+      // The count belongs to some job; if to another, the state is outdated and the exchange below fails.
       if (static_cast<int>(helpers(state)) >= helpers_wanted_.load(std::memory_order_relaxed)) return false;
       if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire)) return true;
     }
@@ -229,7 +228,7 @@ class Pool {
   std::atomic<int> wanted_{default_thread_count()};
   std::atomic<bool> is_busy_{false};
   std::atomic<bool> is_refused_{false}; // the system gave no more threads
-  int workers_ = 0;                     // owned by who is busy, like the job:
+  int workers_ = 0;                     // owned by the busy caller, like the job:
   int64_t tasks_ = 0;
   std::optional<FunctionRef<void(int64_t)>> body_;
   std::atomic<int> helpers_wanted_{0};

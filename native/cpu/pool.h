@@ -11,8 +11,8 @@ namespace adjoint::cpu {
 // Never throws; bodies must not throw.
 void parallel_for(int64_t tasks, FunctionRef<void(int64_t)> body);
 
-// How many threads a call may use, its caller among them: ADJOINT_NUM_THREADS, or else the processors that
-// this process may run on, within its cgroup's quota.
+// The number of threads that a call may use, its caller among them: ADJOINT_NUM_THREADS, or else the
+// processors that this process may run on, within its cgroup's quota.
 int thread_count();
 
 // At least 1; more than there are processors is allowed.

@@ -22,13 +22,13 @@ namespace adjoint::cpu {
 
 enum class Traversal : uint8_t { whole, along, across };
 
-// How many elements a value has in a block.
+// The number of elements that a value has in a block.
 enum class Extent : uint8_t { one, rows, elements };
 static_assert(Extent::one < Extent::rows && Extent::rows < Extent::elements,
               "a loop has its inputs' largest");
 
-// What instructions do. Every value has a slot in scratch memory, and a pointer that says where it lies in the
-// present block: in its slot or in an array.
+// The actions of instructions. Every value has a slot in scratch memory, and a pointer that says where it
+// lies in the present block: in its slot or in an array.
 enum class Action : uint8_t {
   loop,    // run `loop`, which computes `op` of `a`, `b` and `c`
   load,    // point `out` into an array, or gather into its slot (if it is placed: gather to where it points)
@@ -57,7 +57,7 @@ struct Instruction {
   uint16_t reduction = no_value, segment = no_value;
   Op op{}; // of a loop
 
-  // Whether `a`, `b` and `c` are values that it reads.
+  // Whether the instruction reads values `a`, `b` and `c`.
   bool has_inputs() const {
     return action != Action::load && action != Action::aim && action != Action::count;
   }
@@ -85,7 +85,7 @@ struct ReductionPlan {
   uint32_t pass = 0;
 };
 
-// Goes over `n` elements of the values that the pointers say.
+// The code of a segment: goes over `n` elements of the values that the pointers name.
 using SegmentCode = void (*)(int64_t n, std::byte* const* values);
 
 struct Segment {
@@ -112,10 +112,10 @@ struct CpuProgram {
   std::vector<Extent> value_extents;
   std::vector<uint32_t> slots; // of values, counted in bytes from the start of scratch memory
   size_t scratch_bytes = 0;    // the pointers to values come first
-  int64_t row_bytes = 0;       // a measure of the work that a row is
+  int64_t row_bytes = 0;       // a measure of the work of a row
 };
 
-// `encoding` says what segments are compiled to, if any.
+// `encoding` is the form of machine code that segments may have, if any.
 CpuProgram compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding);
 void run_fused(const CpuProgram& program, std::span<const Instance> instances);
 

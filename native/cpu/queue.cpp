@@ -6,10 +6,10 @@ namespace adjoint::cpu {
 
 namespace {
 
-// About a millisecond: less is done sooner than handed over, since where processors are few, the
-// thread that wakes takes the place of one that works.
+// About a millisecond. Smaller work is done sooner than handed over: where processors are few, the waking
+// thread takes the place of a working one.
 constexpr int64_t large_cost = int64_t{64} << 20;
-// What waits holds memory, so a program that only submits is slowed down to the pace of the work.
+// Waiting work holds memory, so a program that only submits is slowed down to the pace of the work.
 constexpr size_t max_unfinished = 2;
 
 } // namespace
@@ -64,7 +64,7 @@ void Queue::wait() {
   while (!is_idle()) help(lock);
 }
 
-// Whoever waits does what the queue's thread has not begun: it may take long to wake.
+// A waiting thread does the work that the queue's thread has not begun, since that may take long to wake.
 void Queue::help(std::unique_lock<std::mutex>& lock) {
   if (can_take())
     run_next(lock);

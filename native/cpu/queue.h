@@ -1,5 +1,5 @@
-// Runs what an engine submits, in order: small work at once on the calling thread, large work on a thread of
-// its own, so that JavaScript goes on meanwhile.
+// Runs submitted work in order: small work at once on the calling thread, large work on a thread of its own,
+// so that JavaScript goes on meanwhile.
 #pragma once
 #include <condition_variable>
 #include <deque>

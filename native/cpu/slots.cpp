@@ -27,8 +27,9 @@ struct Life {
   size_t begin = SIZE_MAX, end = 0;
 };
 
-// From the first to the last instruction that names a value. An element section runs many times, so a value that it
-// reads from outside lives until the section ends; a value of the number section lives until the program does.
+// The life of a value, from the first to the last instruction that names it. An element section runs many
+// times, so a value that it reads from outside lives until the section ends; a value of the number section
+// lives until the program does.
 std::vector<Life> lives_of(const CpuProgram& program, const std::vector<ValuePlan>& values) {
   std::vector<Life> lives(values.size());
   const std::vector<Instruction>& code = program.instructions;

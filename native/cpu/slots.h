@@ -11,8 +11,8 @@ struct ValuePlan {
   size_t slot_bytes = 0; // lanes say it themselves
 };
 
-// Gives every value its place in scratch memory, which values share that are not needed at the same time. Returns
-// how many bytes the slots take.
+// Gives every value a place in scratch memory; values that are not needed at the same time share one. Returns
+// the bytes of all slots.
 size_t assign_slots(CpuProgram& program, const std::vector<ValuePlan>& values);
 
 } // namespace adjoint::cpu

@@ -10,7 +10,7 @@ namespace adjoint::cpu {
 
 namespace {
 
-// Below this many rows everything stays in the first-level cache anyway.
+// With fewer rows everything stays in the first-level cache anyway.
 constexpr int64_t least_rows = 4096;
 // A line of a cache is 16 floats, and pieces of two lines of the array that is read across are fetched
 // better: copying a transposed matrix of 4096 x 4096 takes 2.5 ns an element in tiles of 32 x 16, 3.0 in 16 x
@@ -77,7 +77,7 @@ int64_t tile_rows(FusedKernel& kernel, int64_t block) {
   for (Access& access : kernel.accesses) accesses.push_back(&access);
   for (Store& store : kernel.stores) accesses.push_back(&store.access);
 
-  // The same extents for all.
+  // All walks get the same extents.
   std::vector<std::vector<WalkAxis>> all;
   std::vector<int64_t> bounds;
   for (const Access* access : accesses) {
@@ -110,7 +110,7 @@ int64_t tile_rows(FusedKernel& kernel, int64_t block) {
     const auto add = [&](int64_t extent, int64_t stride) { axes.push_back({extent, stride, 0, extent}); };
     axes.pop_back();
     axes.erase(axes.begin() + static_cast<std::ptrdiff_t>(across));
-    // One tile after the other along what is read across, so that it is fetched ahead.
+    // Tiles follow each other along the array that is read across, so that it is fetched ahead.
     add(inner.extent / width, inner.stride * width);
     add(outer.extent / height, outer.stride * height);
     add(height, outer.stride);

@@ -1,4 +1,4 @@
-// What the graph knows of a device: memory, transfers, and kernels described by data. It names no op.
+// The interface of a device: memory, transfers, and kernels described by data. It names no op.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -14,9 +14,10 @@ namespace adjoint {
 
 class Device;
 
-// What a program asks of its device: launches in order, with everything that they need, so that any thread
-// can run them. Whoever submits it keeps its buffers alive until it is done: a device that does everything in
-// the order of submission is through with them as soon as it has the launches, since nobody comes before.
+// A run of a program as its device gets it: launches in order, with everything that they need, so that any
+// thread can run them. The submitter keeps the buffers alive until the work is done. A device that does
+// everything in the order of submission is done with them as soon as it has the launches, since no later work
+// can come before.
 struct Work {
   struct Launch {
     const CompiledKernel* kernel = nullptr;
@@ -28,7 +29,7 @@ struct Work {
   std::vector<void*> arrays;
   std::vector<Number> numbers;
   std::shared_ptr<const void> owner; // of the kernels
-  int64_t cost = 0;                  // roughly how many bytes it would take as long to read
+  int64_t cost = 0;                  // the time it takes, as bytes that could be read meanwhile; roughly
   std::atomic<bool> is_done = false;
 };
 
@@ -46,19 +47,19 @@ class Buffer final : public RefCounted {
 class Device {
  public:
   virtual ~Device() = default;
-  // As users write it: "cpu", "cuda:0".
+  // The name as users write it: "cpu", "cuda:0".
   virtual std::string name() const = 0;
   // Whether the program can read and write the bytes of its buffers, when nothing is under way.
   virtual bool is_host() const = 0;
-  // Throws ERR_HOST_OOM (or the device's own code) and leaves everything as it was.
+  // Throws ERR_HOST_OOM (or the device's own code) where there is no memory, and leaves everything as it was.
   virtual Ref<Buffer> allocate(int64_t bytes) = 0;
   virtual void free(Buffer& buffer) noexcept = 0;
   virtual void upload(Buffer& to, const void* from, int64_t bytes) = 0;
   // Waits for all that has been submitted.
   virtual void download(void* to, const Buffer& from, int64_t bytes) const = 0;
-  // The same without waiting: calls, from some thread or at once, when it is done, with what went wrong or
-  // null. Until then both ends must stay, and nothing may be submitted that writes to `from`. It counts as
-  // submitted, and calls come in order.
+  // The same without waiting: `done` is called, from some thread or at once, when the bytes are there, with
+  // the problem or null. Until then both ends must stay, and nothing may be submitted that writes to `from`.
+  // A read counts as submitted, and calls come in order.
   using ReadCall = std::function<void(const Error* problem)>;
   virtual void read(void* to, const Buffer& from, int64_t bytes, ReadCall done) = 0;
   // Throws ERR_HOST_OOM when there is no memory for it.
@@ -66,16 +67,16 @@ class Device {
   // Runs the launches, after what has been submitted before. May return before they are done, unless the
   // caller is going to wait for them anyway.
   virtual void submit(std::shared_ptr<Work> work, bool caller_waits) = 0;
-  // Whether all that has been submitted is done; returns when it is; calls, from some thread, when it is. All
-  // calls have been made when wait() returns or throws what went wrong.
+  // is_idle: whether all that has been submitted is done. wait: returns when it is, or throws its problem,
+  // after all calls have been made. notify: calls `done`, from some thread, when it is.
   virtual bool is_idle() const = 0;
   virtual void wait() = 0;
   virtual void notify(std::function<void()> done) = 0;
-  // How many bytes the buffers of this engine could hold now, beside what others hold.
+  // The bytes that the buffers of this engine could hold now, beside what others hold.
   virtual int64_t capacity_bytes() const = 0;
-  // How many the device has.
+  // The bytes that the device has.
   virtual int64_t total_bytes() const = 0;
-  // What live buffers hold now.
+  // The bytes that live buffers hold now.
   virtual int64_t live_bytes() const = 0;
 };
 

@@ -17,7 +17,7 @@ namespace adjoint {
   ROW(float32, float, "float32", "Float")                                                                    \
   ROW(float64, double, "float64", "Double")
 
-// Ordered so that of two dtypes the later one can hold what the promotion of both needs.
+// In this order the later one of two dtypes can hold what the promotion of both needs.
 enum class DType : uint8_t {
 #define ROW(name, type, label, word) name,
   ADJOINT_DTYPES(ROW)
@@ -102,8 +102,8 @@ template <class Body> decltype(auto) with_width(size_t bytes, Body&& body) {
 ADJOINT_DTYPES(ROW)
 #undef ROW
 
-// Truncates towards zero like C. What int32 and int64 cannot hold (NaN among it) becomes their lowest value,
-// instead of whatever the processor leaves; uint8 wraps.
+// Truncates towards zero like C. Values that int32 and int64 cannot hold (NaN among them) become their lowest
+// value, instead of whatever the processor leaves; uint8 wraps.
 template <class To, class From> constexpr To convert(From value) {
   if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> && !std::is_same_v<To, bool>) {
     using Wide = std::conditional_t<sizeof(To) == 4, To, int64_t>;

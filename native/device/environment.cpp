@@ -16,7 +16,7 @@ namespace {
               std::string(name) + " is \"" + std::string(value) + "\"; expected " + expected);
 }
 
-// Nothing at all is as good as no variable.
+// An empty value counts as no variable.
 std::string_view value_of(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";

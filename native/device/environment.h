@@ -1,11 +1,10 @@
-// What the environment asks for. A value that means nothing is an error: whoever sets a variable wants
-// something.
+// The environment variables. A value that means nothing is an error: somebody set it for a purpose.
 #pragma once
 #include <cstdint>
 
 namespace adjoint::environment {
 
-// Whether something is on: 1 or 0; without the variable, it is.
+// Whether a switch is on: "1" or "0"; it is on without the variable.
 bool is_on(const char* name);
 // A whole number from 1 to `most`, with K, M or G for units of 1024 where `has_units`; 0 without the
 // variable.

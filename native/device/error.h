@@ -32,7 +32,7 @@ inline Error autograd_error(const std::string& message, std::string op = "", std
   return {ErrorClass::error, "ERR_AUTOGRAD", message, std::move(op), std::move(shapes)};
 }
 
-// Of what cannot be, if this project has no mistake.
+// An error that only a mistake of this project can cause.
 inline Error internal_error(const std::string& message, std::string op = "") {
   return {ErrorClass::error, "ERR_INTERNAL", message + "; please report this", std::move(op)};
 }

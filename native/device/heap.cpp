@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t grain_bytes = 32;
 constexpr size_t largest_bytes = 512;
-// What is kept of each size. More than that is let go: a peak must not be held for ever.
+// The bytes that are kept of each size. More are let go: a peak must not be held for ever.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr size_t most_kept_bytes = 0; // so that uses after a free are seen
 #else
@@ -40,7 +40,7 @@ struct Shelf {
 constinit thread_local Shelf* shelf = nullptr;
 
 Shelf::~Shelf() {
-  // Objects may still be freed while the thread ends.
+  // Objects may still be freed while the thread ends, so they must find no shelf.
   shelf = nullptr;
   for (const Kept& kept : sizes)
     for (FreeBlock* block = kept.first; block;) ::operator delete(std::exchange(block, block->next));

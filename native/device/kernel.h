@@ -1,5 +1,5 @@
-// Kernels as data: what the planner makes of a part of the graph, and what a device compiles once and then
-// launches with other arrays and other numbers.
+// Kernels as data: the planner makes them of parts of the graph, and a device compiles each once and then
+// launches it with other arrays and other numbers.
 //
 // A fused kernel walks a space of `rows` x `columns`. Its steps are values, in an order in which they can be
 // computed, and each lives at one level:
@@ -12,7 +12,7 @@
 // steps after it may use the result (softmax is two such passes over a row). A kernel without element-level
 // steps is plainly elementwise: its rows are the elements, and `columns` is 1.
 //
-// What a step gives depends neither on how rows and columns are cut into blocks nor on threads: elementwise
+// The value of a step depends neither on threads nor on how rows and columns are cut into blocks: elementwise
 // values are functions of their inputs, and reductions combine in a tree that depends on `columns` alone.
 #pragma once
 #include <memory>
@@ -50,11 +50,11 @@ struct Number {
   template <class T> T as() const { return dtype == DType::float64 ? convert<T>(real) : convert<T>(integer); }
 };
 
-// How an array is reached. The linear index of a space (the rows, or row * columns + column) is written in
-// mixed radix over `extents`, the last axis fastest; element (i0, i1, ...) lies at offset + sum of i *
-// stride, counted in elements of the array. Strides may be zero (a broadcast) or negative (a flip); extents
-// are never zero. `first` and `last`, unless empty, bound the indices that exist, first <= i < last on every
-// axis: what lies outside is read as zero, and never touched.
+// The way to an array's elements. The linear index of a space (the rows, or row * columns + column) is
+// written in mixed radix over `extents`, the last axis fastest; element (i0, i1, ...) lies at offset + sum of
+// i * stride, counted in elements of the array. Strides may be zero (a broadcast) or negative (a flip);
+// extents are never zero. `first` and `last`, unless empty, bound the indices that exist, first <= i < last
+// on every axis: elements outside are read as zero, and never touched.
 struct Access {
   uint16_t array = 0; // which of the launch's arrays
   int64_t offset = 0;
@@ -67,7 +67,7 @@ static_assert(Level::number < Level::row && Level::row < Level::element, "a step
 
 // One value of a fused kernel. `op` is
 //   number       the launch's number `index`, converted to `dtype`
-//   stored       what lies at access `index`; its level says which space the access covers
+//   stored       the element at access `index`; its level says which space the access covers
 //   position     where access `index` leads, offset + sum of i * stride, as a number: the access names no array
 //                and has no bounds
 //   to           a cast from `arithmetic` to `dtype`
@@ -108,7 +108,7 @@ struct FusedKernel {
   bool is_flat = false;
 };
 
-// What may be done for the speed of a product, where its device has a way.
+// Liberties for the speed of a product, where its device can use them.
 struct ProductModes {
   bool may_round = false;       // float32 factors may lose all but 10 bits of their mantissas
   bool prefers_library = false; // a library's routine, rather than the device's own kernel
@@ -117,8 +117,8 @@ struct ProductModes {
 
 // An op over whole arrays, by the op's own rules.
 struct RoutineKernel {
-  // Where a tensor lies: the element with indices (i0, i1, ...) at offset + sum of i * stride, in elements of
-  // its array. Strides may be zero or negative.
+  // The place of a tensor: the element with indices (i0, i1, ...) lies at offset + sum of i * stride, in
+  // elements of its array. Strides may be zero or negative.
   struct Operand {
     uint16_t array = 0;
     DType dtype = DType::float32;
@@ -135,14 +135,14 @@ struct RoutineKernel {
 
 using Kernel = std::variant<FusedKernel, RoutineKernel>;
 
-// What one launch of a compiled kernel works on.
+// The arrays and numbers of one launch of a compiled kernel.
 struct Instance {
   int64_t rows = 0; // flat kernels only
   void* const* arrays = nullptr;
   const Number* numbers = nullptr; // of a routine that draws: the seed and the offset, as integers
   void* scratch = nullptr;         // as many bytes as the kernel asks for; contents are arbitrary
-  // Of a routine that may fail: a word that is 0 before it runs, and afterwards unless it has failed. Of several
-  // failures the one with the largest word counts, so that threads need no order.
+  // The failure word of a routine that may fail: 0 before it runs, and afterwards unless it has failed. Of
+  // several failures the one with the largest word counts, so that threads need no order.
   uint64_t* failure = nullptr;
 };
 
@@ -150,7 +150,7 @@ struct Instance {
 class CompiledKernel {
  public:
   virtual ~CompiledKernel() = default;
-  // What an instance needs beside its arrays.
+  // The scratch memory of an instance.
   virtual int64_t scratch_bytes() const { return 0; }
 };
 

@@ -16,7 +16,7 @@ Lines::Lines(const Dims& shape, int64_t axis, std::initializer_list<const Routin
   for (size_t i = 0; i < shape.size(); ++i) {
     if (i == own || shape[i] == 1) continue;
     count_ *= shape[i];
-    // Axes that all tensors walk as one are one.
+    // Merges axes that all tensors walk as one.
     bool goes_on = !extents_.empty();
     size_t k = 0;
     for (const RoutineKernel::Operand* operand : tensors)

@@ -1,6 +1,6 @@
-// Lines: what a routine along one axis works on. A tensor of shape [4, 3, 5] has 20 lines along its axis 1, of 3
-// elements each; line 7 is that of indices (1, :, 2). Several tensors that agree in their other axes are walked
-// together, each by its own strides.
+// Lines: the work of a routine along one axis. A tensor of shape [4, 3, 5] has 20 lines along its axis 1, of
+// 3 elements each; line 7 is that of indices (1, :, 2). Several tensors that agree in their other axes are
+// walked together, each by its own strides.
 #pragma once
 #include <array>
 
@@ -21,15 +21,15 @@ class Lines {
     Dims strides;       // from line to line, one for each of `extents`
   };
 
-  // The axis is that of each tensor; the extents of the others are those of `shape`, which tensors may exceed. The
-  // axis of a 0-d tensor is one of a single element.
+  // Every tensor has its own extent along the axis. Along the others `shape` counts, which tensors may
+  // exceed. A 0-d tensor has one axis of a single element.
   Lines(const Dims& shape, int64_t axis, std::initializer_list<const RoutineKernel::Operand*> tensors);
 
   int64_t count() const { return count_; }
   size_t tensor_count() const { return tensor_count_; }
   const Tensor& operator[](size_t tensor) const { return tensors_[tensor]; }
   const Dims& extents() const { return extents_; } // of the other axes, the last one fastest
-  // Where each tensor has a line, in elements.
+  // The offset of a line in each tensor, in elements.
   std::array<int64_t, max_tensors> offsets(int64_t line) const;
 
  private:

@@ -28,7 +28,7 @@ Passes::Passes(const FusedKernel& kernel)
   };
   for (const Store& store : kernel.stores)
     if (is_of_elements(store)) count = std::max(count, of_step[store.step] + 1);
-  // What lies where another array lies is written when nobody reads that one any more.
+  // A store over another array has to wait for the last pass that reads that array.
   for (size_t i = 0; i < kernel.stores.size(); ++i)
     if (const Store& store = kernel.stores[i]; is_of_elements(store))
       of_store[i] = store.replaces == Store::nothing ? of_step[store.step] : count - 1;

@@ -1,5 +1,5 @@
-// Which pass over a kernel's columns computes what. A reduction is known when a pass is over, and what is made of
-// it has to wait for the next. The softmax of a row, x -> exp(x - amax(x)) / sum(exp(x - amax(x))):
+// Which pass over a kernel's columns computes what. A reduction is known when a pass is over, and values made
+// of it wait for the next. The softmax of a row, x -> exp(x - amax(x)) / sum(exp(x - amax(x))):
 //
 //   step             level     of_step
 //   0  x             element   0
@@ -22,7 +22,7 @@ struct Passes {
   const FusedKernel& kernel;
   std::vector<bool> is_needed;  // steps that stores are computed from; others are in no pass
   std::vector<size_t> of_step;  // how many passes must be over before it can be computed
-  std::vector<size_t> of_store; // the pass that writes these elements; none for what is of rows
+  std::vector<size_t> of_store; // the pass that writes these elements; none for a store of rows
   size_t count = 0;
 
   explicit Passes(const FusedKernel& kernel);
@@ -35,8 +35,8 @@ struct Passes {
   std::vector<bool> needed(size_t pass) const;
 };
 
-// Adds all that these steps are computed from; given a level, what lies on it, and the steps of other levels where
-// that begins.
+// Adds the inputs of these steps, and the inputs of those. Given a level, only steps of that level have their
+// inputs added.
 void add_inputs(const FusedKernel& kernel, std::vector<bool>& steps, std::optional<Level> level = {});
 
 } // namespace adjoint

@@ -21,8 +21,8 @@ struct MatrixProduct {
 
 MatrixProduct product_of(const RoutineKernel& kernel);
 
-// Batch axes that merely lengthen the left matrix become rows of it: one right operand for all of them, under
-// which left and out go on as if they were one matrix.
+// Turns batch axes that merely lengthen the left matrix into rows of it: they share one right operand, and
+// left and out go on along them as if they were one matrix.
 MatrixProduct with_batch_in_rows(MatrixProduct product);
 
 } // namespace adjoint

@@ -1,5 +1,5 @@
-// Intrusive reference counts for what one engine's thread owns. A graph can be a chain of a million nodes, so
-// the last release never recurses: what dies is buried, and the outermost burial frees one object after
+// Intrusive reference counts for objects of one engine's thread. A graph can be a chain of a million nodes,
+// so the last release never recurses: a dead object is buried, and the outermost burial frees one after
 // another. They live in the heap of small blocks, since every op makes some.
 #pragma once
 #include <cstdint>
@@ -55,7 +55,7 @@ template <class T> class Ref {
   T& operator*() const { return *object_; }
   explicit operator bool() const { return object_ != nullptr; }
   bool operator==(const Ref& other) const { return object_ == other.object_; }
-  // Hands over the reference that it holds.
+  // Hands over the reference that this holds.
   T* let_go() { return std::exchange(object_, nullptr); }
 
  private:

@@ -11,7 +11,8 @@
 
 namespace adjoint {
 
-// Not joinable if the system has none to give. It takes no signals: those are the business of Node's threads.
+// The thread is not joinable if the system has none to give. It takes no signals: those are the business of
+// Node's threads.
 template <class Body> std::thread start_thread(Body&& body) {
   std::thread thread;
 #ifndef _WIN32

@@ -79,7 +79,7 @@ std::optional<SplitWalk> split(const Walk& walk, int64_t columns) {
     WalkAxis axis = axes.back();
     axes.pop_back();
     if (left % axis.extent != 0) {
-      // It goes on in the rows.
+      // The axis goes on in the rows.
       if (axis.extent % left != 0 || axis.is_bounded()) return std::nullopt;
       axes.push_back({axis.extent / left, axis.stride * left, 0, axis.extent / left});
       axis = {left, axis.stride, 0, left};

@@ -45,22 +45,22 @@ struct Walk {
 
   // Whether `width` indices from a multiple of it on differ in the last digit alone.
   bool steps_by(int64_t width) const { return axes.empty() || axes.back().extent % width == 0; }
-  // Whether they are one element, or stand side by side from a multiple of `width` elements on. Either exist
-  // all or not at all. steps_by(width) is given.
+  // Whether those indices are one element, or stand side by side from a multiple of `width` elements on.
+  // Either all or none of them exist. steps_by(width) is given.
   bool is_still(int64_t width) const;
   bool is_vector(int64_t width) const;
-  // How far from the offset elements can lie.
+  // The greatest distance of an element from the offset.
   int64_t reach() const;
 
  private:
   bool keeps_together(int64_t width) const;
 };
 
-// Axes that are walked as one are one, and a walk that stands still has none.
+// Merges axes that are walked as one; a walk that stands still has none.
 Walk merged(Walk walk);
 
-// The digits of the rows and of the columns apart; nothing where a digit counts both and cannot be cut, or where
-// there are no indices. Parts are merged no further than the walk is.
+// The digits of the rows and those of the columns. Nothing where a digit counts both and cannot be cut, or
+// where there are no indices. The parts are merged no further than the walk is.
 struct SplitWalk {
   Walk rows, columns; // the offset is in rows
 };

@@ -50,8 +50,8 @@ Value checked_seed(const Value& root, const Value& seed) {
   return to(joined("backward", seed, *root.node), root.dtype());
 }
 
-// One pass. Sources are found by pointer; a Function's slot by its visit index. The lists of a small graph
-// lie on the stack.
+// One pass. Sources are found by pointer, and a Function's slot by its visit index. The lists of a small
+// graph lie on the stack.
 class Pass {
  public:
   Pass(Session& session, std::span<const Value> targets) : session_(session) {
@@ -86,7 +86,7 @@ class Pass {
           std::any_of(grads.begin(), grads.end(), [](const Value& grad) { return static_cast<bool>(grad); });
       if (!needed_[i] || !has_arrived) continue;
       if (function.op == Op::result) {
-        // Of several results, this one's gradient takes its place among those of the routine.
+        // The gradient of one result takes its place among those of its routine.
         deliver(function.edges[0].source.get(), grads[0], function.attributes->result);
       } else {
         for (size_t input = 0; input < function.edge_count; ++input) {
@@ -98,7 +98,7 @@ class Pass {
     }
   }
 
-  // Creating a graph keeps the old one, since the new one refers to it.
+  // A created graph refers to the old one, which must stay.
   void free_graph(const BackwardOptions& options) {
     if (options.retain_graph || options.create_graph) return;
     for (size_t i = 0; i < order_.size(); ++i)

@@ -1,5 +1,5 @@
-// Ops made of slices, splices and reshapes, which gradients use or which throw PyTorch's sentences about shapes.
-// Whatever else can be said with other ops is said in lib/functional/.
+// Ops made of slices, splices and reshapes: those that gradients use, or that throw PyTorch's sentences about
+// shapes. All other compositions are in lib/functional/.
 #include <numeric>
 
 #include "graph/record.h"
@@ -17,7 +17,8 @@ Dims with_axis(const Dims& shape, size_t axis) {
   return result;
 }
 
-// The value broadcast to what is set; dimensions of size 1 in front may be too many.
+// The value, broadcast to the shape of the slice that it replaces; it may have extra dimensions of size 1 in
+// front.
 Value fitted(Value part, const Dims& wanted) {
   const Dims given = part.shape();
   const size_t surplus = given.size() - std::min(given.size(), wanted.size());

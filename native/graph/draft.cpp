@@ -1,3 +1,6 @@
+// Read `add` first: it finds a root's place in the kernel's space (`reduced_root`, `value_root`) and pulls
+// its inputs. `pull` follows views; `pull_entry` then decides whether a value is here already, is loaded from
+// an earlier kernel, or is computed. `compute`, `reduce`, `load` and `count` add the steps.
 #include "graph/draft.h"
 
 #include <algorithm>
@@ -9,7 +12,8 @@ namespace adjoint {
 
 namespace {
 
-// A row that later passes walk again must stay in the cache, and there must be rows enough for every thread.
+// Bounds for kernels that use their own reductions. Later passes walk a row again, so it must stay in the
+// cache, and there must be enough rows for every thread.
 constexpr int64_t max_row_elements = 65536;
 constexpr int64_t few_rows = 8;
 constexpr int64_t few_elements = 32768;
@@ -68,7 +72,7 @@ Draft::Draft(const Snapshot& snapshot, const std::vector<Decision>& decisions, i
   for (int64_t axis : reduced_axes) kernel_.columns *= shape[static_cast<size_t>(axis)];
 }
 
-// What a failed root leaves behind is cut off again.
+// The sizes of all lists before a root is added: a root that fails is cut off again.
 struct Draft::Mark {
   explicit Mark(Draft& draft)
       : draft(draft), steps(draft.kernel_.steps.size()), accesses(draft.kernel_.accesses.size()),
@@ -109,7 +113,7 @@ std::optional<Draft::Root> Draft::reduced_root(uint32_t entry) {
   return Root{entry, RootKind::value, *step, space_.of_rows(kept_shape_).access(kept_shape_, true), true};
 }
 
-// Over the elements of the space, or over its rows.
+// A root over the elements of the space, or over its rows.
 std::optional<Draft::Root> Draft::value_root(uint32_t entry, RootKind kind) {
   const Node& root = node(entry);
   const Dims& shape = kind == RootKind::part ? root.inputs[1]->shape : root.shape;
@@ -142,7 +146,7 @@ std::optional<uint16_t> Draft::root_step(uint32_t entry, RootKind kind, const In
 }
 
 bool Draft::fits(const Root& added, bool is_reduction) const {
-  // Rows of their own belong here only as what follows a reduction.
+  // A root over rows belongs here only if it is a reduction or follows from one.
   if (added.is_of_rows && !is_reduction && !uses_own_reduction_) return false;
   if (uses_own_reduction_ && (is_reduction || !added.is_of_rows) &&
       (kernel_.columns > max_row_elements ||
@@ -222,7 +226,8 @@ std::optional<uint16_t> Draft::pull(InputRef ref, IndexMap map, DType number_dty
     if (!is_view(value) || is_elsewhere) return pull_entry(ref.index, map);
     if (decision.is_materialized) uses_own_reduction_ |= !reduced_axes_.empty();
     const InputRef below = snapshot_->entries[ref.index].inputs[0];
-    // An array holds its elements row by row, whatever shape they are given, and so they are counted.
+    // An array holds its elements row by row whatever shape they are given, and positions count them in the
+    // same order.
     if (value.op == Op::reshape) {
       const InputRef source = under_reshapes(below);
       if (source.kind == InputRef::Kind::leaf)
@@ -267,7 +272,7 @@ std::optional<uint16_t> Draft::pull_entry(uint32_t index, const IndexMap& map) {
     return found->second;
   }
   if (decision.is_materialized && decision.kernel != number_) return load_entry(index, value.shape, map);
-  // What is stored here, but wanted from elsewhere in it, is computed again.
+  // A value that this kernel stores is computed again where other elements of it are wanted.
   const bool is_computed = info(value.op).kind == Kind::elementwise || value.op == Op::to ||
                            (value.op == Op::splice && !decision.is_pushed);
   if (!is_computed) return std::nullopt;
@@ -319,7 +324,7 @@ std::optional<uint16_t> Draft::reduce(uint32_t index) {
   const Node& value = node(index);
   const DType dtype = value.inputs[0]->is_number() ? value.dtype : value.inputs[0]->dtype;
   Step step{.op = value.op, .arithmetic = dtype, .dtype = value.dtype, .level = Level::row, .input_count = 1};
-  // Of no columns at all nothing is read; the snapshot's first number stands for them.
+  // A reduction of no columns reads nothing: the snapshot's first number stands for its input.
   const bool is_empty = kernel_.columns == 0;
   const InputRef input = is_empty ? InputRef{InputRef::Kind::number, 0} : snapshot_->entries[index].inputs[0];
   const std::optional<uint16_t> pulled = pull(input, space_, dtype);
@@ -335,7 +340,7 @@ std::optional<uint16_t> Draft::load_entry(uint32_t index, const Dims& shape, con
 }
 
 uint16_t Draft::count(uint32_t index, const Dims& shape, IndexMap map) {
-  // Positions can be told anywhere, also where they are not asked for.
+  // Positions exist everywhere, so the bounds of the map do not matter.
   map.first = map.last = {};
   map.is_nowhere = false;
   const DType dtype = node(index).dtype;
@@ -363,7 +368,7 @@ uint16_t Draft::load(Array array, const Dims& shape, DType dtype, const IndexMap
   return added;
 }
 
-// What pulls one value in adds a few of each at most, beside what it is computed from.
+// The lists have 16-bit indices. One call adds a few items to each at most, beside those of its inputs.
 bool Draft::is_full() const {
   constexpr size_t slack = 8;
   return std::max({kernel_.steps.size(), kernel_.accesses.size(), arrays_.size(), numbers_.size()}) + slack >

@@ -1,5 +1,11 @@
-// A draft of one fused kernel: roots (values that it shall store, and reductions) are pulled into it one by
-// one, each with all that it is computed from, down to arrays and numbers.
+// A draft of one fused kernel, which the planner builds root by root. A root is an entry that the kernel
+// stores or reduces. `add` pulls it in with everything that it is computed from, down to arrays and numbers,
+// or changes nothing if it does not fit. The result is a FusedKernel (device/kernel.h) and the lists of
+// arrays and numbers that it reads.
+//
+// Every value is pulled through an IndexMap (index_map.h), which says which of its elements the kernel's
+// space needs. Views only change the map; elementwise ops and reductions become steps; values of earlier
+// kernels are loaded. One value that is pulled twice through equal maps is one step.
 #pragma once
 #include <optional>
 #include <unordered_map>
@@ -9,14 +15,14 @@
 
 namespace adjoint {
 
-// What the planner decides about an entry of the snapshot.
+// The planner's decisions about an entry of the snapshot, in the words of plan.h.
 struct Decision {
   bool is_materialized = false; // computed once, and read by others from where it is stored or reduced
   bool is_pushed = false;       // a splice that is written into the block of its base
-  bool needs_base = true;       // of a pushed splice
+  bool needs_base = true;       // of a pushed splice: some of the base stays visible
   int32_t kernel = -1;          // of a materialized entry, once planned: where it is computed
-  int32_t under = -1;           // of a pushed splice: the kernel that writes what lies under the part
-  int32_t latest = -1;          // the last kernel that must have run before this can be computed elsewhere
+  int32_t under = -1;           // of a pushed splice: the kernel that writes its base
+  int32_t latest = -1;          // the last kernel that must have run before the entry can be computed
 };
 
 struct DraftBudget {
@@ -32,7 +38,7 @@ class Draft {
     uint32_t index = 0;
     bool operator==(const Array&) const = default;
   };
-  enum class RootKind : uint8_t { value, base, part }; // of a pushed splice, the base and the part are apart
+  enum class RootKind : uint8_t { value, base, part }; // a pushed splice has two roots: base and part
   struct Root {
     uint32_t entry = 0;
     RootKind kind = RootKind::value;
@@ -47,7 +53,8 @@ class Draft {
   // Adds what the root needs, or changes nothing and returns false: the space does not fit, a value is not
   // there yet, or the kernel would grow too large.
   bool add(uint32_t entry, RootKind kind);
-  // The same with reduced axes: values that were the rows become elements.
+  // The same roots in a kernel that reduces these axes: its former rows become elements. Nothing if one does
+  // not fit.
   std::optional<Draft> reduced_over(const Dims& axes) const;
 
   const Dims& shape() const { return shape_; }
@@ -59,7 +66,7 @@ class Draft {
   // Entries and leaves that the last root brought in.
   const std::vector<InputRef>& touched() const { return touched_; }
   void store(const Root& root);
-  // After add() failed: the view that has to be in memory before, or -1.
+  // After add() failed: the view that has to be in memory first, or -1.
   int32_t unmappable() const { return unmappable_; }
 
   static std::optional<IndexMap> through_view(const Node& view, const IndexMap& map);
@@ -76,14 +83,15 @@ class Draft {
   };
   struct Mark;
 
-  // These give nothing where the root does not fit: a value is not there yet, no map can follow a view.
+  // The functions below give nothing where the root does not fit: a value is not there yet, or no map can
+  // follow a view.
   std::optional<Root> reduced_root(uint32_t entry);
   std::optional<Root> value_root(uint32_t entry, RootKind kind);
   std::optional<uint16_t> root_step(uint32_t entry, RootKind kind, const IndexMap& map);
   bool fits(const Root& added, bool is_reduction) const;
   bool is_full() const;
   std::optional<IndexMap> map_through_view(uint32_t view, const IndexMap& map);
-  // What lies under reshapes that are followed, not materialized.
+  // The value below a chain of reshapes, none of which is materialized.
   InputRef under_reshapes(InputRef ref) const;
   static Access map_to_part(const Node& splice, const IndexMap& map, bool over_rows);
   std::optional<uint16_t> pull(InputRef ref, IndexMap map, DType number_dtype);
@@ -94,7 +102,7 @@ class Draft {
   std::optional<uint16_t> reduce(uint32_t index);
   uint16_t load(Array array, const Dims& shape, DType dtype, const IndexMap& map);
   std::optional<uint16_t> load_entry(uint32_t index, const Dims& shape, const IndexMap& map);
-  // Elements of a value of this shape, counted row by row.
+  // A step that gives positions: the elements of a value of this shape, counted row by row.
   uint16_t count(uint32_t index, const Dims& shape, IndexMap map);
   uint16_t add_step(Step step);
   uint16_t add_access(const Access& access);
@@ -121,8 +129,8 @@ class Draft {
   int32_t unmappable_ = -1;
 };
 
-// The dtype in which an op computes: that of its last input that is not a number, since casts have made them
-// equal; its own where the op gives what it takes.
+// The dtype in which an op computes. An op that gives the dtype it takes computes in its own; another in that
+// of its inputs, which casts have made equal (numbers aside).
 DType arithmetic_dtype(const Node& node);
 
 } // namespace adjoint

@@ -1,3 +1,8 @@
+// A run, from wanted nodes to their buffers. `run` adds the announced values. `run_plan` takes a snapshot,
+// finds or makes its program, acquires every buffer, submits the work, and stores the results in the nodes.
+// Nothing has changed before the work is submitted, so a run that throws until then leaves every node as it
+// was. Later, `settle` asks whether a routine has failed, and `land` lets go of buffers that the device has
+// finished with.
 #include "graph/engine.h"
 
 #include <algorithm>
@@ -10,7 +15,7 @@ namespace adjoint {
 
 namespace {
 
-// Bounds on what waits for a run. A chain is cut long before its length matters to memory or time.
+// Bounds on pending values. A chain is cut long before its length matters to memory or time.
 constexpr uint16_t max_depth = 1024;
 constexpr size_t max_announced = 256;
 constexpr int64_t max_uploaded_bytes = int64_t{256} << 20;
@@ -25,7 +30,7 @@ Engine::~Engine() {
   try {
     wait();
   } catch (const Error&) {
-    // Whoever read a value has been told.
+    // A failure has been reported where a value was read.
   }
 }
 
@@ -40,7 +45,7 @@ void Engine::run(const std::vector<Ref<Node>>& wanted, const RunRequest& request
   try {
     run_plan(nodes_, request);
   } catch (const Error&) {
-    // What was only announced must not stand in the way of what is wanted; it can be read on its own.
+    // An announced value must not stand in the way of the wanted ones; it can be read on its own.
     const bool was_all_wanted = nodes_.size() == wanted.size();
     nodes_.clear();
     if (was_all_wanted) throw;
@@ -87,7 +92,7 @@ void Engine::run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& req
   ++counts.runs;
   counts.kernels += static_cast<int64_t>(program->launches.size());
   counts.bytes_moved += program->bytes_moved;
-  // State is replaced only by what is known to be right.
+  // State may be replaced only by values that are known to be right.
   if (unsettled_ && (request.caller_waits || !request.replaced.empty() || device->is_idle())) {
     failure_.reset();
     settle();
@@ -138,14 +143,14 @@ std::shared_ptr<const Program> Engine::program() {
   return made;
 }
 
-// Which leaves nobody will be able to read after this run, but for those that are about to replace them.
+// Finds the leaves that nobody can read after this run, apart from the values that are about to be replaced.
 void Engine::find_owned_leaves(const std::vector<Node*>& replaced) {
   inner_uses_.assign(snapshot_.entries.size(), 0);
   leaf_uses_.assign(snapshot_.leaves.size(), 0);
   is_owned_.assign(snapshot_.leaves.size(), 0);
   for (size_t i = snapshot_.entries.size(); i-- > 0;) {
     const Snapshot::Entry& entry = snapshot_.entries[i];
-    // A value that is stored lets its inputs go; one that only this run knows goes with it.
+    // A stored value lets its inputs go. A value that only this run knows goes, and its inputs with it.
     if (!entry.is_stored && entry.node->references() != inner_uses_[i]) continue;
     for (size_t k = 0; k < entry.node->input_count; ++k) {
       const InputRef input = entry.inputs[k];
@@ -165,7 +170,7 @@ void Engine::find_owned_leaves(const std::vector<Node*>& replaced) {
   }
 }
 
-// Every buffer, before anything has changed.
+// Acquires every buffer, before anything has changed.
 void Engine::acquire(const Program& program, const std::vector<Node*>& replaced) {
   int64_t wanted_bytes = 0;
   for (const Program::Block& block : program.blocks) wanted_bytes += block.bytes;
@@ -223,7 +228,7 @@ void Engine::execute(const std::shared_ptr<const Program>& program, bool caller_
   for (const Ref<Buffer>& buffer : flight.buffers) ++buffer->in_flight;
 }
 
-// Lets go of what the device has done with.
+// Lets go of the buffers that the device has finished with.
 void Engine::land() {
   while (!in_flight_.empty() && in_flight_.front().work->is_done.load(std::memory_order_acquire)) {
     for (const Ref<Buffer>& buffer : in_flight_.front().buffers) --buffer->in_flight;
@@ -241,7 +246,7 @@ void Engine::download(void* to, const Buffer& from, int64_t bytes) {
   land();
 }
 
-// What is under way holds memory that it will let go, and so may Tensors that JavaScript is through with: the
+// Work under way holds memory that it will let go, and so may Tensors that JavaScript no longer uses. The
 // device may have less than it says, if others use it as well.
 Ref<Buffer> Engine::allocate(int64_t bytes) {
   try {

@@ -36,18 +36,18 @@ class Engine {
   // every node is as it was. Values may still be under way when it returns: download() waits for them.
   void run(const std::vector<Ref<Node>>& wanted, const RunRequest& request = {});
   void run(const Ref<Node>& wanted) { run(std::vector<Ref<Node>>{wanted}); }
-  // Until nothing is under way.
+  // Waits until nothing is under way.
   void wait();
-  // Learns whether routines of the last run have failed, waiting for it if it has any that may. If so, its values are
-  // pending again, and computing them once more is going to say why.
+  // Learns whether routines of the last run have failed, waiting for it if any of them may. If one has, the
+  // run's values are pending again, and computing them once more throws the reason.
   void settle();
-  // Why the latest run that failed has.
+  // The reason of the latest failure.
   const std::optional<Error>& failure() const { return failure_; }
-  void download(void* to, const Buffer& from, int64_t bytes); // when it is done
+  void download(void* to, const Buffer& from, int64_t bytes); // waits for it
   // The plan of such a run, as text.
   std::string explain(const std::vector<Ref<Node>>& wanted);
 
-  // The next run computes these as well, if it can: a node, or the gradient that a leaf then has.
+  // The next run computes these as well, if it can: a node, or the gradient that a leaf has by then.
   void announce(const Ref<Node>& node);
   void announce_gradient(const Ref<Cell>& leaf) { announced_leaves_.push_back(leaf); }
 
@@ -92,17 +92,17 @@ class Engine {
   std::vector<Ref<Buffer>> blocks_, results_;    // of the present run
   std::vector<uint32_t> inner_uses_, leaf_uses_; // scratch of find_owned_leaves
   std::vector<char> is_owned_;
-  // What the device is still working on, and the buffers that must outlive it.
+  // Work that the device has not finished, and the buffers that must outlive it.
   struct InFlight {
     std::shared_ptr<Work> work;
     std::vector<Ref<Buffer>> buffers;
   };
   std::deque<InFlight> in_flight_;
-  // The last run, while it is not known whether its routines have failed. The next one waits for that.
+  // The last run, until it is known whether its routines have failed. The next run waits for that.
   struct Unsettled {
     std::shared_ptr<const Program> program;
     Ref<Buffer> words;
-    std::vector<std::pair<Ref<Node>, Node::Recipe>> stored; // what to do if they have
+    std::vector<std::pair<Ref<Node>, Node::Recipe>> stored; // recipes to restore if they have
   };
   std::optional<Unsettled> unsettled_;
   Ref<Buffer> failure_words_; // of the present run

@@ -1,6 +1,6 @@
-// The gradients that stand in the rows, as templates over what they are read for: graph values, which record a
-// gradient (gradients.cpp), or sets of names, which tell what it needs (needs.cpp). V has the rows' names as
-// functions, and arithmetic.
+// The gradients of the rows, as templates over the type V that they are read for: graph values, which record
+// a gradient (gradients.cpp), or sets of names, which tell what it needs (needs.cpp). V has the rows' names
+// as functions, and arithmetic.
 #pragma once
 #include "device/error.h"
 #include "ops/op.h"

@@ -1,4 +1,4 @@
-// Evaluates the gradients that stand in the rows over graph values, which records them.
+// Evaluates the gradients of the rows over graph values, which records them.
 #include "graph/gradients.h"
 
 #include "graph/gradient_rows.h"

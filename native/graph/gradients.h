@@ -5,8 +5,8 @@
 
 namespace adjoint {
 
-// The gradient for one input, of the input's shape and dtype, from those of the results; of several results,
-// those that nothing depends on have none, but one has.
+// The gradient for one input, of the input's shape and dtype. `grads` are those of the results: null where
+// nothing depends on a result, but not all of them.
 Value input_gradient(Function& function, size_t input, std::span<const Value> grads);
 
 } // namespace adjoint

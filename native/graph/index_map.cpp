@@ -9,7 +9,7 @@ IndexMap IndexMap::identity(const Dims& shape, const Dims& reduced_axes) {
   map.axes.resize(shape.size());
   for (const bool goes : {false, true}) {
     for (size_t i = 0; i < shape.size(); ++i) {
-      // Axes of extent one are no axes of the space: nothing shall lie between those that merge.
+      // An axis of extent one is no axis of the space, so that it cannot stand between axes that merge.
       if (reduced_axes.contains(static_cast<int64_t>(i)) != goes || shape[i] == 1) continue;
       map.axes[i].source = static_cast<int32_t>(map.extents.size());
       map.extents.push_back(shape[i]);
@@ -112,7 +112,8 @@ class Respacing {
 std::optional<IndexMap> IndexMap::through_reshape(const Dims& from, const Dims& to) const {
   Respacing space(*this);
   std::vector<AxisMap> result(from.size());
-  // Sources change while axes are split and merged, so the result is kept among the map's own axes.
+  // The numbers of axes change while they are split and merged, so the result is kept among the map's own
+  // axes.
   size_t i = 0, j = 0;
   const auto is_one = [](const Dims& dims, size_t k) { return k < dims.size() && dims[k] == 1; };
   std::vector<std::pair<size_t, AxisMap>> placed; // axis of `from`, its map

@@ -1,4 +1,4 @@
-// The gradients of rows are evaluated over sets of names; routines say in their row what theirs need.
+// Evaluates the gradients of rows over sets of names; routines say in their row what theirs need.
 #include "graph/needs.h"
 
 #include "graph/gradient_rows.h"

@@ -1,4 +1,4 @@
-// What history keeps: which values the gradient of an op names.
+// The values that history keeps: those that the gradient of an op names.
 #pragma once
 #include "ops/op.h"
 
@@ -9,7 +9,7 @@ struct GradientNeeds {
   bool results[max_results] = {};
 };
 
-// Of the gradient of one input.
+// The needs of one input's gradient.
 GradientNeeds gradient_needs(Op op, size_t input);
 
 } // namespace adjoint

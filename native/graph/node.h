@@ -1,13 +1,14 @@
-// The graph: what a value is made from, and how it is differentiated. Two structures that share only nodes:
+// The graph: what a value is made from, and how it is differentiated. Two structures, which share only nodes:
 //
 //   Node      a value: a recipe (op and inputs) until it is stored in a buffer, whereupon the recipe goes.
 //   Function  one step of history: the gradient of one op, with edges to the sources of its inputs.
-//   Cell      what a JavaScript Tensor holds: a value that can be rebound; a leaf's gradient accumulates in it.
+//   Cell      what a JavaScript Tensor holds: a value that can be rebound; a leaf's gradient accumulates in
+//             it.
 //
-// A Node never points to a Function, so freeing history frees no recipe and the other way round.
+// A Node never points to a Function, so freeing history frees no recipe, and freeing a recipe no history.
 //
-// A routine with several results is a node without a value of its own, the bundle, and a node of Op::result for
-// each of them. Whatever wants one of them computes all.
+// A routine with several results is a node without a value of its own, the bundle, and a node of Op::result
+// for each of them. Computing one of them computes all.
 #pragma once
 #include <array>
 #include <string>
@@ -20,7 +21,7 @@ namespace adjoint {
 class Engine;
 struct StructuralKey;
 
-// What an op needs beyond its inputs; which fields count is the op's own affair.
+// The arguments of an op beside its inputs. Each op uses some of the fields.
 struct Attributes final : RefCounted {
   Dims axes;                // reductions: the axes that go; permute: the order
   Dims starts;              // slices: the first index per axis
@@ -33,7 +34,7 @@ struct Attributes final : RefCounted {
   Dims parameters;          // routines: the row's own
   uint32_t result = 0;      // Op::result: which one
 
-  // Whatever a plan depends on: all but the numbers, which come at run time.
+  // Adds all that a plan depends on: not the numbers, which come at run time.
   void add_to(StructuralKey& key) const;
 };
 
@@ -65,7 +66,7 @@ class Shape {
 
 struct Node;
 
-// What the results of a bundle are, and where they are while somebody has them.
+// The types of a bundle's results, and their nodes while somebody has them.
 struct Results {
   struct Item {
     DType dtype = DType::float32;
@@ -77,7 +78,7 @@ struct Results {
 };
 
 struct Node final : RefCounted {
-  // How to compute a value, where it may have to be computed after all.
+  // The way to compute a value, kept where it may have to be computed once more.
   struct Recipe {
     std::array<Ref<Node>, max_inputs> inputs;
     uint8_t input_count = 0;
@@ -113,7 +114,7 @@ struct Node final : RefCounted {
   void add_input(const Ref<Node>& input);
   void store(Ref<Buffer> result);
   Recipe recipe() const { return {inputs, input_count, depth, attributes}; }
-  // What store() has done is undone.
+  // Undoes store().
   void unstore(Recipe recipe);
 
  private:

@@ -1,17 +1,20 @@
-// A plan in the making: plain data, which the passes of the planner fill in one after the other (planner.cpp is the
-// guide). The words:
+// A plan in the making: plain data, which the passes of the planner fill in one after the other. planner.cpp
+// says what each pass does; these are the words that they share:
 //
 //   entry         a pending value of the snapshot
-//   materialized  of an entry: computed once, by one kernel; others read it from memory. Entries that are not are
-//                 computed wherever they are wanted
-//   pushed        of a splice: its part is written into the memory of its base, by a kernel of its own
-//   under         of a pushed splice: the kernel that writes the base, which must have run before
-//   latest        of an entry: the last kernel that must have run before it can be computed
+//   materialized  an entry that one kernel computes, once, and that others read from memory. Any other entry
+//                 has no memory: every kernel that wants it computes it
 //   unit          a kernel before launches are grouped: a draft of fused steps, or a routine
-//   block         the memory of a materialized entry; physical blocks are what a run acquires, and blocks that are not
-//                 needed at the same time share one
-//   given         of a block: its memory has passed to another block already
-//   donor         of a physical block: a leaf that nobody reads after this run, whose memory it may take
+//   pushed        a splice (a base with a part in place of one of its slices) whose part is written straight
+//                 into the base's memory, by a unit of its own. Any other splice chooses, for each element,
+//                 between base and part
+//   under         the unit that writes the base of a pushed splice. The part goes on top, so that unit runs
+//                 first
+//   latest        the last unit that must have run before an entry can be computed
+//   block         the memory of a materialized entry. Blocks that are not needed at the same time share a
+//                 physical block, and a run allocates the physical ones
+//   given         a block whose memory has passed to another block already
+//   donor         a leaf that nobody reads after this run, so that a physical block may take its memory
 #pragma once
 #include <map>
 #include <memory>
@@ -85,7 +88,8 @@ struct Plan {
   size_t count() const { return snapshot.entries.size(); }
   Kind kind(uint32_t i) const { return info(node(i).op).kind; }
   bool is_routine(uint32_t i) const { return kind(i) == Kind::routine; }
-  // The entries that hold a routine's results: those that follow a bundle, or the routine's own.
+  // The first entry of a routine's results: they follow its bundle, or the one result is the routine's own
+  // entry.
   uint32_t first_result(uint32_t i) const { return node(i).results ? i + 1 : i; }
   uint32_t result_count(uint32_t i) const { return info(node(i).op).results; }
   bool has_results(uint32_t i) const;
@@ -108,12 +112,14 @@ struct Plan {
 
 // Decides which values are materialized, and where routines find their inputs.
 void decide_values(Plan& plan);
-// Gathers everything into kernels. False where a view has turned out to need memory, which is decided now: all must
-// be gathered again.
+// Gathers everything into kernels. Returns false if a view turns out to need memory: it is materialized now,
+// and all kernels must be gathered again.
 bool gather_kernels(Plan& plan);
-// Has values stored that several kernels compute, at a cost; false if there were none. Kernels must be gathered again.
+// Materializes dear values that several kernels compute; false if there were none. Otherwise kernels must be
+// gathered again.
 bool materialize_shared_values(Plan& plan);
-// Stores whatever is read by others or outlives the run, and finds which kernels wait for which.
+// Lets kernels store the values that others read or that outlive the run, and finds which kernels wait for
+// which.
 void choose_stores(Plan& plan);
 // Puts kernels of one structure that do not wait for each other into one launch.
 void group_launches(Plan& plan);

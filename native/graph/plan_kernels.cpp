@@ -1,5 +1,6 @@
-// What runs together. Materialized entries are taken in order. Each joins a kernel that reads something that it needs, if
-// its space fits, or begins one; a draft pulls in all that it is computed from.
+// Which values run together. Materialized entries are taken in order. Each joins a kernel that already reads
+// something it needs, if its space fits, or begins a new one; the draft pulls in everything that the entry is
+// computed from.
 
 #include <algorithm>
 
@@ -68,8 +69,8 @@ std::vector<int32_t> candidates(Plan& plan, uint32_t root, int32_t earliest) {
   return found;
 }
 
-// Joins a kernel that already reads some of what the root needs, not before `earliest`; else begins one. Nothing
-// where a view has to be in memory first.
+// Joins a kernel, from number `earliest` on, that already reads some of what the root needs; else begins one.
+// Returns nothing if a view has to be in memory first.
 std::optional<int32_t> gather_root(Plan& plan, uint32_t i, Draft::RootKind root_kind, int32_t earliest) {
   const bool is_reduction = root_kind == Draft::RootKind::value && plan.kind(i) == Kind::reduction;
   if (plan.is_fused) {
@@ -101,7 +102,7 @@ std::optional<int32_t> gather_root(Plan& plan, uint32_t i, Draft::RootKind root_
     note_touched(plan, number);
     return number;
   }
-  // There is only one reason: a view that no map can say. It has to be in memory.
+  // The only reason is a view that no index map can express. It has to be in memory.
   const int32_t view = unit.draft->unmappable();
   if (view < 0 || plan.decisions[static_cast<size_t>(view)].is_materialized)
     throw internal_error("no kernel could be planned for " + std::string(info(plan.node(i).op).name) +
@@ -126,7 +127,7 @@ bool gather_splice(Plan& plan, uint32_t i) {
     if (!under) return false;
     decision.under = *under;
   }
-  // The part is not written by the kernel that writes what lies under it.
+  // A kernel of its own writes the part, after the kernel that writes the base.
   decision.kernel = std::max(decision.latest, decision.under);
   if (plan.node(i).inputs[1]->elements() == 0) return true;
   const std::optional<int32_t> kernel =
@@ -171,7 +172,7 @@ bool gather_kernels(Plan& plan) {
   return true;
 }
 
-// What others read, and what outlives the run, is stored.
+// A kernel stores a root if others read it or if it outlives the run.
 void choose_stores(Plan& plan) {
   std::vector<bool> is_read(plan.count(), false);
   for (const Plan::Unit& unit : plan.units)

@@ -1,5 +1,6 @@
-// Launches: one optimizer rule over many parameters is many small kernels of one structure, and becomes one launch with
-// many instances. That takes kernels that walk plain arrays in order, whatever their lengths: flat ones.
+// Launches. One optimizer rule over many parameters is many small kernels of one structure, and becomes one
+// launch with many instances. Such kernels must be flat: they walk plain arrays in order, so their lengths
+// may differ.
 
 #include <algorithm>
 #include <unordered_map>
@@ -11,7 +12,7 @@ namespace adjoint {
 
 namespace {
 
-// Whether the kernel walks plain arrays in order, and then the structure by which others are like it.
+// Whether the kernel is flat; if so, `key` is its structure, which kernels of one launch share.
 bool flat_key(const Draft& draft, StructuralKey& key) {
   const FusedKernel& kernel = draft.kernel();
   if (!draft.reduced_axes().empty()) return false;
@@ -25,7 +26,7 @@ bool flat_key(const Draft& draft, StructuralKey& key) {
   key.add(kernel.rows == 1);
   key.add(draft.arrays().size() << 32 | draft.numbers().size());
   for (const Step& step : kernel.steps) {
-    // What is reduced over no axes at all has rows of one column.
+    // A reduction over no axes at all has rows of one column, but is not flat.
     if (step.op == Op::splice || info(step.op).kind == Kind::reduction) return false;
     key.add(static_cast<uint64_t>(step.op) | static_cast<uint64_t>(step.arithmetic) << 16 |
             static_cast<uint64_t>(step.dtype) << 24 | static_cast<uint64_t>(step.level) << 32 |

@@ -1,5 +1,6 @@
-// Memory: blocks live from the launch that writes them to the last one that reads them. What dies gives its memory to
-// what comes next: in place, where a kernel reads each element just where it writes it, else to a later launch.
+// Memory. A block lives from the launch that writes it to the last one that reads it. A dying block gives its
+// memory to a new one: in place, if the kernel reads each element just where it writes it, else to a later
+// launch.
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
-// Which values are materialized: those that kernels make as a whole (reductions, routines), those that outlive the run,
-// and those at which an expression is cut because it has grown too long.
+// Which values are materialized: reductions and routines, which kernels make as a whole; values that outlive
+// the run; and values at which an expression is cut because it has grown too long.
 
 #include <algorithm>
 
@@ -10,12 +10,12 @@ namespace adjoint {
 
 namespace {
 
-// An expression longer than this is cut; what a kernel has to compute stays below the draft's budget.
+// Expressions of more steps are cut; the draft's budget leaves room for them.
 constexpr uint32_t max_expression = 256;
-// Recomputing costs this many simple ops before it is worth to store a value and load it again.
+// An expression of this cost, in simple ops, is dear: storing its value and loading it again takes less time.
 constexpr uint32_t dear_expression = 16;
 
-// Parts that never overlap and fill the whole need no base under them.
+// A base is needed unless the parts above it fill the whole without overlapping.
 void decide_base(Plan& plan, uint32_t top) {
   int64_t filled = 0;
   for (uint32_t i = top;;) {
@@ -47,7 +47,8 @@ void decide_splices(Plan& plan) {
     if (plan.decisions[i].is_pushed) decide_base(plan, i);
 }
 
-// Through views, as far as a map can follow them and nothing on the way is materialized.
+// Follows views down to the value that they show, as far as a map can express them and nothing on the way is
+// materialized.
 std::optional<IndexMap> follow_views(Plan& plan, InputRef& ref, IndexMap map, bool is_nonempty) {
   while (is_nonempty && ref.kind == InputRef::Kind::entry && is_view(plan.node(ref.index))) {
     const Node& view = plan.node(ref.index);
@@ -103,7 +104,7 @@ void find_operand(Plan& plan, uint32_t i, size_t k) {
   plan.operands[{i, k}] = {Draft::Array{ref.kind == InputRef::Kind::leaf, ref.index}, access.offset, strides};
 }
 
-// Long expressions are cut where they reach the bound, so that every one that is left stays below it.
+// Cuts long expressions where they reach the bound, so that every remaining one stays below it.
 void cut(Plan& plan) {
   std::vector<uint32_t> bound(plan.count(), 0), seen(plan.count(), UINT32_MAX);
   std::vector<uint32_t> pending;
@@ -160,11 +161,12 @@ void decide_values(Plan& plan) {
   cut(plan);
 }
 
-// Dear values that several kernels compute are computed by the first and stored. True if there were any.
+// The first kernel computes and stores dear values that several kernels would compute. True if there were
+// any.
 bool materialize_shared_values(Plan& plan) {
   std::vector<uint32_t> cost(plan.count(), 0);
   bool has_changed = false;
-  // An inner value is computed by just the kernels that compute a value made of it: storing that one is enough.
+  // An inner value is computed by the same kernels as a value made of it: storing the outer one is enough.
   std::vector<bool> is_inner(plan.count(), false);
   for (uint32_t i = static_cast<uint32_t>(plan.count()); i-- > 0;)
     plan.each_expression_input(i, [&](uint32_t input) {

@@ -1,18 +1,19 @@
-// From a snapshot to a program. The passes work on one Plan (plan.h, with the words that they use):
+// From a snapshot to a program. The passes work on one Plan, and plan.h explains their words:
 //
 //   decide_values               which values are computed once and kept in memory (materialized)
 //   gather_kernels              everything else goes into the kernels that want it (draft.h)
-//   materialize_shared_values   what is dear and computed by several kernels is materialized after all, and kernels are
-//                               gathered once more
+//   materialize_shared_values   dear values that several kernels compute are materialized after all, and
+//                               kernels are gathered once more
 //   choose_stores               what each kernel writes
 //   group_launches              small kernels of one structure become instances of one launch
 //   place_memory                where everything lies
 //   compile                     the device makes its kernels
 //
-// softmax of the rows of x, say: amax and sum are reductions, so they are materialized, and exp(x - amax) / sum is
-// wanted. One draft over the rows takes amax as its first root; sum joins it, since it needs amax, with exp(x - amax) as
-// steps between them; so does the quotient, which is stored. exp is dear, but only one kernel computes it. So there is
-// one launch, with one block of memory for the result, and none for amax and sum, since nobody else reads them.
+// Take softmax of the rows of x, exp(x - amax) / sum. amax and sum are reductions, so they are materialized,
+// and the quotient is wanted. A draft over the rows begins with amax as its first root. sum joins it, since
+// it needs amax, and brings in exp(x - amax) as steps; then the quotient joins, and is stored. exp is dear,
+// but only one kernel computes it. So the plan is one launch with one block, for the quotient; amax and sum
+// need none, since no other kernel reads them.
 #include "device/walk.h"
 #include "graph/explain.h"
 #include "graph/plan.h"
@@ -72,7 +73,8 @@ Kernel Plan::kernel_of(const Unit& unit, bool is_flat) const {
 
 namespace {
 
-// A simple op takes about as long as to read a byte, a multiplication within a product a quarter of that.
+// The unit is the time to read a byte: a simple op takes about one, a multiplication within a product a
+// quarter.
 int64_t cost(const Kernel& kernel) {
   if (const auto* routine = std::get_if<RoutineKernel>(&kernel)) return cost_of_routine(*routine);
   const auto& fused = std::get<FusedKernel>(kernel);

@@ -1,6 +1,5 @@
-// A program: what a plan comes to. Compiled kernels, the order of their launches, and where each finds its
-// arrays and numbers. Nothing in it depends on values or addresses, so one program serves every run with the
-// same structure.
+// The result of planning: compiled kernels, the order of their launches, and where each finds its arrays and
+// numbers. A program depends on neither values nor addresses, so it serves every run of the same structure.
 #pragma once
 #include <memory>
 #include <string>
@@ -14,7 +13,8 @@ struct Program {
   // Arrays are numbered: the snapshot's leaves, then the program's own blocks.
   struct Block {
     int64_t bytes = 0;
-    // Leaves whose place this block may take, if nothing else holds them: it is written where they are read.
+    // Leaves whose memory this block may take, if nothing else holds them: the kernel then writes over what
+    // it has read.
     std::vector<uint32_t> donors;
   };
   struct Launch {
@@ -41,8 +41,8 @@ struct Program {
   int64_t bytes_moved = 0;     // read and written by one run
   int64_t cost = 0;            // as Work counts it
   bool has_donors = false;
-  // Of routines that may fail, what their words in the failure block are about. A program that has any takes no
-  // leaf's place, so that everything is as it was when one has failed.
+  // The routines that may fail, in the order of their words in the failure block. A program that has any
+  // takes no leaf's memory, so that everything is as it was if one fails.
   std::vector<RoutineKernel> fallible;
 };
 

@@ -1,3 +1,9 @@
+// What users record, except routines. In come values and arguments; out goes a value whose node is pending.
+// Every function works alike: it checks its arguments, finds dtype and shape of the result, and calls
+// `record` (recording.h), which makes the node and its history. Read `elementwise` first.
+//
+// In this order: what they all need (devices, shapes, axes, promotion), values without inputs, elementwise
+// ops, transfers between devices, powers, reductions, casts, views and splices.
 #include "graph/record.h"
 
 #include <bit>
@@ -243,7 +249,8 @@ Value eye(Engine& engine, const Shape& shape, DType dtype) {
 
 Value elementwise(Op op, std::span<const Value> inputs) {
   const OpInfo& row = info(op);
-  // The usual case: numbers, and floating tensors of one dtype and shape.
+  // The usual case, which needs no promotion and no broadcast: numbers, and floating tensors of one dtype and
+  // shape.
   const Node* model = nullptr;
   bool is_usual = row.dtypes != Dtypes::select, is_of_one_device = true;
   for (const Value& input : inputs) {
@@ -365,7 +372,7 @@ Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
     else if (keepdim)
       shape.push_back(1);
   }
-  check_shape(engine, row.name, shape, dtype); // what is left of an empty tensor may be large
+  check_shape(engine, row.name, shape, dtype); // a reduction of an empty tensor may be large
   Ref<Attributes> attributes = new Attributes;
   attributes->axes = std::move(axes);
   const Value result = record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : dtype, shape,

@@ -16,21 +16,21 @@ inline constexpr size_t max_rank = 32;
 void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType dtype);
 // -1 is the last axis. Throws PyTorch's sentence when out of range.
 int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank);
-// For tensors that have to be on one device.
+// The error for tensors that have to be on one device.
 Error device_error(std::string_view op, const Engine& a, const Engine& b);
-// The same for several, in ascending order; no axes at all means every axis. Of a 0-d tensor there are none.
+// The same for several, in ascending order; no axes at all means every axis. A 0-d tensor has none.
 Dims normalize_axes(std::string_view op, Dims axes, size_t rank);
 Dims broadcast_shapes(std::string_view op, const Dims& a, const Dims& b);
 // PyTorch's promotion: categories before widths, and numbers and 0-d tensors change only the category.
 DType promoted_dtype(const Engine& engine, std::span<const Value> values);
 
 Value number(Engine& engine, Number value);
-// The same for numbers that stand in formulas, which come back all the time.
+// The same for numbers in formulas, which come back all the time: a node of one is kept and shared.
 Value literal(Engine& engine, double value);
 Value full(Engine& engine, Number value, const Shape& shape, DType dtype);
 Value zeros(Engine& engine, const Shape& shape, DType dtype);
 Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType dtype);
-// 0, 1, ... along the only axis. What is made of positions alone has no history.
+// 0, 1, ... along the only axis. Positions, and values made of them alone, have no history.
 Value position(Engine& engine, const Shape& shape, DType dtype);
 Value arange(Engine& engine, const Shape& shape, DType dtype, const Number& start, const Number& step);
 Value linspace(Engine& engine, const Shape& shape, DType dtype, const Number& start, const Number& end,
@@ -38,10 +38,10 @@ Value linspace(Engine& engine, const Shape& shape, DType dtype, const Number& st
 Value eye(Engine& engine, const Shape& shape, DType dtype);
 
 Value elementwise(Op op, std::span<const Value> inputs);
-// The value on another device: it is computed now, and copied. The gradient goes the way back.
+// The value on another device: it is computed now and copied. Its gradient travels back the same way.
 Value transfer(const Value& input, Engine& target);
-// A value that is to meet `other`: a number or a 0-d tensor of the host follows it to its device; another
-// that is elsewhere is an error.
+// The value, ready to meet `other`. A number or a 0-d tensor of the host follows it to its device; any other
+// value of another device is an error.
 Value joined(std::string_view op, const Value& value, const Node& other);
 // Exponents 1, 2, 3, -1 and 1/2 become cheaper ops; the gradient keeps pow's name.
 Value power(const Value& base, const Value& exponent);
@@ -56,12 +56,12 @@ Value permute(const Value& input, const Dims& order);
 Value expand(const Value& input, Dims shape);
 // Element i of axis d is element starts[d] + i * steps[d] of the input; the caller has checked the bounds.
 Value slice(const Value& input, const Dims& starts, const Dims& steps, const Dims& shape);
-// The base with `part` (expanded to `shape`) in place of that slice of it.
-// `is_disjoint` promises that no gradient of the base is wanted there.
+// The base with `part` (expanded to `shape`) in place of that slice. `is_disjoint` promises that no gradient
+// of the base is wanted there.
 Value splice(const Value& base, const Value& part, const Dims& starts, const Dims& steps, const Dims& shape,
              bool is_disjoint = false);
 
-// Composed of the above.
+// The following are composed of the above.
 Value flatten(const Value& input, int64_t first_axis, int64_t last_axis);
 Value unsqueeze(const Value& input, int64_t axis);
 // No axes at all means every axis of extent 1.
@@ -71,18 +71,18 @@ Value flip(const Value& input, const Dims& axes);
 Value narrow(const Value& input, int64_t axis, int64_t start, int64_t length);
 Value select(const Value& input, int64_t axis, int64_t index);
 Value at(const Value& input, const std::vector<AxisIndex>& indices);
-// The base with `part`, broadcast, in place of what the indices name.
+// The base with `part`, broadcast, in place of the elements that the indices name.
 Value with_part(const Value& base, const std::vector<AxisIndex>& indices, const Value& part);
-// What an assignment makes of `value`: moved, converted and broadcast to the target.
+// The value as an assignment stores it: moved, converted and broadcast to the target.
 Value assigned(std::string_view op, const Value& value, const Node& target);
-// `value` in place of all of the base, whose history goes on with a gradient of zero.
+// `value` in place of all of the base. The base's history goes on, with a gradient of zero.
 Value overwritten(const Value& base, const Value& value);
 Value concatenate(std::string_view op, std::span<const Value> inputs, int64_t axis);
 Value stack(std::span<const Value> inputs, int64_t axis);
 // Pairs (before, after) from the last axis backwards, as PyTorch's pad takes them; negative ones crop.
 Value pad(const Value& input, const Dims& widths, Number value);
 
-// A value whose source, if any, is a Function: a leaf is no history, but a copy of it has one.
+// The value with a Function as its source: a leaf is no history, but a copy of it has one.
 Value with_function(const Value& value);
 
 // Gives the history of a composed op its PyTorch name.

@@ -21,7 +21,8 @@ bool wants_history(const Engine& engine, std::span<const Value> inputs) {
   return is_tracked;
 }
 
-// With the edges, and what the gradients name of the inputs; returns what they name beside that.
+// Fills in the edges, and saves the inputs that the gradients name. Returns all that they name; results are
+// not there yet.
 GradientNeeds begin(Function& function, std::span<const Value> inputs, const Ref<Attributes>& attributes) {
   function.label = info(function.op).label;
   if (attributes) function.attributes = attributes;

@@ -8,22 +8,22 @@
 
 namespace adjoint {
 
-// What a routine's result will be.
+// The type of a routine's result.
 struct ResultType {
   Shape shape;
   DType dtype = DType::float32;
 };
-// As many as the routine has; the others are null.
+// A routine's results; unused places are null.
 using RoutineValues = std::array<Value, max_results>;
 
 Ref<Node> make_node(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
                     const Ref<Attributes>& attributes = {});
 
-// Gives the node a history, when the mode asks for it and an input has some. Only what the gradients name is
-// kept alive.
+// Gives the node a history, if the mode asks for it and an input has one. It keeps alive the values that the
+// gradients name, and no others.
 Value attach(Ref<Node> node, Op op, std::span<const Value> inputs, const Ref<Attributes>& attributes = {});
 
-// Both.
+// Makes the node and gives it its history.
 Value record(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
              const Ref<Attributes>& attributes = {});
 // The same of a routine with any number of results.
@@ -33,7 +33,7 @@ RoutineValues record(Engine& engine, Op op, std::span<const ResultType> results,
 // A whole number that is needed before anything more can be recorded: it is computed, and waited for.
 int64_t computed_integer(const Value& scalar);
 
-// The history of one result of several, the node.
+// The history of result `i` of several, which `node` is.
 Ref<Function> result_function(Function& routine, size_t i, const Node& node);
 
 } // namespace adjoint

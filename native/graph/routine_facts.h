@@ -1,14 +1,14 @@
-// What the engine asks about a routine's kernel.
+// Facts about a routine's kernel that the engine asks for.
 #pragma once
 #include "device/error.h"
 #include "device/kernel.h"
 
 namespace adjoint {
 
-// Roughly how many bytes it would take as long to read.
+// The time it takes, as the number of bytes that could be read meanwhile; roughly.
 int64_t cost_of_routine(const RoutineKernel& kernel);
 
-// For what is wrong with a run, as its failure word says.
+// The error that a failure word stands for.
 Error failure_of(const RoutineKernel& kernel, uint64_t word);
 
 } // namespace adjoint

@@ -5,11 +5,11 @@
 
 namespace adjoint {
 
-// What a routine is asked to do. Where there are inputs, the engine is theirs.
+// The arguments of a routine. If it has inputs, the engine is theirs.
 struct RoutineCall {
   Engine& engine;
   std::span<const Value> inputs;
-  Dims parameters; // the row's own; of those that draw, the dtype and the shape
+  Dims parameters; // the row's own; of a routine that draws, the dtype and the shape
 };
 
 #define ROUTINE(name, ...)                                                                                   \
@@ -22,13 +22,12 @@ struct RoutineCall {
 
 // Records the routine. Checks what a row says: that the inputs are on one device, and that there is a kernel for it.
 RoutineValues routine(Op op, const RoutineCall& call);
-// Of a routine with inputs, and the first result.
+// The first result of a routine with inputs.
 Value routine(Op op, std::span<const Value> inputs, const Dims& parameters = {});
 
 Value gradient_of_routine(Function& function, size_t input, std::span<const Value> grads);
 
-// What the session says of a routine that is recorded now, as far as it means something there; null where nothing
-// is out of the ordinary.
+// The session's modes, for a routine that has that trait; null where none is out of the ordinary.
 Ref<Attributes> attributes_of_the_moment(Op op, const Engine& engine, DType dtype);
 
 // The axis that a parameter names.

@@ -1,10 +1,10 @@
-// What gradients are written with: the values that a function has saved, and fitting.
+// The tools that gradients are written with: the values that a function has saved, and fitting.
 #pragma once
 #include "graph/record.h"
 
 namespace adjoint {
 
-// What a function has saved, with its history where the gradient is to have one. Null where it is not kept.
+// A saved value, with its history where the gradient is to have one. Null if it is not kept.
 Value input_value(const Function& function, size_t i);
 Value result_value(Function& function, size_t i = 0);
 

@@ -29,7 +29,8 @@ void Session::run(const std::vector<Ref<Node>>& wanted, const RunRequest& reques
   const auto is_elsewhere = [&](const Ref<Node>& node) { return &node->engine != &wanted[0]->engine; };
   if (wanted.empty()) return;
   if (std::none_of(wanted.begin(), wanted.end(), is_elsewhere)) return wanted[0]->engine.run(wanted, request);
-  // Nothing is replaced: should a later device fail, what the first ones had must still be there.
+  // Nothing is replaced in place: should a later device fail, the values of the first ones must still be
+  // there.
   const RunRequest own_request{.replaced = {}, .caller_waits = request.caller_waits};
   for (const std::unique_ptr<Engine>& engine : engines_) {
     std::vector<Ref<Node>> own;

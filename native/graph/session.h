@@ -1,5 +1,5 @@
-// What holds for all devices of one JavaScript environment: modes, defaults, counters, and an engine for each
-// device that it uses.
+// The state that all devices of one JavaScript environment share: modes, defaults, counters, and an engine
+// for each device in use.
 #pragma once
 #include <functional>
 #include <memory>
@@ -17,7 +17,7 @@ struct RunRequest;
 
 class Session {
  public:
-  // The first device is the one that everything starts on.
+  // The first device is the default one.
   explicit Session(std::unique_ptr<Device> device);
   ~Session();
   Session(const Session&) = delete;
@@ -35,14 +35,14 @@ class Session {
   Engine& add(std::unique_ptr<Device> device);
   const std::vector<std::unique_ptr<Engine>>& engines() const { return engines_; }
   Engine& engine(size_t index) const { return *engines_[index]; }
-  // Where what is made lives, unless its maker says otherwise.
+  // The engine of new tensors whose maker names no device.
   Engine& default_engine() const { return default_engine_; }
 
-  // Computes these nodes, one plan for each device. Of several devices, the first that fails ends it.
+  // Computes these nodes, with one plan for each device. The first device that fails ends the run.
   void run(const std::vector<Ref<Node>>& wanted, const RunRequest& request);
   // How many plans have run.
   int64_t runs() const;
-  // The same text for as long as the session lives, once however often it comes: functions keep views of labels.
+  // A lasting copy of the text, one for all equal texts: functions keep views of labels.
   std::string_view interned(std::string_view text);
   // Marks of graph walks; every walk takes a fresh one.
   uint32_t next_epoch() { return ++epoch_; }

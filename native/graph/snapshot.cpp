@@ -15,19 +15,19 @@ void Attributes::add_to(StructuralKey& key) const {
 
 namespace {
 
-// Worth keeping rather than computing again, when history will ask for it.
+// Whether a value is worth keeping when history will ask for it, rather than computing it again.
 bool is_dear(const Node& node) {
   return info(node.op).kind == Kind::reduction || is_routine(node.op) || node.op == Op::splice;
 }
 
-// A value that a third run computes is kept from then on.
+// The run in which a value is computed for the third time stores it.
 constexpr uint8_t max_recomputations = 3;
-// Dear results up to this size are kept whoever may want them: they cost less than to ask.
+// Dear results up to this size are always kept: they cost less than finding out who wants them.
 constexpr int64_t small_bytes = 4096;
 
-// What a run stores beside what is wanted. It must not depend on which handles happen to be alive.
+// Whether a run stores a value that is not wanted. It must not depend on which handles happen to be alive.
 bool is_kept_anyway(const Node& node) {
-  // All results are there once one of them has been computed.
+  // Computing one result of a routine computes all.
   if (node.op == Op::result) return true;
   if (is_view(node) || node.results) return false;
   if (node.op == Op::position) return node.is_persistent;
@@ -38,7 +38,7 @@ bool is_kept_anyway(const Node& node) {
 } // namespace
 
 bool is_view(const Node& node) {
-  // A number in another dtype is one wherever it is wanted.
+  // A cast of a number is a number, wherever it is wanted.
   return info(node.op).is_view || (node.op == Op::to && node.inputs[0]->is_number());
 }
 
@@ -47,7 +47,7 @@ void Snapshot::take(uint32_t epoch, const std::vector<Ref<Node>>& wanted) {
   entries.clear();
   leaves.clear();
   unclaimed_.clear();
-  numbers.assign(1, Number(0)); // for whoever needs some number
+  numbers.assign(1, Number(0)); // a number that is always there
   key = {};
   const auto enter = [&](Node* node) {
     if (!node->is_pending() || node->plan_epoch == epoch_) return;

@@ -1,6 +1,6 @@
-// What a run has to compute, taken down once: the pending nodes behind the wanted ones, inputs first, with
-// the stored values and the numbers that they begin with; and a key that two runs share when only values
-// differ.
+// The values that a run has to compute: the pending nodes behind the wanted ones, inputs first, with the
+// stored values and the numbers that they begin with; and a key of their structure, which two runs share when
+// only values differ.
 #pragma once
 #include <vector>
 
@@ -8,8 +8,8 @@
 
 namespace adjoint {
 
-// Of a plan's structure: ops, dtypes, shapes, attributes, who reads what, what is stored. Not of values, nor
-// of addresses. 128 bits, so that equal keys may be taken for equal structures.
+// The key of a plan's structure: ops, dtypes, shapes, attributes, who reads what, what is stored; neither
+// values nor addresses. 128 bits, so that equal keys may be taken for equal structures.
 struct StructuralKey {
   uint64_t low = 0x243f6a8885a308d3, high = 0x13198a2e03707344;
   void add(uint64_t word) {
@@ -48,12 +48,12 @@ struct Snapshot {
   std::vector<Number> numbers;
   StructuralKey key;
 
-  // Nodes that are not pending are passed over. Uses the nodes' plan_epoch and plan_index.
+  // Passes over nodes that are not pending. Uses the nodes' plan_epoch and plan_index.
   void take(uint32_t epoch, const std::vector<Ref<Node>>& wanted);
 
-  // Lets go of results that nobody has, once they have been computed.
+  // Lets go of results that nobody holds, once they have been computed.
   void release() { unclaimed_.clear(); }
-  // How many entries after a routine are its results; 0 where the value is its own.
+  // The number of result entries that follow a routine; 0 if its value is its own.
   static size_t result_count(const Node& node) { return node.results ? node.results->count : 0; }
 
  private:
@@ -65,11 +65,11 @@ struct Snapshot {
   void add_result(Node& bundle, size_t i);
   InputRef reference(Node& input);
   std::vector<Visit> path_;
-  std::vector<Ref<Node>> unclaimed_; // results that nobody has any more, which are computed all the same
+  std::vector<Ref<Node>> unclaimed_; // results that nobody holds any more; they are computed all the same
   uint32_t epoch_ = 0;
 };
 
-// Ops that only move elements.
+// Whether the op only moves elements.
 bool is_view(const Node& node);
 
 } // namespace adjoint

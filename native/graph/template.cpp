@@ -18,8 +18,8 @@ Template::Template(std::span<const Ref<Node>> inputs, std::span<const Ref<Node>>
   fits_every_shape_ = is_of_one_shape();
 }
 
-// Recursion goes no deeper than what may be pending. A constant is numbered as if it counted; those that only
-// other constants are made of do no harm.
+// Adds the steps behind a node. Recursion is bounded, since chains of pending nodes are. A constant is listed
+// even if only other constants use it, which does no harm.
 Template::Origin Template::capture(const Ref<Node>& node, Origins& known) {
   if (const auto found = known.find(node.get()); found != known.end()) return found->second;
   Step step{node->op, node->dtype, node->shape, node->input_count, {}, node->attributes, {}};

@@ -14,7 +14,8 @@ namespace adjoint {
 
 class Template {
  public:
-  // The placeholders are distinct nodes; `scalars` are numbers. What depends on none of them is a constant.
+  // The placeholders are distinct nodes; `scalars` are numbers. A value that depends on none of them is a
+  // constant.
   Template(std::span<const Ref<Node>> inputs, std::span<const Ref<Node>> scalars,
            std::span<const Ref<Node>> results);
 
@@ -23,12 +24,12 @@ class Template {
   size_t input_count() const { return inputs_.size(); }
   size_t scalar_count() const { return scalar_count_; }
   bool accepts(std::span<Node* const> inputs) const;
-  // Records it over `inputs`, which it accepts, and appends the results. Without history.
+  // Records it over `inputs`, which must be accepted, and appends the results. They have no history.
   void instantiate(std::span<Node* const> inputs, std::span<const Ref<Node>> scalars,
                    std::vector<Ref<Node>>& results) const;
 
  private:
-  // Where a value comes from.
+  // The origin of a value.
   struct Origin {
     enum class Kind : uint8_t { input, scalar, constant, step } kind;
     uint32_t index;

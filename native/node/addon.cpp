@@ -87,7 +87,7 @@ Napi::Object init(Napi::Env env, Napi::Object object) {
   try {
     addon = new Addon(env);
   } catch (const Error& error) {
-    throw_in_javascript(env, error); // an environment variable that asks for what cannot be had
+    throw_in_javascript(env, error); // an environment variable asks for something impossible
   }
   // Cleanup hooks run before the environment's own references go, so every weak reference can still be
   // deleted.

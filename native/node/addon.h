@@ -14,11 +14,11 @@ namespace adjoint::node {
 
 class Addon;
 
-// What an entry finds behind its function: the environment's Addon, and the op for entries made from rows.
+// The data of an entry: the environment's Addon, and the op for entries made from rows.
 struct Binding {
   Addon& addon;
   Op op;
-  const char* refusal; // what an update cannot do while it is recorded; null for what it can
+  const char* refusal; // why an update that is being recorded cannot call it; null if it can
   void refuse_in_update() const;
 };
 
@@ -36,7 +36,7 @@ class Addon {
   Rules rules;
   std::vector<std::unique_ptr<Binding>> bindings;
 
-  // By the number that JavaScript has for it; undefined: the default.
+  // The engine with JavaScript's number for it; undefined: the default.
   Engine& engine(const Napi::Value& index) const;
 
   // The tensor argument at `i`.

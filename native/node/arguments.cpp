@@ -68,7 +68,7 @@ Dims read_dims(const Napi::Value& value, const char* op, const char* what) {
   if (!value.IsArray()) throw not_a(op, what, "an array of whole numbers", value);
   const auto array = value.As<Napi::Array>();
   const uint32_t length = array.Length();
-  // Longer than any rank could be, and not worth copying.
+  // No rank is as long, so the list is not worth copying.
   if (length > 4096)
     throw Error(ErrorClass::range_error, "ERR_ARGUMENT",
                 std::string(op) + ": " + what + " has " + std::to_string(length) + " entries", op);

@@ -11,7 +11,7 @@ namespace adjoint::node {
 uint32_t read_uint32(const Napi::Value& value);
 // A whole number; `what` names it in the error.
 int64_t read_integer(const Napi::Value& value, const char* op, const char* what);
-// As JavaScript's conditions see it; false where it was left out.
+// A flag as JavaScript's conditions see it; false where it was left out.
 bool read_flag(const Napi::CallbackInfo& info, size_t i);
 // An array of whole numbers; nothing for undefined and null.
 Dims read_dims(const Napi::Value& value, const char* op, const char* what);

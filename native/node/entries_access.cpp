@@ -1,4 +1,4 @@
-// Entries that tell about a tensor and read it.
+// Entries that describe a tensor and read it.
 #include <cstring>
 
 #include "graph/record.h"
@@ -13,7 +13,7 @@ Napi::Value shape_entry(const Binding& binding, const Napi::CallbackInfo& info) 
   return to_array(info.Env(), binding.addon.cell(info, 0, "shape").node->shape);
 }
 
-// handle, axes (null: all), op's name: the axes that are meant, in ascending order.
+// handle, axes (null: all), op's name: returns the axes in ascending order.
 Napi::Value axes_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const std::string op = info[2].ToString().Utf8Value();
   const size_t rank = binding.addon.cell(info, 0, op.c_str()).node->shape.size();
@@ -45,7 +45,7 @@ void check_is_single(const Node& node) {
 }
 
 Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  // Held: a run sweeps, and JavaScript may be through with the Tensor already.
+  // Held, since a run sweeps, and JavaScript may have let go of the Tensor already.
   const Ref<Cell> held = &binding.addon.cell(info, 0, "item");
   check_is_single(*held->node);
   binding.addon.compute(*held);
@@ -123,14 +123,14 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   Value value = handle == 0 ? number(cell.node->engine, read_number(info[2], op.c_str()))
                             : addon.handles.at(handle, op.c_str()).value();
   const bool broadcasts = read_flag(info, 4);
-  // Assignments convert as they are; only arithmetic must not narrow.
+  // Assignments convert freely; only arithmetic must not narrow.
   if (broadcasts) value = assigned(op, value, *cell.node);
   check_rebinding(addon.session, cell, value, op);
   value = to(value, cell.node->dtype);
-  // What is assigned over had a history, and its gradient is zero rather than missing.
+  // The old value had a history, and its gradient is zero rather than missing.
   if (broadcasts && cell.function && addon.session.grad_enabled) value = overwritten(cell.value(), value);
   value = with_function(value);
-  // Of what is rebound many times before a run, only the last value is state.
+  // A value that is replaced before any run is no state, only the last one is.
   cell.node->is_persistent = false;
   cell.node = value.node;
   cell.node->is_persistent = true;

@@ -48,7 +48,7 @@ Napi::Value allow_rounded_products_entry(const Binding& binding, const Napi::Cal
   return info.Env().Undefined();
 }
 
-// Whether products are a library's, where it can: those that are recorded from now on. The library must be
+// Whether a library computes products where it can: those that are recorded from now on. The library must be
 // there.
 Napi::Value prefer_blas_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const bool prefers = info[0].ToBoolean();
@@ -60,7 +60,7 @@ Napi::Value prefer_blas_entry(const Binding& binding, const Napi::CallbackInfo& 
   return info.Env().Undefined();
 }
 
-// What is known of CUDA here, of its driver and its devices.
+// The state of CUDA here: the build, the driver and the devices.
 Napi::Value cuda_state_entry(const Binding&, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto state = Napi::Object::New(env);
@@ -107,7 +107,7 @@ Napi::Value reset_gpu_peaks_entry(const Binding&, const Napi::CallbackInfo& info
   return info.Env().Undefined();
 }
 
-// the GPU's ordinal: what is free goes back to the driver, also what only dead tensors held
+// the GPU's ordinal: gives free memory back to the driver, that of dead tensors included
 Napi::Value empty_gpu_cache_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   binding.addon.handles.collect();
   cuda::Gpu::at(read_uint32(info[0])).pool.empty_cache();

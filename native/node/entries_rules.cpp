@@ -12,7 +12,7 @@ Error rule_error(const std::string& message, std::vector<Dims> shapes = {}) {
   return {ErrorClass::type_error, "ERR_RULE", message, "", std::move(shapes)};
 }
 
-// For what our own TypeScript never passes.
+// Checks what our own TypeScript always passes.
 void check(bool is_well_formed) {
   if (!is_well_formed) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "rule: malformed arguments");
 }
@@ -23,7 +23,7 @@ Recording& current_recording(const Binding& binding) {
 }
 
 // who, fresh objects (parameter, gradient, then one for each input), handles of the parameter and of the
-// state by row, where 0 means that the update does not find it. Returns a handle for each object.
+// state by row, where 0 means that the update does not find that row. Returns a handle for each object.
 Napi::Value begin_recording_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const std::vector<uint32_t> rows = read_handles(info[2]);
@@ -57,7 +57,7 @@ Napi::Value begin_recording_entry(const Binding& binding, const Napi::CallbackIn
   return handles;
 }
 
-// fresh object: another scalar. No value that a rule might have stands for it, so none is treated specially.
+// fresh object: another scalar. NaN stands for it, since no op has a shortcut for that.
 Napi::Value record_scalar_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Value scalar = number(binding.addon.session.default_engine(), std::nan(""));
   current_recording(binding).scalars.push_back(scalar.node);
@@ -137,7 +137,7 @@ class Application {
       return addon_.handles.at(record[2 + row], "step");
     };
     Cell& param = cell_of(0);
-    // Borrowed: whoever holds an old value keeps the new one from taking its place.
+    // Borrowed: another reference to an old value would keep the new one from taking its memory.
     inputs_.assign({param.node.get(), param.grad->node.get()});
     for (uint32_t row : trace.input_rows) inputs_.push_back(cell_of(row).node.get());
     if (!trace.body.accepts(inputs_))
@@ -174,9 +174,9 @@ class Application {
   std::vector<Ref<Cell>> cells_; // of the results
 };
 
-// rows of state, records (Uint32Array), scalars (Float64Array), which parameters are expected to have a
-// gradient (Uint8Array, one for each record). Updates those, unless that is not so: then it only says which
-// do, and returns false.
+// rows of state, records (Uint32Array), scalars (Float64Array), expected gradients (Uint8Array, a flag for
+// each record). Updates the parameters that are expected to have a gradient. If others have one, it updates
+// nothing: it sets the flags as they are, and returns false.
 Napi::Value apply_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const size_t words = 3 + size_t{read_uint32(info[0])};
@@ -196,7 +196,7 @@ Napi::Value apply_entry(const Binding& binding, const Napi::CallbackInfo& info) 
   return Napi::Boolean::New(info.Env(), true);
 }
 
-// target, value: the tensor has that value from now on, whatever its shape and dtype were.
+// target, value: gives the tensor that value, whatever its shape and dtype were.
 Napi::Value replace_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   binding.addon.cell(info, 0, "step").node = binding.addon.cell(info, 1, "step").node;
   return info.Env().Undefined();

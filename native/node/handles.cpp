@@ -1,3 +1,7 @@
+// Cells come in with fresh Tensor objects, and go when the objects are gone. `bind` ties the two, `release`
+// lets a cell go, `sweep` finds the dead. `before_allocation` asks V8 for dead objects when tensors hold much
+// more than before: first `collect_young`, which is cheap, then `collect_all`; `report_bytes` tells V8 what
+// that could not free.
 #include "node/handles.h"
 
 #include "device/error.h"
@@ -8,7 +12,7 @@ namespace {
 
 constexpr uint32_t binds_between_checks = 256;
 constexpr int64_t report_step_bytes = int64_t{1} << 20;
-// Growth of what tensors hold, since the last relief, at which V8 is made to collect.
+// The growth in tensors' bytes, since the last relief, at which V8 is made to collect.
 constexpr int64_t collection_step_bytes = int64_t{64} << 20;
 // More than half of any old generation, so that V8 collects at once instead of marking step by step.
 constexpr int64_t overwhelming_bytes = int64_t{1} << 45;
@@ -30,7 +34,7 @@ uint32_t Handles::bind(const Napi::Object& object, Ref<Cell> cell) {
   if (++binds_ % binds_between_checks == 0) {
     sweep_if_collected();
     report_bytes();
-    // What dead tensors hold beside their elements is small but native: V8 does not see it, and its nursery
+    // Beside their elements, dead tensors hold small native memory, which V8 does not see, and its nursery
     // may be large. Where filling that is dear, V8's own pace will do.
     if (live_ >= live_after_sweep_ + patience_)
       patience_ = collect_young() > cheap_fillers ? 2 * patience_ : least_patience;
@@ -97,7 +101,7 @@ void Handles::release(Slot& slot) {
   cell->handle = 0;
   ++slot.generation;
   --live_;
-  // As the gradient of a leaf it will get another object when it is read again.
+  // A leaf's gradient gets another object when it is read again.
   if (cell->grad_owners > 0) {
     if (Cell* owner = cell->headless_owner) {
       orphan(*owner);
@@ -112,8 +116,9 @@ void Handles::release(Slot& slot) {
   headless_.push_back(cell);
 }
 
-// Nobody can read the gradient any more. Letting it go breaks the cycle that a gradient with history forms
-// with its leaf, and letting history go the one of a cell that was assigned what had been computed from it.
+// Called when nobody can read the gradient any more. Letting it go breaks the cycle of a leaf and a gradient
+// with history; letting the history go breaks the cycle of a cell that was assigned a value computed from
+// itself.
 void Handles::orphan(Cell& cell) {
   cell.is_orphaned = true;
   if (cell.grad) cell.grad->headless_owner = nullptr;
@@ -157,13 +162,13 @@ void Handles::before_allocation(Engine& engine, int64_t wanted_bytes) {
     return engine.device->live_bytes() + wanted_bytes > engine.device->capacity_bytes();
   };
   if (is_short()) collect_young();
-  // What is under way holds memory that nobody else holds any more.
+  // Work under way holds memory that nobody else holds any more.
   if (is_short()) engine.wait();
   if (is_short()) collect_all();
   if (grown_bytes() > 0) {
     collect_young();
     if (grown_bytes() > -collection_step_bytes / 4) engine.wait();
-    // Tensors of some age are found only by a full collection, whose cost grows with the program's own heap.
+    // Only a full collection finds older tensors, and its cost grows with the program's own heap.
     if (grown_bytes() > -collection_step_bytes / 4) collect_all();
     bytes_after_relief_ = live_bytes();
   }
@@ -176,7 +181,7 @@ int64_t Handles::live_bytes() const {
   return bytes;
 }
 
-// How far live bytes are above the point at which memory is looked for.
+// The live bytes beyond the point at which memory is looked for.
 int64_t Handles::grown_bytes() const {
   return live_bytes() - bytes_after_relief_ - std::max(collection_step_bytes, bytes_after_relief_ / 2);
 }
@@ -223,7 +228,7 @@ void Handles::sweep() {
 }
 
 // V8 answers every 64 MiB of growth with a full collection, at a cost that grows with the program's own heap.
-// So it is told what relief could not free; what comes and goes in between is looked after here.
+// So it is told only the bytes that relief could not free; the others are looked after here.
 void Handles::report_bytes() {
   int64_t nodes = 0;
   for (const std::unique_ptr<Engine>& engine : session_.engines()) nodes += engine->live_nodes;

@@ -1,9 +1,9 @@
 // The JavaScript side of memory: which cell belongs to which Tensor object, and which objects are gone.
 //
-// A Tensor holds an integer; here stands, for each integer, the cell and a weak reference to the object.
-// Finalizers never run inside a synchronous loop, so death is found by polling the weak references. That is
-// worth doing only after a garbage collection, which a sentinel object reveals: it is unreachable, so any
-// collection clears it.
+// A Tensor holds an integer, its handle; a slot here has the cell for it and a weak reference to the object.
+// Finalizers never run inside a synchronous loop, so dead objects are found by polling the weak references.
+// That is worth doing only after a garbage collection, which a sentinel object reveals: it is unreachable, so
+// any collection clears it.
 #pragma once
 #include <napi.h>
 #include <vector>
@@ -27,18 +27,18 @@ class Handles {
   uint32_t rebind_object(const Napi::Object& object, Ref<Cell> cell);
   void dispose(uint32_t handle);
 
-  // While confined, only what is bound from now on can be used.
+  // While confined, only tensors that are bound from now on can be used.
   void confine(bool is_confined) { is_confined_ = is_confined; }
 
   void begin_scope() { scopes_.push_back(created_.size()); }
-  // Disposes of what was created since begin_scope, except the handles to keep. Returns the objects that it
-  // belonged to: their integers will be given to others.
+  // Disposes of the tensors created since begin_scope, except the handles to keep. Returns their objects:
+  // other tensors will get their integers.
   Napi::Array end_scope(std::vector<uint32_t> kept);
 
-  // Looks for memory when tensors hold much more than before, or when the device could not give what is
-  // wanted.
+  // Looks for memory when tensors hold much more than before, or when the device could not give the wanted
+  // bytes.
   void before_allocation(Engine& engine, int64_t wanted_bytes);
-  // Lets go of all that JavaScript has let go of, at the cost of a full collection.
+  // Lets go of everything that JavaScript no longer holds, at the cost of a full collection.
   void collect() { collect_all(); }
   size_t live() const { return live_; }
   int64_t sweeps() const { return sweeps_; }
@@ -60,7 +60,7 @@ class Handles {
   void report_bytes();
   int64_t live_bytes() const; // on all devices
   int64_t grown_bytes() const;
-  // How many arrays it took.
+  // Fills V8's nursery with arrays until it collects; returns how many it took.
   int collect_young();
   void collect_all();
 

@@ -48,7 +48,7 @@ std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node) {
 
 Readers::~Readers() {
   if (!channel_) return;
-  // Whoever is still going to call does so now; nobody waits for what they say.
+  // Pending reads call now; nobody waits for their results.
   for (const std::unique_ptr<Engine>& engine : session_.engines()) {
     try {
       engine->wait();
@@ -73,7 +73,7 @@ Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
   const auto place = waiting_.insert(waiting_.end(), std::move(reader));
   place->place = place;
   Reader* waiting = &*place;
-  // Copied where the value comes from, so that JavaScript need not wait for that either.
+  // The value's device copies it, so that JavaScript need not wait for that either.
   try {
     node->engine.device->read(is_item ? waiting->element : filled, *node->buffer, node->bytes(),
                               [this, waiting](const Error* problem) {
@@ -81,7 +81,7 @@ Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
                                 napi_call_threadsafe_function(channel_, waiting, napi_tsfn_nonblocking);
                               });
   } catch (const Error& problem) {
-    // Nobody will call.
+    // The device will not call.
     waiting->problem = problem;
     finish(env, *waiting);
   }
@@ -90,7 +90,7 @@ Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
 
 void Readers::open_channel(Napi::Env env) {
   const auto call = [](napi_env called, napi_value, void* context, void* reader) {
-    // Without an environment the thread is ending, and nobody is waiting.
+    // Without an environment the thread is ending, and nobody waits.
     try {
       if (called) static_cast<Readers*>(context)->finish(called, *static_cast<Reader*>(reader));
     } catch (const Napi::Error&) {
@@ -112,7 +112,7 @@ void Readers::finish(Napi::Env env, Reader& reader) {
   }
   const napi_deferred promise = reader.promise;
   std::optional<Error> problem = std::move(reader.problem);
-  // What was read is nothing where the run that made it has failed.
+  // The bytes mean nothing if the run that made them has failed.
   Engine& engine = reader.node->engine;
   try {
     engine.settle();

@@ -11,7 +11,7 @@ namespace adjoint::node {
 
 // An element: a number, a boolean, or a bigint beyond 2**53.
 Napi::Value item_at(Napi::Env env, DType dtype, const void* element);
-// A typed array for as many elements as the node has, and where they go.
+// A typed array with the node's number of elements, and the address of its bytes.
 std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node);
 
 class Readers {

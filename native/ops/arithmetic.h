@@ -1,4 +1,4 @@
-// What the rows need beside the transcendental functions, for every dtype, integers and bool included.
+// The functions of the rows beside the transcendental ones, for every dtype, integers and bool included.
 #pragma once
 #include <concepts>
 #include <limits>
@@ -41,7 +41,8 @@ template <class T> ADJOINT_FUNCTION constexpr T highest() {
   return std::floating_point<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
 }
 
-// Has the selection computed by itself. Left alone, gcc merges selections of vectors into one of twice the work.
+// Keeps a selection apart from the next. Left alone, gcc merges selections of vectors into one of twice the
+// work.
 template <class T> ADJOINT_FUNCTION T settled(T a) {
 #if defined __GNUC__ && defined __x86_64__
   if constexpr (!std::is_arithmetic_v<T>) asm("" : "+x"(a));
@@ -49,8 +50,7 @@ template <class T> ADJOINT_FUNCTION T settled(T a) {
   return a;
 }
 
-// NaN wins, from either side: the inner selection, which processors have an instruction for, gives b where
-// either is NaN.
+// NaN wins, from either side: the inner selection, which is one instruction, gives b where either is NaN.
 template <class T> ADJOINT_FUNCTION T maximum(T a, T b) {
   const T larger = settled(a > b ? a : b);
   return a != a ? a : larger;

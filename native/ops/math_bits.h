@@ -1,7 +1,7 @@
-// What the transcendental functions know about IEEE numbers: their bits, rounding without instructions that
-// only newer processors have, and sums and products whose rounding error is known. Nothing here branches.
-// Who selects between values, selects at the end: a constant selected early is folded into all that follows,
-// and what was one computation becomes one per case.
+// IEEE numbers as the transcendental functions need them: their bits, rounding without instructions that only
+// newer processors have, and sums and products whose rounding error is known. Nothing here branches. Select
+// at the end: a constant that is selected early is folded into all that follows, and one computation becomes
+// one per case.
 #pragma once
 #include <bit>
 #include <cmath>

@@ -143,9 +143,9 @@ template <std::floating_point T> ADJOINT_FUNCTION T tanh(T x) {
   return std::copysign(a < T(0.625) ? near : bounded, x);
 }
 
-// 1 / (1 + z) or z / (1 + z) with z = e^-|x|, which never overflows and keeps the smallest results. What
-// rounding took from z and from 1 + z is given back, divided by an approximation of 1 + z. The cases are told
-// apart by a mask of x's sign, because a compiler that sees conditions divides twice.
+// 1 / (1 + z) or z / (1 + z) with z = e^-|x|, which never overflows and keeps the smallest results. The
+// rounding errors of z and of 1 + z are added back, divided by an approximation of 1 + z. A mask of x's sign
+// tells the cases apart, because a compiler that sees conditions divides twice.
 template <std::floating_point T> ADJOINT_FUNCTION T sigmoid(T x) {
   const T a = std::fabs(x);
   const auto [n, t] = exponential(-a);

@@ -92,7 +92,8 @@ template <class T, T (*far)(T), class Vector> ADJOINT_FUNCTION Vector vector_far
 #else
 #define ADJOINT_FAR_512(...)
 #endif
-// What gcc sees has no body, or it would make vector versions of its own; the body has another C++ name.
+// The declaration that gcc sees has no body, or it would make vector versions of its own; the body has
+// another C++ name.
 #define ADJOINT_FAR(name, T, far)                                                                            \
   extern "C"                                                                                                 \
       [[gnu::simd("notinbranch"), gnu::const]] T ADJOINT_SYMBOL(, name, ADJOINT_ISA)(T x, T near) noexcept;  \

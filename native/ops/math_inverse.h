@@ -45,8 +45,8 @@ ADJOINT_FUNCTION Pair<double> root_of(Pair<double> x) {
   return {root, (((x.hi - square) - square_lo) + x.lo) / (2 * root + smallest_normal<double>)};
 }
 
-// Beyond 1/2, asin a = pi/2 - 2 asin(sqrt((1 - a) / 2)); what is given is asin of a or of that root, whose
-// rounding counts there.
+// Beyond 1/2, asin a = pi/2 - 2 asin(sqrt((1 - a) / 2)). Gives asin of a or of that root, whose rounding
+// counts there.
 ADJOINT_FUNCTION Pair<double> folded_asin(double a) {
   const bool near = a <= 0.5;
   const double square = near ? a * a : 0.5 * (1 - a);
@@ -132,7 +132,7 @@ ADJOINT_FUNCTION double acosh(double x) {
   return x >= 1 ? bounded : not_a_number<double>;
 }
 
-// Elsewhere than near 0, log((1 + a) / (1 - a)) / 2, with the quotient as a pair.
+// log((1 + a) / (1 - a)) / 2, with the quotient as a pair; a polynomial near 0.
 ADJOINT_FUNCTION double atanh(double x) {
   const double a = std::fabs(x), z = a * a;
   const double near = multiply_add(a * z, polynomial<atanh_tail_near>(z), a);

@@ -51,7 +51,7 @@ template <class T> ADJOINT_FUNCTION Logarithm<T> logarithm(T x) {
   return {k, from_bits<T>(mantissa + C::sqrt_half) - 1};
 }
 
-// s (f^2 / 2 + R(s^2)), which log(1 + f) exceeds f - f^2 / 2 by.
+// s (f^2 / 2 + R(s^2)), by which log(1 + f) exceeds f - f^2 / 2.
 template <class T> ADJOINT_FUNCTION T log_rest(T f, T half_square) {
   const T s = f / (2 + f), square = s * s;
   return s * multiply_add(square, polynomial<LogConstants<T>::log_tail>(square), half_square);
@@ -65,7 +65,7 @@ template <class T> ADJOINT_FUNCTION T log_sum(T k, T f, T low) {
   return k * C::ln2_hi - ((half_square - small) - f);
 }
 
-// What a logarithm is outside the finite positive numbers: position is x for log, 1 + x for log1p.
+// The values of a logarithm outside the finite positive numbers: `position` is x for log, 1 + x for log1p.
 template <class T> ADJOINT_FUNCTION T log_edges(T position, T result) {
   const T bounded = position < infinity<T> ? result : position;
   const T at_zero = position == 0 ? -infinity<T> : not_a_number<T>;

@@ -13,7 +13,7 @@ inline constexpr double atanh_tail[] = {0x1.999999999999ap-3, 0x1.2492492492523p
                                         0x1.745d177afef25p-4, 0x1.3b1395a96d2cbp-4, 0x1.1118cffb2d49ap-4,
                                         0x1.df7b30caae976p-5, 0x1.e03e3af5c2272p-5};
 
-// s = f / (2 + f): the quotient, and what the remainder adds to it.
+// s = f / (2 + f): the quotient, and its correction by the remainder.
 ADJOINT_FUNCTION Pair<double> log_argument(double f) {
   const auto [sum, sum_lo] = fast_two_sum(2.0, f);
   const double inverse = 1 / sum, quotient = f * inverse;

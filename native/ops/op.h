@@ -32,12 +32,12 @@ enum class Op : uint16_t {
 
 #define ADJOINT_KINDS(ROW) ROW(leaf) ROW(elementwise) ROW(reduction) ROW(routine) ROW(structure)
 
-// What goes in and comes out:
+// The dtypes of inputs and result:
 //   any       the promoted dtype of the inputs
 //   numeric   the same, but not bool
 //   floating  the same, but integers and bool become the default dtype
-//   truth     any inputs, promoted; bool comes out
-//   select    a bool, then two of the promoted dtype that comes out
+//   truth     any inputs, promoted; the result is bool
+//   select    a bool, then two of one promoted dtype, which is that of the result
 //   total     floating stays; integers and bool add up in int64
 //   mean      floating only
 //   own       the op says itself
@@ -56,7 +56,7 @@ inline constexpr const char* dtype_rule_names[] = {ADJOINT_DTYPE_RULES(ROW)};
 inline constexpr const char* name_of(Kind kind) { return kind_names[static_cast<size_t>(kind)]; }
 inline constexpr const char* name_of(Dtypes rule) { return dtype_rule_names[static_cast<size_t>(rule)]; }
 
-// What may turn out wrong while a routine runs.
+// The mistakes in values that a routine may find while it runs.
 enum class Failure : uint8_t {
   nothing,
   index,    // one that is out of range
@@ -67,7 +67,7 @@ enum class Failure : uint8_t {
 enum class Trait : uint8_t { plain, draws, modes, counts };
 enum class Devices : uint8_t { every, host };
 
-// How long a routine takes, for n elements of inputs and results and rows of m.
+// The time of a routine, for n elements of inputs and results and rows of m.
 enum class Effort : uint8_t {
   linear,  // as n
   sort,    // as n log m
@@ -90,7 +90,7 @@ struct OpInfo {
   Dtypes dtypes = Dtypes::own;
   uint32_t cost = 1;           // of computing an element once more: 1 is an add
   double lo = 0, hi = 0;       // where the op is smooth, for tests
-  bool has_empty_value = true; // of a reduction: of no elements as well
+  bool has_empty_value = true; // of a reduction: no elements have a value too
   char number = '0';           // of a reduction with dims: PyTorch's, behind the gradient's name
   bool is_view = false;        // it gives elements other places, and no kernel computes it
   // Of routines; see routines.def.

@@ -26,7 +26,7 @@ ADJOINT_FUNCTION Words philox(uint64_t seed, uint64_t counter) {
   return x;
 }
 
-// Elements that one counter gives: every float takes one word, every double two.
+// The elements of one counter: every float takes one word, every double two.
 template <class T> inline constexpr int64_t block_elements = sizeof(T) == 4 ? 4 : 2;
 
 // [0, 1), with 24 or 53 bits.

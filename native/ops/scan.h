@@ -1,7 +1,8 @@
-// Running combinations along a line, in an order that depends on the length alone. A line is cut into pieces, and a
-// piece into chunks. Inside a chunk one element comes after the other, from what all that is before it comes to; to that
-// the total of the chunk is added when it ends, and to what is before a piece the total of its chunks. So threads can
-// take pieces of a line, and errors grow slowly with its length.
+// Running combinations along a line, in an order that depends on its length alone. A line is cut into pieces,
+// and a piece into chunks. Inside a chunk, elements are added one by one to the combination of all that comes
+// before the chunk. When a chunk ends, that combination takes the chunk's total, summed by itself, and when a
+// piece ends, the total of the piece's chunks. So threads can take pieces of a line, and errors grow slowly
+// with its length.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -16,7 +17,7 @@ inline constexpr int64_t piece = 64 * chunk; // elements
 // float32 adds up in double, as PyTorch does on the CPU.
 template <class T> using Accumulator = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
-// What is combined: `item` makes a state of an element, `combine` is associative but for rounding.
+// The kinds of combination: `item` makes a state of an element, `combine` is associative but for rounding.
 template <class T> struct Sum {
   using Element = T;
   using State = Accumulator<T>;
@@ -39,7 +40,7 @@ template <class T> struct Product {
   ADJOINT_FUNCTION static T result(State state) { return static_cast<T>(state); }
 };
 
-// y[i] = factor[i] * y[i - 1] + term[i]: the state is the map that a run of elements is.
+// y[i] = factor[i] * y[i - 1] + term[i]. The state is the map that a run of elements stands for.
 template <class T> struct Recurrence {
   using Element = T;
   struct State {
@@ -70,18 +71,18 @@ template <class T> struct Maximum {
   ADJOINT_FUNCTION static T result(State state) { return state.value; }
 };
 
-// Whether results have that dtype: sums and products of integers are int64, recurrences are floating, and maxima are any.
+// Whether results have this dtype: sums and products of integers are int64, recurrences are floating, maxima anything.
 template <template <class> class Op, class T>
 inline constexpr bool is_for = std::is_same_v<Op<T>, Maximum<T>> || std::is_floating_point_v<T> ||
                                (std::is_same_v<T, int64_t> && !std::is_same_v<Op<T>, Recurrence<T>>);
 
-// What comes before the next element of a piece.
+// The combination of all elements before the next one of a piece.
 template <class Op> class Carry {
  public:
   using State = typename Op::State;
   ADJOINT_FUNCTION explicit Carry(State before_piece = Op::identity())
       : running_(before_piece), chunk_(Op::identity()), before_(before_piece), piece_(Op::identity()) {}
-  // What all elements so far come to.
+  // Takes an element; returns the combination of all so far.
   ADJOINT_FUNCTION State add(State item) {
     chunk_ = Op::combine(chunk_, item);
     return running_ = Op::combine(running_, item);
@@ -91,7 +92,7 @@ template <class Op> class Carry {
     running_ = before_ = Op::combine(before_, chunk_);
     chunk_ = Op::identity();
   }
-  // Of the chunks that have ended.
+  // The total of the chunks that have ended.
   ADJOINT_FUNCTION State piece_total() const { return piece_; }
 
  private:

@@ -1,4 +1,4 @@
-// Keys whose unsigned order is the order that sorting means: NaN last, -0 and 0 equal.
+// Keys whose unsigned order is the order of sorted elements: NaN last, -0 and 0 equal.
 #pragma once
 #include <cstdint>
 #include <type_traits>

@@ -6,13 +6,13 @@ import { numberOf, Scheduler, type SchedulerState } from "./scheduler.js";
 
 /** Options of `ReduceLROnPlateau`. */
 export interface ReduceLROnPlateauOptions {
-  /** Whether the metric shall fall or rise; "min" by default. */
+  /** Whether the metric should fall or rise; "min" by default. */
   mode: "min" | "max";
   /** The factor of a reduction, below 1; 0.1 by default. */
   factor: number;
-  /** How many epochs without improvement are borne; 10 by default. */
+  /** The number of epochs without improvement that are allowed; 10 by default. */
   patience: number;
-  /** What counts as an improvement; 1e-4 by default. */
+  /** The change of the metric from which on it counts as an improvement; 1e-4 by default. */
   threshold: number;
   /** Whether `threshold` is a part of the best metric ("rel", the default) or a difference ("abs"). */
   thresholdMode: "rel" | "abs";

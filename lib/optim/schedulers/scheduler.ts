@@ -18,7 +18,7 @@ import { entriesOf, stateError } from "../state.js";
 /** The state of a scheduler, with PyTorch's keys. */
 export type SchedulerState = Record<string, unknown>;
 
-/** What all schedulers share: their options, the rates they set last, saving and loading. */
+/** The common part of all schedulers: their options, the rates they set last, saving and loading. */
 export abstract class Scheduler<O extends object = object> {
   readonly optimizer: Optimizer;
   /** How many epochs have been counted. */
@@ -97,10 +97,10 @@ export abstract class Scheduler<O extends object = object> {
     this.lastLrs = lastLrs;
   }
 
-  /** What else a subclass saves, with PyTorch's keys. */
+  /** The rest of a subclass's state, with PyTorch's keys. */
   protected abstract saved(): SchedulerState;
 
-  /** Takes over what `saved` gave; must throw before it changes anything. */
+  /** Takes over a result of `saved`; must throw before it changes anything. */
   protected abstract load(state: Map<string, unknown>): void;
 
   /** PyTorch's key for an option: one capital letter stands alone there, as in `T_max`. */
@@ -206,7 +206,7 @@ export abstract class LRScheduler<O extends object = object> extends Scheduler<O
   }
 }
 
-// What a PyTorch scheduler saves beside these.
+// Keys that a PyTorch scheduler saves beside these.
 const ignoredKeys = new Set([
   "_is_initial",
   "_get_lr_called_within_step",

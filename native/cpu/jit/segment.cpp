@@ -9,7 +9,7 @@ namespace adjoint::cpu {
 namespace {
 
 constexpr size_t least_steps = 2;
-constexpr size_t most_steps = 256; // what compiling takes grows faster than they do
+constexpr size_t most_steps = 256; // the time to compile grows faster than their number
 
 class Former {
  public:
@@ -121,7 +121,7 @@ class Former {
     return run;
   }
 
-  // A value that is placed may be made in the array where it is to be stored.
+  // A placed value may be made in the array that it is stored in.
   static bool may_come_before(const Instruction& one) {
     return one.action != Action::store && !one.is_placed;
   }
@@ -140,7 +140,7 @@ class Former {
     return one.is_placed || reads_[one.out] > within[one.out];
   }
 
-  // A step whose bools would have to be written, where that is not possible.
+  // A step whose bools would have to be written to memory, where that is not possible.
   size_t escaping_bool(const Run& run) const {
     if (encoding_ == Encoding::evex) return SIZE_MAX;
     const std::vector<uint32_t> within = reads_within(run);

@@ -15,7 +15,7 @@
 
 namespace adjoint::cpu {
 
-// What kernels for these loops may be compiled to on this machine; none if ADJOINT_JIT is 0.
+// The encoding that kernels for these loops may be compiled to on this machine; none if ADJOINT_JIT is 0.
 Encoding encoding_for(Isa isa);
 
 // Replaces runs in the program's instructions.

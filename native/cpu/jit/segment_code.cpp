@@ -1,6 +1,6 @@
-// From operations on vectors to machine code: registers are given in one walk over them. One that is wanted
-// is taken from the vector whose next use is furthest; what was computed is then kept on the stack, and what
-// came from memory is read again.
+// From operations on vectors to machine code, which gives registers in one walk over the operations. A wanted
+// register is taken from the vector whose next use is furthest; a computed vector is then kept on the stack,
+// and one from memory is read again.
 #include <algorithm>
 #include <optional>
 
@@ -76,7 +76,7 @@ class Emitter {
   Opcode packed(unsigned code) const { // PS, or PD
     return {is_wide_ ? Prefix::x66 : Prefix::none, Map::x0F, static_cast<uint8_t>(code), is_wide_};
   }
-  // Of opcodes whose forms for doubles have W1 in EVEX, and in VEX the next opcode, or the same.
+  // Opcodes whose forms for doubles have W1 in EVEX, and in VEX the next opcode, or the same.
   Opcode by_width(Prefix prefix, Map map, unsigned code, unsigned wide_code) const {
     return {prefix, map, static_cast<uint8_t>(is_wide_ ? wide_code : code), is_wide_};
   }
@@ -176,7 +176,7 @@ class Emitter {
 
   // --- registers
 
-  // What is the same for all elements stays in registers, as far as what is not leaves some.
+  // Keeps vectors that are the same for all elements in registers, as long as enough are left for the others.
   void choose_kept() {
     std::vector<uint16_t> wanted;
     for (size_t i = 0; i < vectors_.size(); ++i) {
@@ -199,12 +199,12 @@ class Emitter {
     }
     for (const uint16_t vector : wanted) states_[vector].is_kept = true;
   }
-  // Operations on what is the same for all elements.
+  // Whether an operation comes before the loop: its inputs are the same for all elements.
   bool is_before(size_t at) const {
     const Operation& operation = operations_[at];
     return has_before_ && operation.verb != Verb::store && vectors_[operation.out].is_constant;
   }
-  // How many vectors that vary are needed at one time.
+  // The number of varying vectors that are needed at one time.
   size_t pressure() const {
     std::vector<int> change(operations_.size() + 1);
     std::vector<size_t> made(vectors_.size(), SIZE_MAX);
@@ -237,7 +237,7 @@ class Emitter {
     for (size_t i = 0; i < operations_.size(); ++i)
       if (!is_before(i)) run(i, is_tail);
   }
-  // What is kept stays; everything else is yet to come.
+  // Kept vectors stay; all others are yet to come.
   void begin_walk() {
     held_.assign(registers_, no_vector);
     for (size_t i = 0; i < states_.size(); ++i) {
@@ -257,7 +257,7 @@ class Emitter {
     return next == uses.end() ? SIZE_MAX : *next;
   }
 
-  // A register that is free, or whose vector is needed last; what was computed goes to the stack.
+  // A free register, or the one whose vector is needed last; a computed vector goes to the stack.
   unsigned take_register() {
     unsigned best = no_register;
     size_t furthest = 0;

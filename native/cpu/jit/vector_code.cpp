@@ -42,8 +42,8 @@ class Rows {
  public:
   explicit Rows(size_t bytes) { code_.bytes = bytes; }
 
-  // The vector of what a row gives, or nothing for rows that are not in the list. Its inputs are bools, or
-  // floats (and a bool first, for where).
+  // The vector of a row's value, or nothing for rows that are not in the list. Inputs are bools, or floats
+  // (and a bool first, for where).
   std::optional<uint16_t> logical(Op op, uint16_t a, uint16_t b);
   std::optional<uint16_t> floating(Op op, uint16_t a, uint16_t b, uint16_t c);
 
@@ -122,7 +122,7 @@ std::optional<uint16_t> Rows::logical(Op op, uint16_t a, uint16_t b) {
   }
 }
 
-// The rows' expressions over floats. What a row says is what counts: tests compare every bit.
+// The rows' expressions over floats. They must give the bits of the rows: tests compare every one.
 std::optional<uint16_t> Rows::floating(Op op, uint16_t a, uint16_t b, uint16_t c) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   switch (op) {

@@ -22,7 +22,7 @@ struct Operation {
   uint16_t out = 0; // a vector; of a store, a value
 };
 
-// What an operation takes or gives.
+// A value that operations take or give.
 struct SegmentVector {
   enum class Origin : uint8_t { made, stream, still, constant } origin = Origin::made;
   bool is_bool = false;     // in memory: bytes

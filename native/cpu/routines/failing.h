@@ -1,4 +1,4 @@
-// How routines say that something turned out wrong.
+// The way routines report a failure.
 #pragma once
 #include <atomic>
 
@@ -7,7 +7,7 @@
 
 namespace adjoint::cpu {
 
-// From any thread; of several failures the largest word stays.
+// May be called from any thread; of several failures the largest word stays.
 inline void fail(const Instance& instance, uint64_t word) {
   std::atomic_ref<uint64_t> known(*instance.failure);
   uint64_t before = known.load(std::memory_order_relaxed);

@@ -1,5 +1,5 @@
-// Elements by their indices along a line. Threads share the lines: a line is one thread's, so that what is added to one
-// element is added in order.
+// Elements by their indices along a line. Threads share the lines: each has whole lines, so that sums for one
+// element are taken in order.
 #include <algorithm>
 
 #include "cpu/pool.h"
@@ -12,7 +12,7 @@ namespace adjoint::cpu {
 
 namespace {
 
-// Fewer elements than that are not worth another thread.
+// Fewer elements are not worth another thread.
 constexpr int64_t task_elements = int64_t{1} << 14;
 
 // Calls body(line, offsets) for every line, on all threads.
@@ -76,7 +76,7 @@ template <class T> void scatter_add(const Lines& all, const Lines& lines, const 
   });
 }
 
-// A row of indices for each element that is counted, at the place that its count says.
+// Writes the indices of each counted element as a row, at the place that its count says.
 void write_places(const RoutineKernel& kernel, const Instance& instance) {
   const RoutineKernel::Operand &mask = kernel.inputs[0], &ends = kernel.inputs[1], &out = kernel.results[0];
   const auto* is_counted = static_cast<const bool*>(instance.arrays[mask.array]) + mask.offset;

@@ -91,7 +91,7 @@ class PreparedProduct {
     };
     aligned(sizes_.left);
     aligned(sizes_.right);
-    // More threads than that go without.
+    // Further threads go without a panel.
     const auto threads = std::max<int64_t>(thread_count(), std::thread::hardware_concurrency());
     left_count_ = std::min(threads, Panels::most);
     right_count_ = is_shared_out() ? left_count_ : 1;

@@ -9,7 +9,8 @@
 
 namespace adjoint::cpu {
 
-// It runs on the thread pool; `out` must be contiguous. Without scratch memory it works in place, slowly.
+// The product runs on the thread pool; `out` must be contiguous. Without scratch memory it reads operands in
+// place, slowly.
 Routine prepare_product(const MatrixProduct& product, Isa isa);
 
 } // namespace adjoint::cpu

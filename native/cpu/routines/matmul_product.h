@@ -28,7 +28,7 @@ class Panels {
   std::atomic<uint64_t> taken_ = 0; // a bit for each
 };
 
-// How large the panels are that a product takes; 0 where it takes none.
+// The sizes of a product's panels; 0 where it takes none.
 struct PanelSizes {
   int64_t left = 0, right = 0; // in bytes
 };

@@ -27,7 +27,7 @@ template <class T> int64_t work_of(const Product<T>& product) {
   return product.rows * product.columns * product.inner;
 }
 
-// The part of a product that gives the rows and columns named.
+// The part of a product for these rows and columns.
 template <class T>
 Product<T> part(const Product<T>& whole, int64_t row, int64_t rows, int64_t column, int64_t columns) {
   Product<T> result = whole;
@@ -46,7 +46,7 @@ struct Cut {
   int64_t length(int64_t i) const { return begin(i + 1) - begin(i); }
 };
 
-// How many parts keep all threads busy until the end, though some are slower than others.
+// The number of parts that keeps all threads busy until the end, though some are slower than others.
 int64_t busy_parts(int64_t work) {
   return work < parallel_work ? 1 : 2 * static_cast<int64_t>(thread_count());
 }
@@ -209,8 +209,8 @@ template <class T> class TakenPanel {
   void* data_;
 };
 
-// Rows of the left operand that a task copies: they stay in the second-level cache. Columns of the right one
-// that are copied for all tasks: they stay in the third.
+// A task copies this many rows of the left operand, which stay in the second-level cache. This many columns
+// of the right one are copied for all tasks, and stay in the third.
 template <class T> inline constexpr int64_t block_rows = 960 / sizeof(T) / tile_height * tile_height;
 template <class T> inline constexpr int64_t block_columns = 4096;
 

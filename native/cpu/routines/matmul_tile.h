@@ -26,7 +26,7 @@ inline constexpr int tile_vectors = 2;
 template <class T> inline constexpr int lanes = vector_bytes / sizeof(T);
 template <class T> inline constexpr int tile_width = tile_vectors * lanes<T>;
 
-// How much of the inner axis is summed at once. Every result depends on it.
+// The length of inner axis that is summed at once. Every result depends on it.
 inline constexpr int64_t block_depth = 256;
 
 template <class T> struct VectorOf {
@@ -146,7 +146,7 @@ template <class T> struct TileTable {
 };
 template <class T> inline constexpr TileTable<T> tiles;
 
-// Columns from `width` on lie outside the matrix: they are computed, but not stored.
+// Columns from `width` on lie outside the matrix: the tile computes them, but does not store them.
 template <class T>
 void multiply_tile(int64_t height, int64_t width, const TileOperands<T>& operands, T* out, int64_t out_stride,
                    bool adds) {
@@ -185,7 +185,7 @@ ADJOINT_FUNCTION void load_transposed(const double* from, int64_t stride, Quad<d
   to[1] = __builtin_shufflevector(a, b, 1, 3);
 }
 
-// What is to be copied: `depth` x `width` numbers, of which (k, j) lies at k * step + j * across.
+// A panel to be copied: `depth` x `width` numbers, of which (k, j) lies at k * step + j * across.
 template <class T> struct Panel {
   int64_t depth, width;
   const T* from;
@@ -218,7 +218,7 @@ template <class T> void pack_transposed(const Panel<T>& panel, T* to, int64_t st
                   to + depth * stride, stride);
 }
 
-// Lays a panel out row after row, `stride` numbers from row to row; what is wider than the panel is zero.
+// Lays a panel out row after row, `stride` numbers from row to row; numbers beyond its width are zero.
 template <class T> void pack(const Panel<T>& panel, T* to, int64_t stride) {
   if (panel.across == 1 && panel.width == tile_width<T> && stride == tile_width<T>)
     return pack_rows<T, tile_width<T>>(panel, to);

@@ -1,5 +1,6 @@
-// Random numbers, in blocks that threads share. Compiled for no particular instruction set: normal numbers go through
-// logarithms and cosines, whose last bit depends on it, and a seed should mean the same numbers on every processor.
+// Random numbers, in blocks that threads share. Compiled for no particular instruction set: the last bit of
+// normal numbers, which go through logarithms and cosines, depends on it, and a seed should mean the same
+// numbers on every processor.
 #include <algorithm>
 
 #include "cpu/pool.h"
@@ -10,7 +11,7 @@ namespace adjoint::cpu {
 
 namespace {
 
-// Handing over so many costs nothing beside making them; a multiple of what a counter gives.
+// Handing over this many elements costs nothing beside making them; a multiple of a counter's elements.
 constexpr int64_t task_elements = int64_t{1} << 14;
 
 template <class T, class Block> void fill_random(T* out, int64_t n, const Number* numbers, Block block) {

@@ -1,5 +1,5 @@
-// Running sums and the like. Threads share the lines; where there are few, and long ones, they share the pieces of
-// each: first the total of every piece, then what comes before it, then its elements.
+// Running sums and the like. Threads share the lines. Where lines are few and long, threads share the pieces
+// of each: first they find the total of every piece, then the combination before it, then its elements.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -18,10 +18,10 @@ namespace {
 
 // Lines that lie side by side are walked together, so that whole cache lines are used.
 constexpr int64_t lines_at_once = 16;
-// Fewer elements than that are not worth another thread.
+// Fewer elements are not worth another thread.
 constexpr int64_t task_elements = int64_t{1} << 14;
 
-// Where a line is: of up to two inputs and the result.
+// The place of a line: up to two inputs and the result.
 template <class T> struct LinePlace {
   const T* inputs[2] = {};
   T* out = nullptr;
@@ -107,7 +107,7 @@ template <class Op> class Scan {
     }
   }
 
-  // Returns what comes before the next piece.
+  // Returns the combination of all elements before the next piece.
   State run_piece(const LinePlace<T>& line, int64_t begin, int64_t end, State before) const {
     scan::Carry<Op> carry(before);
     for (int64_t chunk = begin; chunk < end; chunk += scan::chunk) {

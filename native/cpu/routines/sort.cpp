@@ -1,6 +1,6 @@
-// Sorting. Elements become keys whose unsigned order is the one that is wanted (ops/sort_key.h), and keys are sorted
-// stably with their positions: short lines by insertion, the others by digits from the lowest on. Threads share the
-// lines.
+// Sorting. Elements become keys whose unsigned order is the wanted one (ops/sort_key.h), and keys are sorted
+// stably with their positions: short lines by insertion, the others by digits from the lowest on. Threads
+// share the lines.
 #include <algorithm>
 #include <cstring>
 #include <thread>
@@ -30,7 +30,7 @@ void sort_by_insertion(Item* items, int64_t n) {
   }
 }
 
-// Returns where the sorted items are: `items` or `other`.
+// Returns the list with the sorted items: `items` or `other`.
 Item* sort_by_digits(Item* items, Item* other, int64_t n) {
   constexpr int digits = sizeof(uint64_t);
   uint32_t counts[digits][256] = {};

@@ -1,5 +1,5 @@
-// How functions that nvcc has compiled are found: by the names that instances of templates have by the C++
-// ABI of Itanium, which nvcc follows on every system.
+// The way to functions that nvcc has compiled: by the names that instances of templates have by the C++ ABI
+// of Itanium, which nvcc follows on every system.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace adjoint::cuda {
 
-// What a body gives:
+// The value of a body:
 //   value      an elementwise row of its inputs
 //   cast       the input as the dtype whose number stands in place of an op
 //   identity   of a reduction
@@ -17,7 +17,7 @@ namespace adjoint::cuda {
 //   finish     of the whole and a 64-bit count
 enum class BodyRole : uint8_t { value, cast, identity, combine, finish };
 
-// What the mangled name of name<first, second, ...> begins with.
+// The beginning of the mangled name of name<first, second, ...>.
 inline std::string instance_prefix(const std::string& name, const std::vector<int>& parameters) {
   std::string prefix = "_Z" + std::to_string(name.size()) + name + "I";
   for (const int value : parameters) prefix += "Li" + std::to_string(value) + "E";

@@ -1,5 +1,10 @@
-// Kernels that compute every element by itself. A block goes over tiles of its instance's rows; a thread
-// takes a few vectors of each tile, and begins all their loads before it needs the first result.
+// Kernels without columns: every element is computed by itself. In comes a FusedKernel; out come its PTX and
+// the launches and table that it needs.
+//
+// A block goes over tiles of its instance's rows; a thread takes a few vectors of each tile, and begins all
+// their loads before it needs the first result. Read make_elementwise_code at the end first: it chooses a
+// ThreadLayout, has ElementwiseText write the PTX (`write`, `write_tiles`, `write_tile`), and makes the
+// launches: ElementwiseCode for one instance, FlatCode for many instances, each with its own number of rows.
 #include <algorithm>
 #include <cstdlib>
 
@@ -12,7 +17,7 @@ namespace adjoint::cuda {
 namespace {
 
 constexpr int64_t block_threads = 256;
-// More blocks than fit at once, so that an early end of one is filled by another.
+// More blocks than fit at once, so that another one takes the place of an early end.
 constexpr int64_t blocks_per_multiprocessor = 16;
 // ptxas takes more than twice the time for twice the text.
 constexpr size_t most_statements = 800, most_steps = 100;
@@ -157,7 +162,7 @@ class ElementwiseText {
     stride_ = index().times(count, layout_.tile());
   }
 
-  // Where the first lane of a whole vector may be.
+  // The bound below which the first lane of a whole vector lies.
   Register limit() {
     if (!kernel_.is_flat) return std::to_string(kernel_.rows);
     return index().plus(rows_, 1 - layout_.width);
@@ -207,7 +212,7 @@ class ElementwiseText {
     }
   }
 
-  // Where a vector begins, if vectors are counted square by square.
+  // The index where a vector begins, if vectors are counted square by square.
   Register in_squares(const Register& linear) {
     Register vector, rest, square, within, line, along, square_line, square_along;
     index().divide(linear, layout_.width, vector, rest);

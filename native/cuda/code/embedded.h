@@ -1,4 +1,4 @@
-// PTX that was compiled when the addon was built; generated, and empty where there was no nvcc.
+// PTX that was compiled when the addon was built; generated, and empty if there was no nvcc.
 #pragma once
 #include <cstddef>
 

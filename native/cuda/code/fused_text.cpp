@@ -28,7 +28,8 @@ namespace adjoint::cuda {
 
 namespace {
 
-// As elements lie in memory; those narrower than a word are words in registers, with zeros above them.
+// The type of an element in memory. Elements narrower than a word are words in registers, with zeros above
+// them.
 const char* memory_type(DType dtype) {
   return with_width(static_cast<size_t>(bytes_of(dtype)), []<class Word>() {
     return sizeof(Word) == 1 ? ".u8" : sizeof(Word) == 2 ? ".u16" : sizeof(Word) == 4 ? ".b32" : ".b64";
@@ -45,7 +46,7 @@ std::string braced(std::span<const Register> registers) {
   return list + "}";
 }
 
-// How many lanes one instruction moves: 16 bytes, and four registers, at most.
+// The lanes that one instruction moves: 16 bytes, and four registers, at most.
 int64_t lanes_at_once(int64_t width, int64_t bytes) { return std::min<int64_t>({width, 16 / bytes, 4}); }
 
 const Body& body_of(const Step& step) {

@@ -1,7 +1,7 @@
-// What all fused kernels are written with: their table, and the code of loads, steps and stores.
+// The common text of all fused kernels: their table, and the code of loads, steps and stores.
 //
-// A thread holds values of two kinds. Those of the inner level (elements, or rows where there are no columns)
-// come in lanes, several indices side by side; all others are outer, and there is one of each.
+// A thread holds values of two kinds. Values of the inner level (elements, or rows where there are no
+// columns) come in lanes, several indices side by side; all others are outer, and there is one of each.
 #pragma once
 #include "cuda/code/index_code.h"
 #include "cuda/code/kernel_code.h"
@@ -24,7 +24,7 @@ struct TableRecord {
   void fill(const Instance& instance, uint64_t* words) const;
 };
 
-// Lanes from `index` on, if `inside`, a predicate or empty.
+// A group of lanes from `index` on, if `inside` (a predicate, or empty) holds.
 struct Group {
   Register index, inside;
   size_t first_lane = 0;
@@ -41,11 +41,11 @@ class FusedText {
   PtxWriter writer;
   IndexCode index;
 
-  // Loads what the table says, and what is the same for the whole launch.
+  // Loads the table's words, and computes values that are the same for the whole launch.
   void begin(const Register& record_address);
-  // The index of the row, of what is computed once for each.
+  // The index of the row whose values are computed next.
   void set_row(const Register& row) { row_ = row; }
-  // Where the rows' part of every access at the inner level lies; before lanes are loaded.
+  // Computes the rows' part of the address of every access at the inner level; before lanes are loaded.
   void prepare_accesses();
   // An outer value, computed where it is asked for first.
   Register outer_value(uint16_t step);
@@ -55,10 +55,10 @@ class FusedText {
   void compute_outer_inputs(const std::vector<bool>& needed);
   void load(const std::vector<bool>& needed, const Group& group);
   void compute(const std::vector<bool>& needed, const Group& group);
-  // The value of a step for a lane, of whatever level.
+  // The value of a step for a lane, whatever its level.
   Register lane_input(uint16_t step, size_t lane);
   void store(size_t store, const Group& group);
-  // At the outer level, under a predicate or always.
+  // Stores at the outer level, under a predicate or always.
   void store_outer(size_t store, const Register& flag);
 
   Register cast(const Register& value, DType from, DType to);
@@ -83,7 +83,7 @@ class FusedText {
   Places places(const InnerAccess& access, int64_t bytes, const Group& group);
   // The values of a step that counts, for all lanes.
   void count(size_t step, const Group& group);
-  // An index, or what is as wide, as a value.
+  // An index, or a number as wide, as a value.
   Register number_of(const Register& index, DType dtype);
   Register evaluate(const Step& step, std::span<const Register> inputs);
   Register load_one(const Place& place, DType dtype);
@@ -97,9 +97,9 @@ class FusedText {
   std::vector<InnerAccess> accesses_, store_accesses_;
 };
 
-// How many statements the bodies of these steps are.
+// The number of statements in the bodies of these steps.
 size_t statements(const FusedKernel& kernel, const std::vector<bool>& steps);
-// Whether indices or offsets of the kernel need 64 bits; `slack` indices beyond the space are formed.
+// Whether indices or offsets of the kernel need 64 bits; indices go up to `slack` beyond the space.
 bool needs_wide_indices(const FusedKernel& kernel, int64_t slack);
 
 } // namespace adjoint::cuda

@@ -36,7 +36,7 @@ Register IndexCode::is_less(const Register& a, int64_t b) { return is_less(a, st
 void IndexCode::divide(const Register& index, int64_t divisor, Register& quotient, Register& rest) {
   auto& known = quotients_[{index, divisor}];
   if (known.first.empty()) {
-    // Never negative, and dividing unsigned takes fewer instructions.
+    // The index is never negative, and dividing unsigned takes fewer instructions.
     const char* bits = is_wide_ ? ".u64" : ".u32";
     known.first = writer_.fresh(width());
     known.second = writer_.fresh(width());

@@ -8,7 +8,7 @@
 
 namespace adjoint::cuda {
 
-// Where an element lies, from a 64-bit address; `exists` is a predicate, or empty for always.
+// The place of an element, from a 64-bit address; `exists` is a predicate, or empty for always.
 struct Place {
   Register address;
   int64_t displacement = 0; // in bytes
@@ -27,18 +27,18 @@ class IndexCode {
   Register times(const Register& a, int64_t b);
   Register is_less(const Register& a, const Register& b);
   Register is_less(const Register& a, int64_t b);
-  // Both at once, of an index that is not negative.
+  // Quotient and rest at once, of an index that is not negative.
   void divide(const Register& index, int64_t divisor, Register& quotient, Register& rest);
-  // From the 32 bits of a special register.
+  // An index from the 32 bits of a special register.
   Register widened(const char* special);
-  // From 32 bits, and to them.
+  // An index from 32 bits, and as 32 bits.
   Register from_word(const Register& word);
   Register word_of(const Register& index);
 
-  // Where a walk leads from an index, counted in elements, its offset included.
+  // The element that a walk reaches from an index, counted in elements, its offset included.
   Register position(const Walk& walk, const Register& index);
-  // The place of an index (see Walk), of elements of `bytes`, counted from `base`; its offset is not in it if
-  // the walk's digits are only some of the element's.
+  // The place of an index (see Walk), of elements of `bytes`, counted from `base`; without the walk's offset
+  // if its digits are only some of the element's.
   Place place(const Walk& walk, const Register& index, const Register& base, int64_t bytes);
   // A predicate for whether all digits are within their bounds; empty if they always are.
   Register exists(const Walk& walk, const Register& index);
@@ -47,12 +47,12 @@ class IndexCode {
   Register in_bounds(const WalkAxis& axis, const Register& digit, int64_t lane = 0);
   Register last_digit(const Walk& walk, const Register& index);
 
-  // What follows is not reached from everywhere: quotients must be computed again.
+  // The code that follows is not reached from everywhere: quotients must be computed again.
   void forget() { quotients_.clear(); }
 
  private:
   std::vector<Register> digits(const Walk& walk, Register index);
-  // Of digit * stride; empty where nothing is added up.
+  // The sum of digit * stride; empty where nothing is added up.
   Register sum(const Walk& walk, const Register& index);
 
   PtxWriter& writer_;

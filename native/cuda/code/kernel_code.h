@@ -1,5 +1,5 @@
-// What a kernel becomes on a GPU: a PTX module, and how its functions are launched. It is made of data alone,
-// so that it can be made, printed and assembled where there is no driver.
+// A kernel as a GPU runs it: a PTX module, and the launches of its functions. It is made of data alone, so
+// that it can be made, printed and assembled where there is no driver.
 #pragma once
 #include <memory>
 #include <span>
@@ -10,7 +10,7 @@
 
 namespace adjoint::cuda {
 
-// What code and launches are fitted to.
+// The chip that code and launches are fitted to.
 struct Chip {
   int capability = 75; // 10 * major + minor
   int multiprocessors = 1;
@@ -31,10 +31,10 @@ struct FunctionLaunch {
   uint32_t first_word = 0;   // of the table: where this function's part of it begins
 };
 
-// Every function has one parameter, the 64-bit address of its part of the table in device memory: 8-byte words
-// with the addresses of arrays and the numbers, whatever the functions need to know of each instance. New
-// values and new addresses are a new table, while the launches depend on the instances' rows alone; so a
-// recorded sequence of launches can be replayed with other data.
+// Every function has one parameter, the 64-bit address of its part of the table in device memory. The table
+// is 8-byte words: the addresses of arrays, the numbers, and whatever else a function needs to know of each
+// instance. New values and new addresses are a new table, while the launches depend on the instances' rows
+// alone; so a recorded sequence of launches can be replayed with other data.
 class KernelCode {
  public:
   virtual ~KernelCode() = default;
@@ -43,11 +43,11 @@ class KernelCode {
 
   virtual size_t table_words(std::span<const Instance> instances) const = 0;
   virtual void fill_table(std::span<const Instance> instances, Scratch scratch, uint64_t* words) const = 0;
-  // In order; each may need what the ones before it have written. Not one, if there is nothing to do.
+  // The launches, in order; each may need the results of those before it. Empty if there is nothing to do.
   virtual std::vector<FunctionLaunch> launches(std::span<const Instance> instances) const = 0;
   virtual int64_t partials_bytes(std::span<const Instance> instances) const = 0;
   virtual int64_t ticket_count(std::span<const Instance> instances) const = 0;
-  // As CompiledKernel says.
+  // See CompiledKernel.
   virtual int64_t scratch_bytes() const { return 0; }
 };
 

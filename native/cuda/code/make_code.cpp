@@ -11,7 +11,7 @@ namespace adjoint::cuda {
 
 namespace {
 
-// Of a kernel without rows.
+// The code of a kernel without rows.
 class NoCode final : public FixedCode {
  public:
   NoCode() {

@@ -112,7 +112,7 @@ const EmbeddedModule& module(std::string_view name) {
   fail("there is no " + std::string(name));
 }
 
-// What stands between the first comma and the semicolon.
+// The text between the first comma and the semicolon.
 std::string_view second_operand(std::string_view line) {
   const size_t comma = line.find(", ");
   return line.substr(comma + 2, line.rfind(';') - comma - 2);
@@ -123,7 +123,7 @@ std::string register_bits(std::string_view name) {
   return starts_with(name, "%rs") ? "16" : name[2] == 'd' ? "64" : "32";
 }
 
-// mov in place of ld.param and st.param, and labels that know their paste.
+// Puts mov in place of ld.param and st.param, and gives labels the number of their paste.
 std::string templated(std::string_view line, std::string_view header) {
   const auto type = [&](std::string_view opcode) {
     return line.substr(opcode.size(), line.find_first_of(" \t") - opcode.size());

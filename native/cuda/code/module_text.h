@@ -16,7 +16,7 @@ struct Body {
   size_t statements = 0;
   std::vector<std::string_view> variables; // declarations of what it names
 
-  // In the text, these characters stand for what a paste fills in.
+  // These characters of the text are replaced by each paste.
   static constexpr char input = '\1'; // followed by '0' + its number
   static constexpr char result = '\2';
   static constexpr char paste = '\3'; // the paste's number, to tell labels apart
@@ -28,20 +28,21 @@ inline const Body& cast_body(DType from, DType to) {
   return body(BodyRole::cast, static_cast<int>(to), from);
 }
 
-// A module with one kernel of an embedded text, the one whose name begins so, and all that it names.
+// A module with one kernel of an embedded text, whose name begins with the given prefix, and everything that
+// it names.
 struct EmbeddedKernel {
   std::string name;
   std::shared_ptr<const std::string> ptx;
 };
 EmbeddedKernel embedded_kernel(std::string_view text, std::string_view prefix);
-// The same with several kernels, whose names are given whole or by how they begin; returns them in that order.
+// The same with several kernels, given by whole names or prefixes; their names come in that order.
 struct EmbeddedKernels {
   std::vector<std::string> names;
   std::shared_ptr<const std::string> ptx;
 };
 EmbeddedKernels embedded_kernels(std::string_view text, const std::vector<std::string>& prefixes);
 
-// What a module begins with; for all that are supported, unless it needs a newer GPU.
+// The beginning of a module; for all supported GPUs, unless it needs a newer one.
 std::string module_header(std::string_view target = "sm_75");
 
 } // namespace adjoint::cuda

@@ -8,7 +8,7 @@
 
 namespace adjoint::cuda {
 
-// Of a register: a predicate, 32 bits, 64 bits. Values narrower than a word are words.
+// The width of a register: a predicate, 32 bits, 64 bits. Values narrower than a word are words.
 enum class Width : uint8_t { flag, word, wide };
 
 using Register = std::string;
@@ -37,11 +37,11 @@ class PtxWriter {
   void label(const std::string& name) { text_ += name + ":\n"; }
   // The value of one of the bodies for these inputs.
   Register paste(const Body& body, Width result, std::span<const Register> inputs);
-  // Both, or the one that there is.
+  // The conjunction of two predicates, or the one that is not empty.
   Register both(const Register& a, const Register& b);
 
-  // The module of one kernel, with the address of its table in %table, and memory that its code calls
-  // `exchange`, of the block, and `levels`, of each thread.
+  // The module of one kernel. %table has the address of its table; the code calls its memory `exchange` (of
+  // the block) and `levels` (of each thread).
   std::string module(const std::string& name, uint32_t threads, uint32_t shared_bytes,
                      uint32_t local_bytes = 0) const;
 

@@ -1,4 +1,4 @@
-// What reductions make of several rounds, and of several blocks that share a row.
+// Reductions of several rounds, and of several blocks that share a row.
 #include <algorithm>
 #include <bit>
 
@@ -21,7 +21,7 @@ void ReductionText::begin_rounds() {
   w().line("mov.b32 ", round_, ", 0");
 }
 
-// Combines the results with those on top of the others.
+// Combines the results with the uppermost of those before.
 void ReductionText::pop_level() {
   w().line("sub.s64 ", top_, ", ", top_, ", ", level_bytes_);
   for (size_t i = 0; i < results_.size(); ++i) {
@@ -76,7 +76,7 @@ void ReductionText::end_rounds() {
 
 // --- splits
 
-// Every block leaves what it has; the one that comes last puts it together.
+// Every block leaves its partial results; the last one to finish puts them together.
 void ReductionText::combine_splits(int64_t scratch_word, const std::string& end) {
   const auto wide = [&](const char* opcode, const Register& a, int64_t b, const Register& c) {
     const Register out = w().fresh(Width::wide);
@@ -105,7 +105,7 @@ void ReductionText::combine_splits(int64_t scratch_word, const std::string& end)
   w().line("setp.ne.s32 ", is_other, ", ", place_.thread, ", 0");
   w().line("@", is_other, " bra ", told);
   const Register ticket = wide("mad.wide.u32 ", row_block, 4, tickets), old = w().fresh(Width::word);
-  // Beyond the last number it goes on from zero, as the next launch needs it.
+  // The ticket wraps to zero behind the last block, as the next launch needs it.
   w().line("atom.global.inc.u32 ", old, ", [", ticket, "], ", shape_.splits - 1);
   w().line("st.shared.b32 [", shared, "+", flag_at, "], ", old);
   w().label(told);
@@ -115,7 +115,7 @@ void ReductionText::combine_splits(int64_t scratch_word, const std::string& end)
   w().line("@", is_early, " bra ", end);
   w().line("membar.gl");
 
-  // Each of the row's threads takes some that follow each other.
+  // Each of the row's threads takes some partial results that follow each other.
   const int64_t each = static_cast<int64_t>(std::bit_ceil(
       static_cast<uint64_t>((shape_.splits + shape_.row_threads() - 1) / shape_.row_threads())));
   const Register first = w().fresh(Width::word);

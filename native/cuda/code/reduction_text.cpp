@@ -158,7 +158,7 @@ void ReductionText::add(const Group& group, size_t number) {
   }
 }
 
-// Elements of a chunk, by reduction and team, in the order of columns.
+// Reserves room for the elements of a chunk, by reduction and team, in the order of columns.
 void ReductionText::begin_spread(const Register& at) {
   const int64_t units = shape_.rows * shape_.teams;
   int64_t bytes = 0;
@@ -272,8 +272,8 @@ void ReductionText::end_round() {
     combine_along(shape_.lanes, is_for_all_);
 }
 
-// Neighbouring threads have a row each, and a row's threads lie apart: each leaves its value in shared memory, and
-// then every thread reads all values of its row.
+// Combines the threads of a row that lie apart, since neighbours have a row each: each leaves its value in
+// shared memory, and then every thread reads all values of its row.
 void ReductionText::combine_across(Register (ReductionText::*tree)(size_t, Values)) {
   if (shape_.lanes == 1) return;
   const int64_t slot_bytes = 8 * shape_.rows;
@@ -295,7 +295,7 @@ void ReductionText::combine_across(Register (ReductionText::*tree)(size_t, Value
       });
 }
 
-// Of a row's threads that follow each other, the first of every `unit` has a value: they are combined in
+// Combines the threads of a row that follow each other, where the first of every `unit` has a value: in
 // pairs, for the first thread of the row's first warp, or for all.
 void ReductionText::combine_along(int64_t unit, bool is_for_all) {
   const int64_t threads = shape_.row_threads(), in_warp = std::min(threads, warp);

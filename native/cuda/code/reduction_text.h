@@ -12,7 +12,7 @@
 
 namespace adjoint::cuda {
 
-// Where a thread works.
+// The place where a thread works.
 struct RowPlace {
   Register thread, local_row;
   Register lane;            // among the row's threads
@@ -25,7 +25,7 @@ class ReductionText {
  public:
   ReductionText(FusedText& text, const RowShape& shape);
 
-  // The memory that the code so far needs, of a block and of each thread.
+  // The memory that the code so far needs, for a block and for each thread.
   int64_t shared_bytes() const { return most_shared_; }
   int64_t local_bytes() const { return local_bytes_; }
   size_t count() const { return count_; }
@@ -36,13 +36,13 @@ class ReductionText {
   // A round: values are added in the order of their groups; `at` is the round's first column.
   void begin_round(const Register& at);
   void add(const Group& group, size_t number);
-  // The result of the round's chunks is the pass's, or is pushed behind those of the rounds before.
+  // Makes the result of the round's chunks the pass's, or pushes it behind those of the rounds before.
   void end_round();
   void begin_rounds();
   void push_round();
   void end_rounds();
-  // Puts the splits together; all blocks of a row but the last go to the label. The table's word and the
-  // one behind it are the addresses of partials and tickets.
+  // Puts the splits together; all blocks of a row but the last go to the label. Two words of the table, from
+  // `scratch_word` on, are the addresses of partials and tickets.
   void combine_splits(int64_t scratch_word, const std::string& end);
   // The value of each reduction for the whole row, finished.
   void end_pass();
@@ -59,7 +59,7 @@ class ReductionText {
   Register identity(size_t i);
   Register combined(size_t i, const Register& a, const Register& b);
   void combine_into(size_t i, const Register& sum, const Register& value, const Register& inside);
-  // The upper half of the values into the lower, until one is left; or neighbours in pairs.
+  // Combines the upper half of the values into the lower, until one is left; or neighbours in pairs.
   Register folded(size_t i, Values values);
   Register paired(size_t i, Values values);
   Register shuffled(size_t i, const char* mode, const Register& value, int64_t distance, int64_t segment);
@@ -67,7 +67,7 @@ class ReductionText {
   // until `end` threads are one.
   void pair_threads(int64_t distance, int64_t end);
 
-  // Elements that are spread over more threads than own lanes go through shared memory.
+  // Shared memory brings elements that are spread over more threads than own lanes to the owners.
   void begin_spread(const Register& at);
   void leave_spread(size_t i, const Group& group, const Values& values);
   void collect_spread();
@@ -83,7 +83,7 @@ class ReductionText {
   Register multiplied(const Register& a, int64_t b, const Register& c);
   // Shared memory for new contents: a place that no thread will read any more.
   int64_t reserve(int64_t bytes);
-  // Every writer leaves its values, `bytes` for each reduction; then all may take what they want.
+  // Every writer leaves its values, `bytes` for each reduction; then all may take any of them.
   template <class Leave, class Take> void exchange(int64_t bytes, const Leave& leave, const Take& take);
 
   FusedText& text_;

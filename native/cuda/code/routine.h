@@ -1,5 +1,5 @@
-// What routines become on a GPU. A row of routines.def declares the function that says how its kernels are launched;
-// it is in cuda/routines, and the kernels are in cuda/kernels.
+// Routines as a GPU runs them. A row of routines.def declares the function that says how its kernels are
+// launched; it is in cuda/routines, and the kernels are in cuda/kernels.
 #pragma once
 #include "cuda/code/kernel_code.h"
 

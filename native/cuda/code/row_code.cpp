@@ -1,3 +1,7 @@
+// Kernels with rows and columns. In comes a FusedKernel; out come its PTX and its launch. The work of a row
+// decides how threads share rows and columns (row_shape.h), RowText writes the text (row_text.h, and
+// reduction_text.h for the tree of a reduction), and RowCode fills the table. A row that several blocks share
+// needs device memory for partial results and tickets.
 #include "cuda/code/fused_code.h"
 #include "cuda/code/row_text.h"
 

@@ -18,7 +18,8 @@ constexpr int64_t most_partials = 16;    // that a thread of the last block read
 constexpr int64_t values_in_flight = 16; // loaded by one thread
 constexpr int64_t most_owned_lanes = 32; // of the tree, by one thread, those of all reductions
 constexpr size_t most_statements = 600, most_statements_unrolled = 200;
-// Values that a thread keeps for the next pass, and what computing them may come to.
+// The number of values that a thread keeps for the next pass, and the statements that computing them may
+// take.
 constexpr int64_t kept_values = 16;
 constexpr size_t most_statements_kept = 1000;
 
@@ -84,7 +85,7 @@ class Chooser {
   bool fits(int64_t values, size_t most) const {
     return static_cast<size_t>(values) * work_.statements <= most;
   }
-  // Whether a thread that owns so many lanes takes too long a text or too many registers.
+  // Whether owning this many lanes takes too long a text or too many registers.
   bool is_much(int64_t owned) const {
     return !fits(owned, most_statements_unrolled) || owned * work_.reductions > most_owned_lanes;
   }
@@ -119,7 +120,7 @@ class Chooser {
     while (shape_.threads() > warp && shape_.rows > 1 && is_few(row_blocks())) shape_.rows /= 2;
   }
 
-  // So many threads that each can keep its values for the next pass, if that can be.
+  // Chooses enough threads for each to keep its values for the next pass, if that is possible.
   void choose_kept() {
     if (work_.passes == 1 || !fits(kept_values, most_statements_kept)) return;
     const int64_t lanes =
@@ -130,7 +131,7 @@ class Chooser {
     if (lanes <= warp) shape_.width = std::min(shape_.width, shape_.tree_lanes() / lanes);
   }
 
-  // Where rows are few, more threads than own lanes of the tree.
+  // Takes more threads than own lanes of the tree, where rows are few.
   void choose_spread() {
     const int64_t vectors = quotient_up(shape_.columns_of_chunk(), shape_.width);
     int64_t lanes = shape_.lanes;
@@ -146,7 +147,7 @@ class Chooser {
              fits_shared(shape_.lanes, teams * shape_.lanes);
     };
     while (may_have(2 * shape_.teams, block_threads)) shape_.teams *= 2;
-    // One block is all that a row with several passes gets.
+    // A row with several passes gets one block at most.
     const bool keeps = shape_.lanes * kept_values >= shape_.columns_of_chunk();
     if (work_.passes > 1 && (keeps || is_few(kernel_.rows / 2)))
       while (may_have(2 * shape_.teams, most_block_threads)) shape_.teams *= 2;
@@ -159,7 +160,7 @@ class Chooser {
   int64_t teams_for_chunks() const { return power_of_two_from(chunks_); }
   bool is_few(int64_t blocks) const { return blocks < chip_.multiprocessors; }
 
-  // Whether the chunks of so many threads, in teams of `lanes`, can lie in shared memory if they must.
+  // Whether shared memory can hold the chunks of this many threads, in teams of `lanes`, if it must.
   bool fits_shared(int64_t lanes, int64_t threads) const {
     const int64_t chunks = std::max(threads, block_threads) / lanes;
     return lanes <= warp || chunks * chunk_columns * partial_bytes_ * work_.reductions <= most_shared_bytes;

@@ -10,12 +10,12 @@
 namespace adjoint::cuda {
 
 // A block has `rows` rows at a time, each walked by `teams` of `lanes` threads. A team takes a chunk of
-// columns (see ops/reduction_tree.h) at a time: the teams of a row take those that follow each other, and
-// then the next round of chunks. Where rows are few, their chunks are divided over `splits` blocks. Threads
-// that follow each other have one row's columns, or, `across`, rows; then there is one team.
+// columns (see ops/reduction_tree.h) at a time: the teams of a row take chunks that follow each other, and
+// then the next round of chunks. Where rows are few, `splits` blocks share the chunks of each. Threads that
+// follow each other have one row's columns, or, `across`, rows; then there is one team.
 //
 // All of these but the splits are powers of two, and so is the number of a split's chunks where there are
-// several: what a team, a round or a split comes to is a whole part of the tree.
+// several: the result of a team, a round or a split is a whole part of the tree.
 struct RowShape {
   bool is_across = false;
   int64_t columns = 1;
@@ -31,7 +31,7 @@ struct RowShape {
   int64_t iterations() const { return quotient_up(columns_of_chunk(), columns_at_once()); }
   int64_t rounds() const { return quotient_up(chunks, teams); }
 
-  // Whether more threads compute elements than can own lanes of the tree: values go through shared memory to
+  // Whether more threads compute elements than can own lanes of the tree: shared memory then brings values to
   // the first warp of the team.
   bool is_spread() const { return !is_across && lanes > 32; }
   int64_t lane_owners() const { return is_spread() ? 32 : lanes; }
@@ -43,7 +43,8 @@ struct RowShape {
 // Shared memory of a block.
 inline constexpr int64_t most_shared_bytes = 32 << 10;
 
-// What a row takes: passes, and of those that have most, statements for an element, and reductions.
+// The work of a row: passes, and the largest number of statements for an element and of reductions in any of
+// them.
 struct RowWork {
   size_t passes = 0, statements = 0;
   int64_t reductions = 0;

@@ -162,7 +162,7 @@ void RowText::write_row_stores() {
     text_.outer_value(store.step);
     replaces |= store.replaces != Store::nothing;
   }
-  // The first thread of a row writes when all others have read the array that it may write over.
+  // The first thread of a row writes only when all others have read the array that it may write over.
   if (replaces && shape_.row_threads() > 1) w().line("bar.sync 0");
   const Register flag = w().both(place_.is_leader, row_inside_);
   for (size_t i = 0; i < kernel_.stores.size(); ++i)

@@ -26,7 +26,7 @@ class RowText {
   void write_pass(size_t pass);
   void write_round(size_t pass, const std::vector<bool>& needed, const Register& at);
   void write_iteration(size_t pass, const std::vector<bool>& needed, const Register& first);
-  // Whether all of so many groups from a round's first on are inside the row, whoever has them.
+  // Whether this many groups from a round's first on are all inside the row, whichever thread has them.
   bool is_always_inside(int64_t groups) const;
   void write_row_stores();
   bool keeps_elements() const { return shape_.iterations() == 1 && shape_.rounds() == 1; }

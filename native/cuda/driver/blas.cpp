@@ -13,11 +13,11 @@ namespace adjoint::cuda {
 namespace {
 
 constexpr int newest_major = 13, oldest_major = 11;
-// What NVIDIA advises, as of compute capability 9.0 and before.
+// NVIDIA's advice, as of compute capability 9.0 and before.
 constexpr int64_t large_workspace_bytes = 32 << 20, workspace_bytes = 4 << 20;
 constexpr int large_workspace_capability = 90;
 
-// Of cuBLAS.
+// Constants of cuBLAS.
 constexpr BlasStatus success = 0;
 constexpr int op_n = 0, op_t = 1;
 constexpr int real_32 = 0, real_64 = 1;                                    // cudaDataType
@@ -114,7 +114,7 @@ BlasStream::BlasStream(Gpu& gpu, StreamHandle stream, Pool::Arena& arena)
   workspace_ = DeviceMemory(gpu.pool, arena, bytes);
   BlasStatus status = blas_.cublasCreate_v2(&handle_);
   if (status != success) {
-    // It takes memory of the driver, which the pool may be keeping.
+    // cuBLAS takes memory from the driver, which the pool may be keeping.
     gpu.pool.empty_cache();
     status = blas_.cublasCreate_v2(&handle_);
   }
@@ -152,7 +152,7 @@ BlasStatus BlasStream::multiply(const Gemm& gemm, void* const* arrays) const {
 void BlasStream::check(BlasStatus status, const char* doing) const {
   if (status == success) return;
   gpu_.context.require_alive();
-  // It may only be the first to meet an error that spoils the context.
+  // cuBLAS may only be the first to meet an error that spoils the context.
   const Result result = driver().cuStreamQuery(stream_);
   if (result != result::not_ready) gpu_.context.check(result, doing);
   const DeviceInfo& info = gpu_.context.info;

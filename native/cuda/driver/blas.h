@@ -1,5 +1,5 @@
-// cuBLAS, for who prefers it: a library of its own, which neither the driver nor the addon comes with, opened
-// when it is first asked for. A row of blas.def declares and loads an entry point.
+// cuBLAS, for programs that prefer it: a library of its own, which neither the driver nor the addon comes
+// with, opened when it is first asked for. A row of blas.def declares and loads an entry point.
 #pragma once
 #include "cuda/driver/gemm.h"
 #include "cuda/driver/gpu.h"
@@ -17,8 +17,8 @@ struct Blas {
 
 std::string name_of_status(BlasStatus status); // "CUBLAS_STATUS_INVALID_VALUE (7)"
 
-// Opens what ADJOINT_CUBLAS names, or else what the process has loaded already, or else the newest that the
-// driver is good for. Throws ERR_CUBLAS where there is none; what is open once stays open.
+// Opens the library that ADJOINT_CUBLAS names, or else the one that the process has loaded already, or else
+// the newest that the driver can run. Throws ERR_CUBLAS where there is none; an open library stays open.
 const Blas& blas();
 
 // cuBLAS on one stream, with a workspace of its own: so results have the same bits every time.
@@ -31,7 +31,7 @@ class BlasStream {
   BlasStream& operator=(const BlasStream&) = delete;
 
   BlasStatus multiply(const Gemm& gemm, void* const* arrays) const;
-  // Throws what such a status says, unless it is a success.
+  // Throws the error that such a status means, unless it is a success.
   void check(BlasStatus status, const char* doing) const;
 
  private:

@@ -9,7 +9,7 @@ namespace adjoint::cuda {
 
 namespace {
 
-// After these the context is of no use to anybody.
+// After these results nobody can use the context any more.
 constexpr Result fatal_results[] = {
     result::deinitialized,
     214, // ECC_UNCORRECTABLE

@@ -1,6 +1,6 @@
 // The CUDA device. Everything that an engine asks for is put on one stream and done in that order, so memory
-// may be given to somebody else as soon as the work that uses it has been submitted: whoever gets it submits
-// later. Nothing here waits for the device but what hands over bytes, and wait().
+// may be given away as soon as the work that uses it has been submitted: the next user submits later. Nothing
+// here waits for the device except reads that hand over bytes, and wait().
 #include "cuda/driver/cuda_device.h"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace {
 constexpr unsigned non_blocking = 1; // CU_STREAM_NON_BLOCKING
 constexpr size_t staged_alignment = 64;
 constexpr size_t chunk_bytes = Staging::chunk_bytes;
-// What shares a chunk with others; larger uploads have chunks of their own.
+// The largest upload that shares a chunk with others; larger ones have chunks of their own.
 constexpr size_t largest_shared_bytes = chunk_bytes / 4;
 
 struct Stream {
@@ -46,7 +46,7 @@ class CudaDevice final : public Device {
  public:
   explicit CudaDevice(Gpu& gpu) : gpu_(gpu), stream_(gpu) {}
   ~CudaDevice() override {
-    // The members that go first are still in use by what is under way.
+    // Work under way still uses the members that go first.
     if (gpu_.context.enter_quietly()) driver().cuStreamSynchronize(stream_.handle);
   }
 
@@ -252,10 +252,10 @@ class CudaDevice final : public Device {
       sequence.launch(table, work, blas_.get());
   }
 
-  // In this order: what comes later goes first.
+  // In this order, since later members go first.
   Gpu& gpu_;
   Stream stream_;
-  std::optional<Stream> copies_; // of the notices' thread, for what does not fit a chunk
+  std::optional<Stream> copies_; // of the notices' thread, for reads that do not fit a chunk
   int64_t live_bytes_ = 0;
   Staging::Lease chunk_;
   size_t staged_bytes_ = 0; // of the chunk

@@ -140,7 +140,7 @@ const DeviceInfo& device_info(int64_t ordinal) {
   const auto no_cuda = [](const std::string& reason) {
     return Error(ErrorClass::error, "ERR_NO_CUDA", "CUDA is not available: " + reason);
   };
-  // What is wrong with the first device need not be wrong with this one.
+  // The first device's problem need not be this one's.
   if (devices().empty() || !has_code()) throw no_cuda(availability().reason);
   if (ordinal < 0 || ordinal >= static_cast<int64_t>(devices().size()))
     throw Error(ErrorClass::range_error, "ERR_DEVICE",

@@ -1,4 +1,4 @@
-// Which GPUs there are, and if there is none to compute on, why.
+// The GPUs of this machine, and if there is none to compute on, the reason.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -24,7 +24,7 @@ struct Availability {
   std::string reason;        // if not
 };
 
-// Found out by the first call, once and for all: the driver shows a process the same GPUs while it lives.
+// The first call finds out, once and for all: the driver shows a process the same GPUs while it lives.
 const Availability& availability();
 const std::vector<DeviceInfo>& devices();
 // The driver's CUDA version as in "12.4"; empty where there is no driver.

@@ -54,7 +54,7 @@ void open(DriverState& state) {
 #include "cuda/driver/driver.def"
 #undef CUDA_ENTRY
 #undef CUDA_OPTIONAL
-  // It may be asked before cuInit.
+  // The version may be asked for before cuInit.
   if (entries.cuDriverGetVersion && entries.cuDriverGetVersion(&state.version) != result::success)
     state.version = 0;
   if (state.version != 0 && state.version < oldest_version)

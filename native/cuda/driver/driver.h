@@ -31,7 +31,7 @@ struct KernelNode {
   void** extra;
 };
 
-// What the driver answers, as far as it is told apart here.
+// The driver's answers, as far as they are told apart here.
 namespace result {
 constexpr Result success = 0;
 constexpr Result out_of_memory = 2;
@@ -68,10 +68,10 @@ struct DriverState {
   std::string problem; // why it is not open, in words that somebody can act on
 };
 
-// Opened by the first call: what ADJOINT_CUDA_DRIVER names, or libcuda.so.1. Neither an open driver nor a
-// problem changes while the process lives.
+// The driver, opened by the first call: the library that ADJOINT_CUDA_DRIVER names, or libcuda.so.1. Neither
+// an open driver nor a problem changes while the process lives.
 const DriverState& driver_state();
-// Only where the driver is open.
+// May be called only where the driver is open.
 inline const Driver& driver() { return driver_state().entries; }
 
 std::string version_text(int version); // "12.4"

@@ -7,7 +7,7 @@ namespace adjoint::cuda {
 
 namespace {
 
-// Axes over which all operands go on evenly become one.
+// Merges batch axes over which all operands go on evenly.
 MatrixProduct with_one_batch_axis(MatrixProduct kernel) {
   Dims batch;
   MatrixProduct::Operand* const operands[] = {&kernel.left, &kernel.right, &kernel.out};

@@ -6,8 +6,8 @@
 
 namespace adjoint::cuda {
 
-// out = left x right, column-major, over one batch axis. An operand that is not transposed has its columns
-// `leading` elements apart, one that is has its rows.
+// out = left x right, column-major, over one batch axis. `leading` elements lie between the columns of an
+// operand, or between its rows if it is transposed.
 struct Gemm {
   struct Operand {
     uint16_t array = 0;
@@ -22,8 +22,9 @@ struct Gemm {
   Operand left, right, out;
 };
 
-// Nothing if BLAS has no words for it: integers, an operand that is adjacent neither along rows nor along
-// columns, overlaps or walks backwards, a batch of several strides, sums of nothing, extents beyond 32 bits.
+// The product in BLAS's words, or nothing if it has none: integers, an operand that is adjacent neither along
+// rows nor along columns, overlaps or walks backwards, a batch of several strides, sums of nothing, extents
+// beyond 32 bits.
 std::optional<Gemm> gemm_of(const MatrixProduct& kernel);
 
 } // namespace adjoint::cuda

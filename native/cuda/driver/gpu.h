@@ -1,4 +1,4 @@
-// All that the threads of a process share of one device.
+// The parts of one device that the threads of a process share.
 #pragma once
 #include "cuda/driver/context.h"
 #include "cuda/driver/memory.h"
@@ -14,7 +14,7 @@ struct Gpu {
   Modules modules{context};
   Staging staging{context};
 
-  // Throws as device_info does. Lives until the process is gone.
+  // The GPU with this number, which lives until the process is gone. Throws as device_info does.
   static Gpu& at(int64_t ordinal);
 };
 

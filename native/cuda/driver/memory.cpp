@@ -18,7 +18,7 @@ constexpr int64_t largest_slot_bytes = 32 * kib;
 constexpr size_t slot_sizes = 8 + 12; // multiples of 512 up to 4 KiB, and three doublings of four steps
 constexpr int64_t slab_bytes = 256 * kib;
 constexpr int64_t largest_common_bytes = 1 * mib;
-// Segments, but for what is larger: that has one of its own.
+// Sizes of segments; a larger block has a segment of its own.
 constexpr int64_t common_segment_bytes = 4 * mib;
 constexpr int64_t large_segment_bytes = 32 * mib;
 constexpr int64_t segment_step_bytes = 2 * mib; // the driver's own pages
@@ -103,7 +103,7 @@ void Pool::close(Arena& arena) noexcept {
   try {
     release_idle_slabs(arena);
   } catch (const std::bad_alloc&) {
-    // Then that memory waits until it is looked for.
+    // That memory then waits until somebody looks for it.
   }
   forget_ended_arenas();
 }
@@ -138,7 +138,7 @@ void Pool::free(DevicePointer address) noexcept {
     else
       free_block(live.block);
   } catch (const std::bad_alloc&) {
-    // No host memory for the note that the block is free: it stays taken.
+    // There is no host memory to note that the block is free: it stays taken.
   }
 }
 
@@ -165,19 +165,19 @@ DevicePointer Pool::take_slot(Arena& arena, int64_t bytes) {
 
 void Pool::free_slot(Slab& slab, DevicePointer address) {
   std::list<Slab>& roomy = slab.arena->roomy[slab.size_index];
-  // It has the capacity: it has held all of them.
+  // The list has the capacity: it has held all of them.
   slab.free_slots.push_back(
       static_cast<uint32_t>((address - slab.block->address) / static_cast<DevicePointer>(slab.slot_bytes)));
   if (slab.free_slots.size() == 1) roomy.splice(roomy.begin(), slab.arena->full[slab.size_index], slab.self);
-  // One slab of a size may stay idle, since what comes and goes with every step would make it again.
+  // One slab of a size may stay idle, or blocks that come and go with every step would make it again.
   if (slab.free_slots.size() < slab.slot_count() || roomy.size() == 1) return;
   const BlockAt block = slab.block;
   roomy.erase(slab.self);
   free_block(block);
 }
 
-// From what is free, then from streams that have ended, then from the driver, then from other streams, and at
-// last from the driver again, after it has been given back what is free anywhere.
+// Looks in this order: free blocks, streams that have ended, the driver, other streams, and the driver again
+// after it has been given back all free memory.
 std::optional<Pool::BlockAt> Pool::take_block(Arena& arena, int64_t bytes) {
   const Kind kind = bytes <= largest_common_bytes ? common : large;
   if (const auto block = take_free(arena, kind, bytes)) return block;
@@ -234,7 +234,7 @@ void Pool::free_block(BlockAt block) {
   free_blocks.emplace(std::pair(block->bytes, block->address), block);
 }
 
-// A new segment that can hold a block of so many bytes; false if the driver or the limit refuses.
+// Asks the driver for a segment with a block of this size; false if the driver or the limit refuses.
 bool Pool::reserve(Arena& arena, Kind kind, int64_t bytes) {
   const int64_t least = round_up(bytes, segment_step_bytes);
   const int64_t usual = std::max(least, kind == common ? common_segment_bytes : large_segment_bytes);
@@ -256,7 +256,8 @@ bool Pool::add_segment(Arena& arena, Kind kind, int64_t bytes) {
   return true;
 }
 
-// Takes over the smallest segment that would do and is wholly free: of streams that have ended, or of others.
+// Takes over the smallest segment that is large enough and wholly free: of streams that have ended, or of
+// others.
 bool Pool::adopt(Arena& arena, Kind kind, int64_t bytes, bool from_open) {
   Arena* owner = nullptr;
   std::list<Segment>::iterator best;
@@ -279,8 +280,8 @@ bool Pool::adopt(Arena& arena, Kind kind, int64_t bytes, bool from_open) {
   return true;
 }
 
-// What is submitted to one stream from now on comes after all that has been submitted to the other. The
-// owners of the blocks that were freed there had submitted their work before.
+// Puts all later work of one stream behind all work that has been submitted to the other. The owners of the
+// blocks that were freed there had submitted their work before.
 void Pool::wait_for(const Arena& other, const Arena& arena) {
   context_.enter();
   EventHandle event = nullptr;

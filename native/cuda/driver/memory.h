@@ -1,13 +1,13 @@
-// Device memory that is kept when it is freed, since the driver takes its time and stops the device to free.
+// Device memory that is kept when it is freed, since freeing takes the driver a while and stops the device.
 //
 // Memory comes from the driver in segments, and a segment belongs to one stream: work on a stream runs in the
-// order in which it is submitted, so a block that is freed while work still uses it can be had at once by
-// whoever submits to the same stream next. A segment that is wholly free may go over to another stream, which
-// then waits until the first one has come so far.
+// order in which it is submitted, so a block that is freed while work still uses it can go at once to the
+// next submitter of the same stream. A segment that is wholly free may go over to another stream, which then
+// waits until the first one has come so far.
 //
 // Blocks of up to 32 KiB are slots of slabs, all of one size; larger ones are the best fit among the free
-// blocks, are split, and merge with free neighbours when they come back. What needs at most 1 MiB lives in
-// segments of its own, so that it keeps no large block apart.
+// blocks, are split, and merge with free neighbours when they come back. Blocks of at most 1 MiB live in
+// segments of their own, so that they keep no large block apart.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -35,10 +35,10 @@ class Pool {
 
   // At least `bytes`, aligned to 512. Throws ERR_GPU_OOM when there is none, even after the cache is empty.
   DevicePointer allocate(Arena& arena, int64_t bytes);
-  // What has been submitted may still use it.
+  // Submitted work may still use it.
   void free(DevicePointer address) noexcept;
 
-  // What a block of so many bytes takes; statistics count it.
+  // The bytes that a block of this size takes; statistics count them.
   static int64_t rounded(int64_t bytes);
 
   struct Statistics {
@@ -48,9 +48,9 @@ class Pool {
   };
   Statistics statistics() const;
   void reset_peaks();
-  // Gives the driver back what is free, after the device is done with it.
+  // Gives all free memory back to the driver, after the device has finished with it.
   void empty_cache();
-  // More than this is never reserved; what is reserved already stays until it is free.
+  // The pool never reserves more than this; memory beyond it that is reserved already stays until it is free.
   void set_limit(int64_t bytes);
   void set_limit_fraction(double fraction); // of the device's memory
 

@@ -27,7 +27,7 @@ void Notices::add(StreamHandle stream, Call call) {
   std::unique_lock lock(mutex_);
   notices_.push_back(std::move(notice));
   if (has_thread()) return has_notices_.notify_one();
-  // The system has no thread to give, so it is done here.
+  // The system has no thread to give, so this one runs it.
   lock.unlock();
   run(notices_.front());
   lock.lock();

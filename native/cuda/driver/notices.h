@@ -1,4 +1,4 @@
-// Calls that are wanted when a stream has come so far. A thread sleeps until each has, in order.
+// Calls to be made when a stream has come so far. A thread sleeps until it has, for each in order.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -14,12 +14,12 @@ namespace adjoint::cuda {
 
 class Notices {
  public:
-  // What went wrong, or null.
+  // Gets the problem, or null.
   using Call = std::function<void(const Error* problem)>;
 
   explicit Notices(Context& context) : context_(context) {}
   ~Notices();
-  // After what has been submitted to the stream so far. The context must be entered.
+  // Adds a call after all that has been submitted to the stream so far. The context must be entered.
   void add(StreamHandle stream, Call call);
   bool is_empty() const;
   void wait() const; // until all calls have returned

@@ -79,7 +79,7 @@ void Sequence::count_run(Pool::Arena& arena) {
     try {
       make_graph(arena);
     } catch (const Error&) {
-      // Launched one by one, then; unless the device is lost, which the next call will say.
+      // They are launched one by one, then; unless the device is lost, which the next call will say.
     }
   }
 }
@@ -151,7 +151,7 @@ Sequence& Sequences::find(Gpu& gpu, StreamHandle stream, const Work& work) {
     }
     erase(entry);
   }
-  // A new program is the time to let go of what others have left.
+  // A new program is the occasion to drop sequences of dead ones.
   auto sequence = std::make_unique<Sequence>(gpu, stream, work);
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);

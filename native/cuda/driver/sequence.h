@@ -1,6 +1,6 @@
-// The launches of a program, prepared: what is launched with which part of a table of addresses and numbers.
-// Another run of the program has another table and the same launches, so a program that repeats becomes a
-// CUDA graph, which the driver launches in one go.
+// The launches of a program, prepared: each with its part of a table of addresses and numbers. Another run of
+// the program has another table and the same launches, so a program that repeats becomes a CUDA graph, which
+// the driver launches in one go.
 #pragma once
 #include <list>
 #include <memory>
@@ -17,14 +17,14 @@ class BlasStream;
 
 // A kernel of our own, or a product for cuBLAS.
 struct CudaKernel final : CompiledKernel {
-  std::optional<Gemm> gemm; // all that there is, if it is there
+  std::optional<Gemm> gemm; // in place of code, if there is one
   std::unique_ptr<KernelCode> code;
   int64_t scratch_bytes() const override { return code ? code->scratch_bytes() : 0; }
   std::shared_ptr<const Module> module;
   std::vector<FunctionHandle> functions;
 };
 
-// On one stream.
+// The launches of one work on one stream.
 class Sequence {
  public:
   // The context must be entered, here and below.
@@ -41,13 +41,13 @@ class Sequence {
   bool fits(const Work& work) const;
   void fill_table(const Work& work, Scratch scratch, uint64_t* words) const;
 
-  // Every run is announced. From the third on there may be a graph, which reads the table of its own; never
-  // if cuBLAS takes part, whose kernels are its own affair.
+  // Counts a run. The third may make a graph, which reads a table of its own; but not if cuBLAS takes part,
+  // whose kernels are its own affair.
   void count_run(Pool::Arena& arena);
   bool has_graph() const { return graph_ != nullptr; }
   DevicePointer graph_table() const { return graph_table_.address(); }
   void launch_graph() const;
-  // With what cuBLAS is asked by, if it takes part.
+  // Launches everything; `blas` is for the products of cuBLAS, and null if there are none.
   void launch(DevicePointer table, const Work& work, const BlasStream* blas) const;
 
  private:
@@ -79,7 +79,7 @@ class Sequence {
   GraphRunHandle graph_ = nullptr;
 };
 
-// The sequences of programs that live, those of the most recently used ones.
+// The sequences of living programs, the most recently used ones.
 class Sequences {
  public:
   // Valid until the next call.

@@ -1,5 +1,5 @@
-// Page-locked host memory, through which all copies go: from it and to it the device copies by itself, while
-// the memory of a caller may change or be gone as soon as the call returns.
+// Page-locked host memory, through which all copies go: the device copies from it and to it by itself, while
+// the caller's memory may change or be gone as soon as the call returns.
 #pragma once
 #include <deque>
 #include <mutex>
@@ -20,7 +20,8 @@ class Staging {
     std::byte* data = nullptr;
     EventHandle passed = nullptr; // the device has done with it
   };
-  // A chunk on loan. Once marked, it is used again only after what had been submitted to the stream by then.
+  // A chunk on loan. Once marked, it is used again only after all work that had been submitted to the stream
+  // by then.
   class Lease {
    public:
     Lease() = default;

@@ -1,6 +1,6 @@
-// What the rows of the op tables compute, as functions of PTX whose bodies fused kernels are made of. Every
-// function is an instance of `body`, whose mangled name says which. Values are held in registers of 32 or 64
-// bits, so bool and uint8 come and go as 32-bit words.
+// The rows of the op tables as functions of PTX, whose bodies fused kernels are made of. Every function is an
+// instance of `body`, whose mangled name says which. Values are held in registers of 32 or 64 bits, so bool
+// and uint8 come and go as 32-bit words.
 #include "cuda/code/body_key.h"
 #include "ops/arithmetic.h"
 
@@ -9,7 +9,7 @@ namespace {
 using namespace adjoint;
 using cuda::BodyRole;
 
-// Specialised by the tables: what a row does with values of T.
+// The value of a row, for values of T; the tables specialise it.
 template <class T, int op> struct Row;
 
 template <Dtypes dtypes, class T> using Result = std::conditional_t<dtypes == Dtypes::truth, bool, T>;
@@ -89,7 +89,7 @@ struct Keeper {
 #undef UNARY
 #undef BINARY
 #undef TERNARY
-// Reductions to bool (all, any) are there for bool alone: their inputs are converted first.
+// Reductions to bool (all, any) exist for bool alone: their inputs are converted first.
 #define REDUCTION(name, label, dtypes, ...)                                                                  \
   if constexpr (computes<T>(Dtypes::dtypes) && std::is_same_v<T, Result<Dtypes::dtypes, T>>) {               \
     constexpr int op = static_cast<int>(Op::name);                                                           \

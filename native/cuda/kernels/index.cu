@@ -1,7 +1,7 @@
 // Elements by their indices along a line. Functions are named by the width of an element, or its dtype.
 //
-// Words of the tables: the lines (of the input or the target, of indices, of the result, as each says), and the address
-// of the failure word.
+// Words of the tables: the lines of the tensors that each function names, in that order, and the address of
+// the failure word.
 #include "cuda/kernels/lines.h"
 #include "device/dtype.h"
 #include "device/failure.h"
@@ -18,7 +18,7 @@ __device__ __forceinline__ void fail(const uint64_t* word, int64_t index) {
 
 } // namespace
 
-// Of the input, of indices, of the result.
+// Lines: the input, the indices, the result.
 template <int bytes, class T> __global__ void __launch_bounds__(256) gather(const uint64_t* table) {
   const auto* lines = reinterpret_cast<const LinesTable<3>*>(table);
   const auto &from = lines->tensor[0], &index = lines->tensor[1], &out = lines->tensor[2];
@@ -33,7 +33,7 @@ template <int bytes, class T> __global__ void __launch_bounds__(256) gather(cons
   }
 }
 
-// Of the input, of the result.
+// Lines: the input, the result.
 template <int bytes, class T> __global__ void __launch_bounds__(256) copy_lines(const uint64_t* table) {
   const auto* lines = reinterpret_cast<const LinesTable<2>*>(table);
   for (int64_t item = first_item(); item < lines->count * lines->tensor[1].extent; item += item_step()) {
@@ -45,7 +45,8 @@ template <int bytes, class T> __global__ void __launch_bounds__(256) copy_lines(
   }
 }
 
-// Of indices, which ascend along a line, of what is added, of the result. A thread adds all that has one index.
+// Lines: the indices, which ascend along each; the summands; the result. A thread adds all summands of one
+// index.
 template <int dtype, class T> __global__ void __launch_bounds__(256) add_runs(const uint64_t* table) {
   const auto* lines = reinterpret_cast<const LinesTable<3>*>(table);
   const auto &index = lines->tensor[0], &part = lines->tensor[1], &out = lines->tensor[2];

@@ -4,7 +4,8 @@
 
 namespace adjoint::cuda {
 
-// Of `count` tensors. Behind it stand, for each of `rank` axes, its extent and a stride for each tensor.
+// The words of the lines of `tensors` tensors. Behind them stand, for each of `rank` axes, its extent and a
+// stride for each tensor.
 template <int tensors> struct LinesTable {
   struct Tensor {
     uint64_t data; // the address of line 0
@@ -18,7 +19,7 @@ template <int tensors> struct LinesTable {
   template <class T> __device__ __forceinline__ T* data(int k) const {
     return reinterpret_cast<T*>(tensor[k].data);
   }
-  // Where the line begins, in elements from `data`.
+  // The place where the line begins, in elements from `data`.
   __device__ __forceinline__ void offsets(int64_t line, int64_t (&out)[tensors]) const {
     for (int k = 0; k < tensors; ++k) out[k] = 0;
     const auto* axis = reinterpret_cast<const int64_t*>(this + 1) + (rank - 1) * (1 + tensors);

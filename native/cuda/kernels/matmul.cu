@@ -15,8 +15,8 @@ template <class T> __device__ __forceinline__ T multiply_add(T a, T b, T sum) {
     return static_cast<T>(sum + a * b);
 }
 
-// Which of a tile's rows (or columns) are a thread's: runs as long as a vector, spread over the tile, so that
-// a warp reads shared memory without conflicts.
+// The rows (or columns) of a tile that are a thread's: runs as long as a vector, spread over the tile, so
+// that a warp reads shared memory without conflicts.
 template <class T, int tile, int own> struct Share {
   static constexpr int run = own < vector_elements<T> ? own : vector_elements<T>;
   static __device__ __forceinline__ int at(int thread, int i) {

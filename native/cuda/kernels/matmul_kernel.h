@@ -1,14 +1,14 @@
-// What kernels of matrix products share. A block goes along the inner axis with a tile of either operand in
-// shared memory, while it loads the next ones into registers; every thread sums some elements of the block's
-// tile. Where there are too few tiles to keep the chip busy, blocks share the inner axis of one; the last of
-// them adds up the parts, in their order.
+// The common part of kernels of matrix products. A block goes along the inner axis with a tile of either
+// operand in shared memory, while it loads the next ones into registers; every thread sums some elements of
+// the block's tile. Where there are too few tiles to keep the chip busy, blocks share the inner axis of one;
+// the last of them adds up the parts, in their order.
 //
-// How the sums are taken is said by a type `Sums<T, tile>`, made from the number of the thread:
+// A type `Sums<T, tile>`, made from the number of the thread, says how the sums are taken:
 //
 //   padding                 elements between one row of a tile in shared memory and the next
 //   prepared(value)         an element as it is put there
 //   row(i), column(j)       which of the tile's rows and columns are the thread's
-//   run                     so many of its columns, from multiples of that on, are adjacent
+//   run                     the number of its columns that are adjacent, from every multiple of it on
 //   stores_runs             whether a run is stored by one instruction where it is aligned
 //   add(sums, left, right)  adds the products of two tiles
 #pragma once
@@ -19,7 +19,7 @@ namespace adjoint::cuda {
 
 __device__ __forceinline__ int least(int64_t a, int b) { return a < b ? static_cast<int>(a) : b; }
 
-// As many elements as one instruction moves.
+// The number of elements that one instruction moves.
 template <class T>
 inline constexpr int vector_elements = sizeof(T) >= 4 ? 16 / static_cast<int>(sizeof(T)) : 4;
 template <class T, int elements = vector_elements<T>> struct alignas(sizeof(T) * elements) MemoryVector {
@@ -38,7 +38,7 @@ template <class T, int outer, int depth, int threads> struct Loader {
   bool is_aligned;
   MemoryVector<T> held[count];
 
-  // Neighbouring threads take what is adjacent in memory.
+  // Neighbouring threads take neighbours in memory.
   __device__ __forceinline__ bool is_along_inner() const { return inner_stride == 1; }
   __device__ __forceinline__ void position(int i, int& o, int& k) const {
     const int vector = static_cast<int>(threadIdx.x) + i * threads;
@@ -165,7 +165,7 @@ __device__ __forceinline__ void multiply_tiles(const MatmulTable* table_words) {
     __threadfence();
     __shared__ unsigned drawn;
     __syncthreads();
-    // Beyond the last number the ticket goes on from zero, as the next launch needs it.
+    // The ticket wraps to zero behind the last block, as the next launch needs it.
     if (threadIdx.x == 0)
       drawn = atomicInc(reinterpret_cast<unsigned*>(table.tickets) + whole_tile,
                         static_cast<unsigned>(table.splits - 1));

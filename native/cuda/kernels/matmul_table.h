@@ -1,4 +1,5 @@
-// What the kernels of matrix products read, and how they cut a product into tiles; for both sides.
+// The table that kernels of matrix products read, and the tiles into which they cut a product; for both
+// sides.
 #pragma once
 #include <cstdint>
 #include <type_traits>

@@ -9,8 +9,8 @@
 // Not an unnamed namespace, whose name in the PTX would depend on where this file lies.
 namespace adjoint::cuda {
 
-// A warp computes blocks of 16 x 8 elements by mma.m16n8k8, thread_rows / 2 of them down and
-// thread_columns / 2 across. What lane 4 * group + member has of a block:
+// A warp computes blocks of 16 x 8 elements by mma.m16n8k8, thread_rows / 2 of them down and thread_columns /
+// 2 across. Lane 4 * group + member has of a block:
 //   left    rows group and group + 8, inner indices member and member + 4
 //   right   column group, inner indices member and member + 4
 //   result  rows group and group + 8, columns 2 * member and 2 * member + 1

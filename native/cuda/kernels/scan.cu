@@ -1,11 +1,12 @@
-// Running sums and the like, in the CPU's order (ops/scan.h). A line of several pieces takes three kernels: totals of the
-// pieces, what comes before each, and the elements.
+// Running sums and the like, in the CPU's order (ops/scan.h). A line of several pieces takes three kernels:
+// for the totals of the pieces, for the combination before each piece, and for the elements.
 //
 //   scan_totals, scan_elements   a thread for each piece of each line, neighbours side by side
 //   scan_along                   a block for each piece, for lines that lie along memory
 //   scan_before                  a thread for each line
 //
-// Words of the tables: the lines (inputs, then the result); the number of pieces, the address of their states.
+// Words of the tables: the lines (inputs, then the result); the number of pieces, the address of their
+// states.
 #include "cuda/kernels/lines.h"
 #include "device/dtype.h"
 #include "ops/scan.h"
@@ -127,7 +128,8 @@ __global__ void __launch_bounds__(256) scan_elements(const uint64_t* table) {
   }
 }
 
-// Of the totals, or of the elements. A thread has a chunk, and the block moves elements to and from shared memory.
+// The totals of pieces, or their elements. A thread has a chunk, and the block moves elements to and from
+// shared memory.
 template <int which, int dtype, int is_totals, class T>
 __global__ void __launch_bounds__(scan::chunk) scan_along(const uint64_t* table) {
   using Op = Chosen<which, T>;

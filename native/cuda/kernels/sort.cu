@@ -16,7 +16,7 @@ using namespace adjoint::cuda;
 
 constexpr int tile = 1024;
 
-// Where item i goes when the runs of a list are merged in pairs.
+// The place of item i when the runs of a list are merged in pairs.
 template <class Index>
 __device__ __forceinline__ Index merged_place(const uint64_t* keys, Index n, Index run, Index i) {
   const Index first = i / run * run;

@@ -44,7 +44,7 @@ std::unique_ptr<KernelCode> code_of_nonzero(const RoutineKernel& kernel, const C
   return code;
 }
 
-// Indices ascend along a line: see graph/routines/index.cpp.
+// Indices ascend along a line when they come here: see graph/routines/index.cpp.
 std::unique_ptr<KernelCode> code_of_scatterAdd(const RoutineKernel& kernel, const Chip& chip) {
   const RoutineKernel::Operand &whole = kernel.inputs[0], &index = kernel.inputs[1], &part = kernel.inputs[2];
   const RoutineKernel::Operand& out = kernel.results[0];

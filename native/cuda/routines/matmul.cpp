@@ -13,11 +13,12 @@ namespace adjoint::cuda {
 
 namespace {
 
-// Blocks that a multiprocessor should have, and depths of a tile below which a part of the inner axis is not
-// worth a block of its own.
+// The number of blocks that a multiprocessor should have, and of depths of a tile below which a part of the
+// inner axis is not worth a block of its own.
 constexpr int64_t busy_blocks = 2, least_depths_of_split = 8;
 constexpr int64_t most_splits = 64;
-// The first with tensor cores for TF32; and products of so few rows or columns take as long without them.
+// The first capability with tensor cores for TF32. Products of fewer rows or columns take as long without
+// them.
 constexpr int tf32_capability = 80;
 constexpr int64_t few_for_tensor_cores = 16;
 

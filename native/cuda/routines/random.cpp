@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t threads = 256, blocks_per_multiprocessor = 16;
 
-// Its table is described with the kernels.
+// The table is described with the kernels.
 class RandomCode final : public FixedCode {
  public:
   explicit RandomCode(const RoutineKernel::Operand& out) : out_(out) {}

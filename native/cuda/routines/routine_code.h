@@ -6,17 +6,17 @@
 
 namespace adjoint::cuda {
 
-// The words that a function reads, as far as they are the same every time; the others are filled in for each run.
+// The words that a function reads. Those that are the same every time are kept; each run fills in the others.
 class RoutineTable {
  public:
   void word(int64_t value) { words_.push_back(static_cast<uint64_t>(value)); }
-  // The address of an element.
+  // Adds the address of an element.
   void array(uint16_t array, int64_t offset, DType dtype) {
     fill(Source::array, array, offset * bytes_of(dtype));
   }
   void scratch(int64_t byte) { fill(Source::scratch, 0, byte); }
   void failure() { fill(Source::failure, 0, 0); }
-  // As LinesTable says; see cuda/kernels/lines.h.
+  // Adds lines, as LinesTable reads them; see cuda/kernels/lines.h.
   void lines(const Lines& lines);
 
   size_t size() const { return words_.size(); }
@@ -41,13 +41,13 @@ class RoutineCode final : public KernelCode {
  public:
   RoutineCode(const char* text, const Chip& chip) : text_(text), chip_(chip) {}
 
-  // Launches a function with as many threads as there is work for, or with as many as keep the chip busy, which then
-  // take more than one item each. The function is the one whose name begins so.
+  // Launches the function whose name begins with `prefix`, with a thread for each item, or with as many
+  // threads as keep the chip busy, which then take several items each.
   RoutineTable& launch(const std::string& prefix, int64_t items, uint32_t threads = 256);
   // The same for blocks.
   RoutineTable& launch_blocks(const std::string& prefix, int64_t blocks, uint32_t threads);
   int64_t scratch = 0;
-  // When all launches have been added.
+  // To be called when all launches have been added.
   void finish();
 
   size_t table_words(std::span<const Instance>) const override { return words_; }

@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t least_length_along = 256;
 constexpr uint32_t threads_along = static_cast<uint32_t>(scan::chunk);
 
-// The first of each in cuda/kernels/scan.cu.
+// The first template argument of the functions in cuda/kernels/scan.cu.
 enum class Scan : int { sum, product, recurrence, maximum };
 
 std::unique_ptr<KernelCode> scanning(const RoutineKernel& kernel, const Chip& chip, Scan which,

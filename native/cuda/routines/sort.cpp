@@ -17,7 +17,7 @@ std::unique_ptr<KernelCode> code_of_sort(const RoutineKernel& kernel, const Chip
   const int64_t axis = kernel.parameters[0], elements = input.elements();
   const Lines lines(input.shape, axis, {&input});
   const int64_t length = lines[0].extent;
-  // Keys and positions, and the same once more, since a pass goes from one to the other.
+  // Keys and positions twice, since a pass goes from one side to the other.
   struct Side {
     int64_t keys, positions;
   };

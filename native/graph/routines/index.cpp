@@ -1,8 +1,9 @@
-// Elements by their indices along a dimension: taken (gather, indexSelect) and added up (scatterAdd), each the other's
-// gradient.
+// Elements by their indices along a dimension: taken (gather, indexSelect) and added up (scatterAdd), each
+// the other's gradient.
 //
-// Sums have one order, that of the indices, so no two threads may add to one element. On the CPU a thread has a whole
-// line. On other devices indices are sorted first, so that a thread has all elements of one target.
+// Sums are taken in the order of the indices, so no two threads may add to one element. On the CPU a thread
+// has a whole line. On other devices indices are sorted first, so that a thread has all elements of one
+// target.
 #include "graph/record.h"
 #include "graph/routines.h"
 #include "graph/saved.h"
@@ -25,7 +26,7 @@ int64_t rank_of(const Value& value) {
 }
 int64_t extent_of(const Value& value, size_t axis) { return value.shape().empty() ? 1 : value.shape()[axis]; }
 
-// Whether an index of `index` for each element fits into `whole`, but along the axis.
+// Whether `index`, with its shape, fits into `whole` in all axes but one.
 bool fits(const Value& index, const Value& whole, int64_t axis) {
   for (size_t i = 0; i < index.shape().size(); ++i)
     if (static_cast<int64_t>(i) != axis && index.shape()[i] > extent_of(whole, i)) return false;
@@ -49,7 +50,7 @@ Value vector_along(const Value& index, int64_t axis, size_t rank) {
   return reshape(index, shape);
 }
 
-// Adds parts at indices that broadcast to their shape, without history.
+// Adds parts at indices, which broadcast to the shape of the parts. Without history.
 Ref<Node> add_at(const Value& whole, Value index, Value part, int64_t axis) {
   if (!whole.node->engine.device->is_host() && index.node->elements() > 1) {
     const Value keys[] = {index};
@@ -64,7 +65,7 @@ Ref<Node> add_at(const Value& whole, Value index, Value part, int64_t axis) {
 
 } // namespace
 
-// Where each nonzero element goes is the running count of them.
+// The running count of nonzero elements is the place where each of them goes.
 RoutineValues record_nonzero(const RoutineCall& call) {
   const Value& input = call.inputs[0];
   const size_t rank = input.shape().size();

@@ -1,5 +1,5 @@
-// Products of matrices, batched and broadcast. The node multiplies operands of equal batches; its history is that
-// of what was given.
+// Products of matrices, batched and broadcast. The node multiplies operands of equal batches; its history
+// refers to the operands as they were given.
 #include "graph/record.h"
 #include "graph/routines.h"
 #include "graph/saved.h"
