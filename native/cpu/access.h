@@ -1,6 +1,6 @@
-// How blocks of a space reach an array: an Access in a form that is quick to walk. A block is a range of the
-// space's linear index. Where it lies in one piece, kernels use the array's own memory (view); otherwise they
-// copy, piece by piece (gather, scatter).
+// Paths, by which blocks of a space reach an array: an Access in a form that is quick to walk. A block is a
+// range of the space's linear index. Where it lies in one piece, kernels use the array's own memory (view);
+// otherwise they copy, piece by piece (gather, scatter).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -32,7 +32,8 @@ class Path {
   void gather(const void* array, int64_t begin, int64_t n, void* to) const;
   // Elements that do not exist are not stored.
   void scatter(void* array, int64_t begin, int64_t n, Elements from) const;
-  // As a splice's bounds: +1 where the whole block exists, -1 where nothing of it does, 0 otherwise.
+  // The block beside a splice's bounds: +1 where the whole block exists, -1 where nothing of it does, 0
+  // otherwise.
   int side(int64_t begin, int64_t n) const;
   // Copies the elements that exist from `part`, the others from `base`.
   void splice(int64_t begin, int64_t n, Elements base, Elements part, void* to) const;

@@ -56,7 +56,7 @@ class Allocator {
   int64_t live_large_bytes_ = 0;
   int64_t allocated_large_bytes_ = 0;                       // ever
   int64_t window_end_ = 0;                                  // in bytes allocated
-  int64_t window_peak_bytes_ = 0, previous_peak_bytes_ = 0; // of what was live
+  int64_t window_peak_bytes_ = 0, previous_peak_bytes_ = 0; // of live bytes
   const int64_t capacity_bytes_ = usable_memory_bytes();
   const bool wants_huge_pages_;
 

@@ -63,7 +63,7 @@ class Analysis {
 
   const FusedKernel& kernel;
   const Passes passes;
-  std::vector<Level> levels; // of steps: a broadcast load, and what is made of it, is lower than it says
+  std::vector<Level> levels; // of steps: lower than the step says for broadcast loads, and steps on them
   bool has_elements;
 
  private:

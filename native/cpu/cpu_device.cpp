@@ -142,7 +142,7 @@ class CpuDevice final : public Device {
   const int64_t usable_bytes_ = usable_memory_bytes();
   int64_t live_bytes_ = 0;
   std::vector<void*> small_blocks_;
-  mutable Queue queue_{launch_kernel}; // last: it ends before what its work uses
+  mutable Queue queue_{launch_kernel}; // last: it ends before the members that its work uses
 };
 
 } // namespace

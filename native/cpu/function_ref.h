@@ -1,4 +1,5 @@
-// A callable that is only borrowed: two pointers, no allocation. Whoever takes one calls it before returning.
+// A callable that is only borrowed: two pointers, no allocation. A function that takes one calls it before
+// returning.
 #pragma once
 #include <memory>
 #include <type_traits>

@@ -349,8 +349,8 @@ void run_blocks(const CpuProgram& program, std::span<const Instance> instances) 
   parallel_for(tasks, run_task);
 }
 
-// Few rows of many columns: the columns are divided over threads in groups of chunks. A group of a power of
-// two of chunks is a subtree of each reduction, so the tree stays what it is.
+// Few rows of many columns: groups of chunks of columns are shared out to threads. A group of a power of two
+// of chunks is a subtree of each reduction, so the tree stays the same.
 class ColumnGroups {
  public:
   ColumnGroups(const CpuProgram& program, const Instance& instance)

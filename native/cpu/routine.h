@@ -1,4 +1,5 @@
-// How the CPU runs routines. A row of routines.def declares the function that makes one ready; it is in cpu/routines.
+// Routines as the CPU runs them. A row of routines.def declares the function that makes one ready; it is in
+// cpu/routines.
 #pragma once
 #include <functional>
 

@@ -33,7 +33,7 @@ struct Work {
   std::atomic<bool> is_done = false;
 };
 
-// Memory on one device. Its bytes never move; whoever holds a Ref may read them.
+// Memory on one device. Its bytes never move; a Ref to it allows reading them.
 class Buffer final : public RefCounted {
  public:
   Buffer(Device& device, void* data, int64_t bytes) : device(device), data(data), bytes(bytes) {}
@@ -64,8 +64,8 @@ class Device {
   virtual void read(void* to, const Buffer& from, int64_t bytes, ReadCall done) = 0;
   // Throws ERR_HOST_OOM when there is no memory for it.
   virtual std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) = 0;
-  // Runs the launches, after what has been submitted before. May return before they are done, unless the
-  // caller is going to wait for them anyway.
+  // Runs the launches, after all work that has been submitted before. May return before they are done, unless
+  // the caller is going to wait for them anyway.
   virtual void submit(std::shared_ptr<Work> work, bool caller_waits) = 0;
   // is_idle: whether all that has been submitted is done. wait: returns when it is, or throws its problem,
   // after all calls have been made. notify: calls `done`, from some thread, when it is.

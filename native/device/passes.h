@@ -31,7 +31,7 @@ struct Passes {
   bool is_reduction(size_t step) const;
   // The reductions that are known when a pass is over.
   std::vector<uint16_t> reductions(size_t pass) const;
-  // The elements that a pass reduces or stores, and what they are computed from.
+  // The elements that a pass reduces or stores, and their inputs.
   std::vector<bool> needed(size_t pass) const;
 };
 

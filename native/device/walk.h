@@ -1,5 +1,5 @@
-// How an array is walked: an Access as the axes that matter, with the questions that planner and devices ask of
-// it. An axis is a digit of the index, and the last one is the fastest, as in shapes.
+// The way an array is walked: an Access as the axes that matter, with the questions that planner and devices
+// ask of it. An axis is a digit of the index, and the last one is the fastest, as in shapes.
 //
 // A tensor of shape [2, 3], read by a kernel of 6 rows and 4 columns as if it had been expanded to [2, 3, 4]:
 //

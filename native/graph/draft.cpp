@@ -25,7 +25,7 @@ Dims kept(const Dims& shape, const Dims& reduced_axes) {
   return result;
 }
 
-// Where the elements of each view come from.
+// The map to the input of each view.
 std::optional<IndexMap> through_reshape(const Node& view, const IndexMap& map) {
   return map.through_reshape(view.inputs[0]->shape, view.shape);
 }

@@ -165,7 +165,7 @@ void Engine::find_owned_leaves(const std::vector<Node*>& replaced) {
   for (size_t i = 0; i < snapshot_.leaves.size(); ++i) {
     const Node& leaf = *snapshot_.leaves[i];
     is_owned_[i] = leaf.references() == leaf_uses_[i] &&
-                   // Work under way comes before what is run now, and may use what it uses.
+                   // Work under way runs before this, and may use the same buffer.
                    leaf.buffer->references() == 1 + leaf.buffer->in_flight;
   }
 }

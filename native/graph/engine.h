@@ -1,4 +1,5 @@
-// One engine per device of a JavaScript environment: what its next run computes, and the plans of its runs.
+// An engine, one per device of a JavaScript environment: the values that its next run computes, and the plans
+// of its runs.
 #pragma once
 #include <deque>
 #include <list>
@@ -15,7 +16,7 @@
 
 namespace adjoint {
 
-// How a run is asked for.
+// The circumstances of a run.
 struct RunRequest {
   // Values whose only owner lets go of them next, so that the new ones may take their place.
   std::vector<Node*> replaced;

@@ -1,4 +1,4 @@
-// A plan as text, for people who want to see what is fused.
+// A plan as text, which shows people what is fused.
 #pragma once
 #include <string>
 #include <vector>

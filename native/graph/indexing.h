@@ -1,4 +1,4 @@
-// What an index expression such as [0, 1:, ..., ::2] means for a shape.
+// The meaning of an index expression such as [0, 1:, ..., ::2] for a shape.
 #pragma once
 #include <optional>
 #include <string_view>

@@ -121,7 +121,7 @@ struct Node final : RefCounted {
   void leave_bundle();
 };
 
-// Where a gradient goes: a Function, or a Cell that is a leaf.
+// The target of a gradient: a Function, or a Cell that is a leaf.
 struct Source : RefCounted {
   virtual bool is_leaf() const = 0;
   uint32_t visit_epoch = 0; // scratch of a backward pass

@@ -47,7 +47,7 @@ struct Plan {
     bool is_given = false;
     int32_t physical = -1;
   };
-  // Where a routine finds an input.
+  // The place where a routine finds an input.
   struct Operand {
     Array array;
     int64_t offset;

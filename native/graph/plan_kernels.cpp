@@ -180,7 +180,7 @@ void choose_stores(Plan& plan) {
       if (!array.is_leaf) is_read[array.index] = true;
   for (const std::optional<Draft::Array>& alias : plan.aliases)
     if (alias && !alias->is_leaf) is_read[alias->index] = true;
-  // A base whose block a pushed splice takes over lies under what is written there.
+  // A pushed splice may take over the block of its base: the base must have been written there.
   for (uint32_t i = 0; i < plan.count(); ++i)
     if (const InputRef base = plan.entry(i).inputs[0]; plan.decisions[i].is_pushed &&
                                                        base.kind == InputRef::Kind::entry &&

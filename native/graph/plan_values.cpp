@@ -112,7 +112,7 @@ void cut(Plan& plan) {
     uint64_t total = 1;
     plan.each_expression_input(i, [&](uint32_t input) { total += bound[input]; });
     if (total > max_expression) {
-      // The sum counts what is shared several times; now exactly.
+      // The sum counts shared inputs several times; now exactly.
       total = 0;
       pending.assign(1, i);
       while (!pending.empty() && total <= max_expression) {

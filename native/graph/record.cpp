@@ -230,7 +230,7 @@ Value linspace(Engine& engine, const Shape& shape, DType dtype, const Number& st
     const Value inputs[] = {a, b};
     return record(engine, op, result, shape, inputs);
   };
-  // From both ends, so that the last element is the end exactly.
+  // Counts from both ends, so that the last element is the end exactly.
   const Value before = position(engine, shape, DType::float64), after = flip(before, {0});
   const Value by = number(engine, step);
   const Value halves[] = {apply(Op::lt, before, after, DType::boolean),

@@ -8,7 +8,7 @@ namespace adjoint {
 Value input_value(const Function& function, size_t i);
 Value result_value(Function& function, size_t i = 0);
 
-// Sums over what was broadcast, expands what was reduced, and converts to the dtype.
+// Sums over broadcast axes, expands reduced ones, and converts to the dtype.
 Value fit(Value grad, const Dims& shape, DType dtype);
 
 } // namespace adjoint

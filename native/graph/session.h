@@ -40,7 +40,7 @@ class Session {
 
   // Computes these nodes, with one plan for each device. The first device that fails ends the run.
   void run(const std::vector<Ref<Node>>& wanted, const RunRequest& request);
-  // How many plans have run.
+  // The number of plans that have run.
   int64_t runs() const;
   // A lasting copy of the text, one for all equal texts: functions keep views of labels.
   std::string_view interned(std::string_view text);

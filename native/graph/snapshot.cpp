@@ -1,3 +1,5 @@
+// `take` walks down from the wanted nodes without recursion and adds every pending node behind its inputs;
+// `add` makes its entry and hashes everything that a plan depends on into the key.
 #include "graph/snapshot.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // A template is a recording to be made again: the nodes between placeholders and results, without the
 // placeholders. An optimizer's update is recorded once over placeholders, and from then on instantiated over
-// the parameters, gradients and state of every step. Nothing is checked again: what was recorded fits inputs
+// the parameters, gradients and state of every step. Nothing is checked again: a recording fits inputs
 // of the same dtypes and shapes, or, where every node is elementwise over one shape, of the same dtypes and
 // any shape that they share.
 #pragma once

@@ -100,7 +100,7 @@ Napi::Value select_entry(const Binding& binding, const Napi::CallbackInfo& info)
       "select");
 }
 
-// Each index is "...", a whole number, or [start, stop, step] with null for what was left out.
+// Each index is "...", a whole number, or [start, stop, step] with null for a missing one.
 std::vector<AxisIndex> read_indices(const Napi::Value& value, const char* op) {
   const auto array = value.As<Napi::Array>();
   std::vector<AxisIndex> indices;

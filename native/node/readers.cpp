@@ -20,7 +20,7 @@ Napi::Value item_at(Napi::Env env, DType dtype, const void* element) {
 
 std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node) {
   const auto length = static_cast<size_t>(node.elements());
-  constexpr size_t longest = size_t{1} << 32; // what every version of V8 can hold
+  constexpr size_t longest = size_t{1} << 32; // every version of V8 can hold so many
   if (length >= longest)
     throw Error(ErrorClass::range_error, "ERR_VALUE",
                 "data: " + std::to_string(length) + " elements are more than a typed array holds (" +
@@ -53,7 +53,7 @@ Readers::~Readers() {
     try {
       engine->wait();
     } catch (const Error&) {
-      // Of a device that has failed.
+      // The device has failed.
     }
   }
   napi_release_threadsafe_function(channel_, napi_tsfn_abort);

@@ -97,7 +97,7 @@ ADJOINT_FUNCTION double atan2(double y, double x) {
   return std::copysign(std::copysign(1.0, x) < 0 ? pi - (angle - pi_lo) : angle, y);
 }
 
-// From here on 1 is nothing beside x^2.
+// Beside the square of this or more, 1 is nothing.
 inline constexpr double large_hyperbolic = 0x1.0p28;
 
 ADJOINT_FUNCTION double asinh(double x) {

@@ -93,7 +93,7 @@ struct OpInfo {
   bool has_empty_value = true; // of a reduction: no elements have a value too
   char number = '0';           // of a reduction with dims: PyTorch's, behind the gradient's name
   bool is_view = false;        // it gives elements other places, and no kernel computes it
-  // Of routines; see routines.def.
+  // The columns of routines; see routines.def.
   uint8_t results = 1;
   std::array<unsigned, max_inputs> keeps{};
   Trait trait = Trait::plain;

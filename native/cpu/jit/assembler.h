@@ -39,7 +39,7 @@ struct Place {
   static Place constant(int32_t offset) { return {Kind::constant, 0, false, 1, offset}; }
 };
 
-// EVEX alone: the opmask k`number`, zero for none; what it leaves out is zeroed or stays.
+// EVEX alone: the opmask k`number`, zero for none; lanes that it leaves out are zeroed or stay.
 struct Mask {
   uint8_t number = 0;
   bool zeroes = false;

@@ -29,7 +29,7 @@ class Former {
   }
 
  private:
-  // Of values, as long as a run is being looked for.
+  // The role of a value while a run is being looked for.
   enum class Role : uint8_t { outside, made, late }; // late: made of them after the segment
 
   struct Run {
@@ -47,7 +47,7 @@ class Former {
     return one.has_inputs() && (role_[one.a] == role || role_[one.b] == role || role_[one.c] == role);
   }
 
-  // Sections lie one behind another; what has been done lies in the program.
+  // Sections lie one behind another; finished ones are in the program.
   void form_section(Section& section) {
     const auto begin = static_cast<uint32_t>(program_.instructions.size());
     for (size_t at = section.begin; at < section.end;) {

@@ -1,13 +1,13 @@
 // Segments: runs of plain arithmetic on floats, as machine code that is made when the kernel is compiled. One
-// loop over the block keeps in registers what only the run itself reads, where a call per step would write
-// and read it again. The bits are those of the loops: each operation is rounded once, by the same
+// loop over the block keeps values in registers that only the run reads, where a call per step would write
+// and read them again. The bits are those of the loops: each operation is rounded once, by the same
 // instruction.
 //
-// A run is a stretch of a section's instructions on values of one extent and width. What stands between them
-// and does not depend on them comes before the segment, and stores and reductions of what they make come
-// after it. Nothing that writes arrays moves before, and nothing that reads them after; so, as before, no
-// array is overwritten while something is still to be read from it. Inside a run, steps keep their order for
-// each vector, so an array may be overwritten by what is made of it.
+// A run is a stretch of a section's instructions on values of one extent and width. Instructions between them
+// that do not depend on them move before the segment; stores and reductions of their results move after it.
+// No instruction that writes arrays moves before it, and none that reads them after it: so, as without
+// segments, no array is overwritten while something is still to be read from it. Inside a run, steps keep
+// their order for each vector, so a value may overwrite the array that it is made of.
 #pragma once
 #include "cpu/isa.h"
 #include "cpu/jit/assembler.h"

@@ -17,7 +17,7 @@ constexpr Gpr pointer_registers[] = {rcx, r8, r9, r10, r11, rbx, rbp, r12, r13, 
 constexpr size_t free_pointers = 5; // the others belong to the caller
 enum Condition : unsigned { if_equal = 0x4, if_less = 0xC, if_less_or_equal = 0xE };
 constexpr uint8_t tail_mask = 1, choice_mask = 2; // k1, k2
-constexpr unsigned tail_vector = 15;              // VEX: what is left, as a mask
+constexpr unsigned tail_vector = 15;              // VEX: the mask of the remaining elements
 
 class Emitter {
  public:

@@ -192,7 +192,7 @@ std::optional<uint16_t> Rows::floating(Op op, uint16_t a, uint16_t b, uint16_t c
     return compare(is_gt, a, b);
   case Op::ge:
     return compare(is_ge, a, b);
-  case Op::clone: // what is in memory may be overwritten before the copy is read
+  case Op::clone: // its input in memory may be overwritten before the copy is read
     return code_.vectors[a].origin == SegmentVector::Origin::made ? a : compute(op_or, a, a);
   default:
     return std::nullopt;

@@ -1,3 +1,6 @@
+// nvcc's PTX comes in as text; out go bodies to paste and modules of single kernels. EmbeddedModule cuts a
+// text into variables and functions once; `parse_body` turns a function into a Body, whose parameters and
+// labels are marks (`templated`). The functions at the end look both up by name.
 #include "cuda/code/module_text.h"
 
 #include <algorithm>

@@ -14,7 +14,7 @@ namespace adjoint::cuda {
 struct Body {
   std::string text; // with marks, see below
   size_t statements = 0;
-  std::vector<std::string_view> variables; // declarations of what it names
+  std::vector<std::string_view> variables; // declarations of variables that it names
 
   // These characters of the text are replaced by each paste.
   static constexpr char input = '\1'; // followed by '0' + its number

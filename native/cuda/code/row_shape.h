@@ -1,4 +1,4 @@
-// How the threads of a row kernel share rows and columns.
+// The way in which the threads of a row kernel share rows and columns.
 #pragma once
 #include <algorithm>
 

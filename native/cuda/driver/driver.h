@@ -44,7 +44,7 @@ constexpr Result not_ready = 600;
 } // namespace result
 
 namespace event_flags {
-constexpr unsigned blocking = 1; // whoever waits for it sleeps
+constexpr unsigned blocking = 1; // waiting for it sleeps
 constexpr unsigned no_timing = 2;
 } // namespace event_flags
 

@@ -44,7 +44,7 @@ class Pool {
   struct Statistics {
     int64_t allocated_bytes = 0, peak_allocated_bytes = 0; // by blocks
     int64_t reserved_bytes = 0, peak_reserved_bytes = 0;   // of the driver
-    int64_t limit_bytes = 0; // of what is reserved; the device's memory if none is set
+    int64_t limit_bytes = 0; // bound of reserved_bytes; the device's memory if none is set
   };
   Statistics statistics() const;
   void reset_peaks();
@@ -61,7 +61,7 @@ class Pool {
     Segment* segment;
     DevicePointer address;
     int64_t bytes;
-    int64_t used_bytes; // what was asked for, rounded; 0 if it is free
+    int64_t used_bytes; // as asked for, rounded; 0 if it is free
   };
   using BlockAt = std::list<PoolBlock>::iterator;
   struct Live {

@@ -1,5 +1,5 @@
 // PTX that the driver has compiled. Kernels with equal text share a module, in all threads, while one of them
-// lives; the driver itself keeps what it has compiled on disk.
+// lives; the driver itself keeps compiled code on disk.
 #pragma once
 #include <memory>
 #include <mutex>

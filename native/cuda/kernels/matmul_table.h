@@ -24,7 +24,7 @@ struct MatmulBatchAxis {
 };
 
 // A block computes rows x columns of the result, `depth` of the inner axis at a time, and a thread some of
-// them. Large tiles do more with what they load, small ones leave no processor idle, and narrow ones serve
+// them. Large tiles do more with their elements, small ones leave no processor idle, and narrow ones serve
 // products with a matrix of few columns.
 enum class Tiling : int { large, small, narrow };
 struct Tile {
