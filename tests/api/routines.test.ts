@@ -451,7 +451,7 @@ describe("several results", () => {
     realize(x);
     const { values, indices } = x.sort();
     expect(explain([values, indices])).toMatch(/^1 kernel/);
-    expect(explain(values.mul(indices))).toMatch(/^2 kernels/);
+    expect(explain(values.mul(indices)).match(/sort/g)).toHaveLength(1);
     expect(values.toArray()).toEqual([1, 2, 3]);
     expect(explain(indices)).toMatch(/^0 kernels/);
     expect(numbers(indices)).toEqual([1, 2, 0]);
