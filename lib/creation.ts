@@ -1,5 +1,5 @@
 import { deviceNumber, deviceOf, type Device } from "./device.js";
-import { dtypeIndex, getDefaultDtype, integerBounds, isFloating, typedArrayOf, type DType } from "./dtype.js";
+import { dtypeIndex, getDefaultDtype, integerBounds, typedArrayOf, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { native, type Scalar, type TypedArray } from "./native.js";
 import { describe as inWords, readOptions } from "./options.js";

@@ -90,8 +90,8 @@ const builders: Record<string, Build> = {
   cumsum: ([x], { dim }) => x!.cumsum(dim),
   cumprod: ([x], { dim }) => x!.cumprod(dim),
   sort: ([x], { dim }) => x!.sort(dim).values,
-  gather: ([x], { dim, index }) => x!.gather(dim, tensor(index as never, { dtype: "int64" })),
-  index_select: ([x], { dim, index }) => x!.indexSelect(dim, tensor(index as never, { dtype: "int64" })),
+  gather: ([x], { dim, index }) => x!.gather(dim, tensor(index, { dtype: "int64" })),
+  index_select: ([x], { dim, index }) => x!.indexSelect(dim, tensor(index, { dtype: "int64" })),
 };
 
 const build: Build = (inputs, args) => {

@@ -1,5 +1,15 @@
 import { createHash } from "node:crypto";
-import { arange, cat, noGrad, realize, stack, tensor, where, type DType, type Tensor } from "../../lib/index.js";
+import {
+  arange,
+  cat,
+  noGrad,
+  realize,
+  stack,
+  tensor,
+  where,
+  type DType,
+  type Tensor,
+} from "../../lib/index.js";
 import { count, randomSource } from "./repeatable.js";
 
 // Random programs over tensors of up to 70,000 elements and of every dtype, so that threads, blocks of rows, columns
