@@ -1,6 +1,7 @@
 // Elements by their indices along a line. Threads share the lines: each has whole lines, so that sums for one
 // element are taken in order.
 #include <algorithm>
+#include <array>
 
 #include "cpu/pool.h"
 #include "cpu/routine.h"
@@ -15,12 +16,26 @@ namespace {
 // Fewer elements are not worth another thread.
 constexpr int64_t task_elements = int64_t{1} << 14;
 
-// Calls body(line, offsets) for every line, on all threads.
-template <class Body> void each_line(const Lines& lines, int64_t length, Body body) {
-  const int64_t each = std::max<int64_t>(task_elements / std::max<int64_t>(length, 1), 1);
+// Lines that lie side by side are walked together, so that whole cache lines are used.
+constexpr int64_t lines_at_once = 64;
+
+using Offsets = std::array<int64_t, Lines::max_tensors>;
+
+// Calls body(k, offsets) for the first `length` elements of every line, on all threads; a line is one thread's, and its
+// elements come in order. `is_along` says that they are neighbours in memory.
+template <class Body> void each_element(const Lines& lines, int64_t length, bool is_along, Body body) {
+  const int64_t together = is_along ? 1 : lines_at_once;
+  const int64_t each =
+      std::max<int64_t>(task_elements / std::max<int64_t>(length, 1) / together, 1) * together;
   parallel_for(quotient_up(lines.count(), each), [&](int64_t task) {
-    for (int64_t line = task * each; line < std::min((task + 1) * each, lines.count()); ++line)
-      body(lines.offsets(line));
+    std::array<Offsets, lines_at_once> offsets;
+    const int64_t end = std::min((task + 1) * each, lines.count());
+    for (int64_t first = task * each; first < end; first += together) {
+      const auto count = static_cast<size_t>(std::min(together, end - first));
+      for (size_t i = 0; i < count; ++i) offsets[i] = lines.offsets(first + static_cast<int64_t>(i));
+      for (int64_t k = 0; k < length; ++k)
+        for (size_t i = 0; i < count; ++i) body(k, offsets[i]);
+    }
   });
 }
 
@@ -35,13 +50,11 @@ template <class T> void gather(const Lines& lines, const Instance& instance) {
   const auto* source = data<const T>(instance, lines, 0);
   const auto* indices = data<const int64_t>(instance, lines, 1);
   auto* target = data<T>(instance, lines, 2);
-  each_line(lines, out.extent, [&](const auto& offsets) {
-    for (int64_t k = 0; k < out.extent; ++k) {
-      const int64_t i = indices[offsets[1] + k * index.stride];
-      const bool is_there = is_inside(i, from.extent);
-      if (!is_there) fail(instance, index_failure(i));
-      target[offsets[2] + k * out.stride] = is_there ? source[offsets[0] + i * from.stride] : T(0);
-    }
+  each_element(lines, out.extent, out.stride == 1, [&](int64_t k, const Offsets& offsets) {
+    const int64_t i = indices[offsets[1] + k * index.stride];
+    const bool is_there = is_inside(i, from.extent);
+    if (!is_there) fail(instance, index_failure(i));
+    target[offsets[2] + k * out.stride] = is_there ? source[offsets[0] + i * from.stride] : T(0);
   });
 }
 
@@ -56,23 +69,17 @@ Routine gathering(const RoutineKernel& kernel) {
 template <class T> void scatter_add(const Lines& all, const Lines& lines, const Instance& instance) {
   const auto* whole = data<const T>(instance, all, 0);
   auto* target = data<T>(instance, all, 1);
-  each_line(all, all[1].extent, [&](const auto& offsets) {
-    for (int64_t k = 0; k < all[1].extent; ++k)
-      target[offsets[1] + k * all[1].stride] = whole[offsets[0] + k * all[0].stride];
+  each_element(all, all[1].extent, all[1].stride == 1, [&](int64_t k, const Offsets& offsets) {
+    target[offsets[1] + k * all[1].stride] = whole[offsets[0] + k * all[0].stride];
   });
   const auto &index = lines[0], &part = lines[1], &out = lines[2];
   const auto* indices = data<const int64_t>(instance, lines, 0);
   const auto* parts = data<const T>(instance, lines, 1);
-  each_line(lines, index.extent, [&](const auto& offsets) {
-    for (int64_t k = 0; k < index.extent; ++k) {
-      const int64_t i = indices[offsets[0] + k * index.stride];
-      if (!is_inside(i, out.extent)) {
-        fail(instance, index_failure(i));
-        continue;
-      }
-      T& sum = target[offsets[2] + i * out.stride];
-      sum = static_cast<T>(sum + parts[offsets[1] + k * part.stride]);
-    }
+  each_element(lines, index.extent, part.stride == 1, [&](int64_t k, const Offsets& offsets) {
+    const int64_t i = indices[offsets[0] + k * index.stride];
+    if (!is_inside(i, out.extent)) return fail(instance, index_failure(i));
+    T& sum = target[offsets[2] + i * out.stride];
+    sum = static_cast<T>(sum + parts[offsets[1] + k * part.stride]);
   });
 }
 
