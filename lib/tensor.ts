@@ -756,8 +756,8 @@ export class Tensor {
   }
 
   /** The indices of the elements that are not zero, a row for each. Computed at the call, which says how many there are. */
-  nonzero(): Tensor {
-    return selection.nonzero(this);
+  nonzero(options?: Readonly<Record<string, never>>): Tensor {
+    return selection.nonzero(this, options);
   }
   /** The elements at which the bool tensor `mask`, which broadcasts, is true. The mask is computed at the call. */
   maskedSelect(mask: Tensor): Tensor {

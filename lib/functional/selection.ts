@@ -30,7 +30,8 @@ const uniqueDefaults: Readonly<Required<UniqueOptions>> = Object.freeze({
 });
 
 /** The indices of elements that are not zero, a row for each. */
-export function nonzero(x: Tensor): Tensor {
+export function nonzero(x: Tensor, options?: Readonly<Record<string, never>>): Tensor {
+  readOptions("nonzero", options, {});
   return recordRoutine("nonzero", [x])[0]!;
 }
 

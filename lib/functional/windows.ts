@@ -18,12 +18,16 @@ export interface WindowOptions {
 const defaults: Readonly<Required<WindowOptions>> = Object.freeze({ dilation: 1, padding: 0, stride: 1 });
 
 function pair(op: string, name: string, value: unknown): [number, number] {
-  if (typeof value === "number") return [value, value];
-  if (Array.isArray(value) && value.length === 2) return [value[0] as number, value[1] as number];
-  throw makeError(TypeError, `${op}: ${name} must be a number or a pair of them, got ${describe(value)}`, {
-    code: "ERR_ARGUMENT",
-    op,
-  });
+  const both: unknown[] = Array.isArray(value) && value.length === 2 ? value : [value, value];
+  if (both.every(Number.isInteger)) return both as [number, number];
+  throw makeError(
+    TypeError,
+    `${op}: ${name} must be a whole number or a pair of them, got ${describe(value)}`,
+    {
+      code: "ERR_ARGUMENT",
+      op,
+    },
+  );
 }
 
 /** As native code takes them: pairs (height, width), one after the other. */

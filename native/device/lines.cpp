@@ -9,7 +9,7 @@ Lines::Lines(const Dims& shape, int64_t axis, std::initializer_list<const Routin
     tensor.array = operand->array;
     tensor.dtype = operand->dtype;
     tensor.offset = operand->offset;
-    if (shape.empty()) continue;
+    if (operand->shape.empty()) continue;
     tensor.extent = operand->shape[own];
     tensor.stride = operand->strides[own];
   }

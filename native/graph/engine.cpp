@@ -94,9 +94,7 @@ void Engine::run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& req
   counts.bytes_moved += program->bytes_moved;
   // State may be replaced only by values that are known to be right.
   if (unsettled_ && (request.caller_waits || !request.replaced.empty() || device->is_idle())) {
-    failure_.reset();
-    settle();
-    if (failure_) throw *failure_;
+    if (const std::optional<Error> failure = settle()) throw *failure;
   }
 }
 
@@ -112,17 +110,17 @@ void Engine::store_results(const Program& program) {
   }
 }
 
-void Engine::settle() {
-  if (!unsettled_) return;
+std::optional<Error> Engine::settle() {
+  if (!unsettled_) return std::nullopt;
   const Unsettled run = std::move(*unsettled_);
   unsettled_.reset();
   std::vector<uint64_t> words(run.program->fallible.size());
   device->download(words.data(), *run.words, run.words->bytes);
   land();
   const auto failed = std::find_if(words.begin(), words.end(), [](uint64_t word) { return word != 0; });
-  if (failed == words.end()) return;
+  if (failed == words.end()) return std::nullopt;
   for (const auto& [node, recipe] : run.stored) node->unstore(recipe);
-  failure_ = failure_of(run.program->fallible[static_cast<size_t>(failed - words.begin())], *failed);
+  return failure_of(run.program->fallible[static_cast<size_t>(failed - words.begin())], *failed);
 }
 
 std::shared_ptr<const Program> Engine::program() {

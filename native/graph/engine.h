@@ -41,9 +41,7 @@ class Engine {
   void wait();
   // Learns whether routines of the last run have failed, waiting for it if any of them may. If one has, the
   // run's values are pending again, and computing them once more throws the reason.
-  void settle();
-  // The reason of the latest failure.
-  const std::optional<Error>& failure() const { return failure_; }
+  std::optional<Error> settle();
   void download(void* to, const Buffer& from, int64_t bytes); // waits for it
   // The plan of such a run, as text.
   std::string explain(const std::vector<Ref<Node>>& wanted);
@@ -107,7 +105,6 @@ class Engine {
   };
   std::optional<Unsettled> unsettled_;
   Ref<Buffer> failure_words_; // of the present run
-  std::optional<Error> failure_;
   uint32_t epoch_ = 0;
 };
 

@@ -48,7 +48,7 @@ void Snapshot::take(uint32_t epoch, const std::vector<Ref<Node>>& wanted) {
   epoch_ = epoch;
   entries.clear();
   leaves.clear();
-  unclaimed_.clear();
+  held_results_.clear();
   numbers.assign(1, Number(0)); // a number that is always there
   key = {};
   const auto enter = [&](Node* node) {
@@ -93,15 +93,18 @@ InputRef Snapshot::reference(Node& input) {
   return {InputRef::Kind::leaf, input.plan_index};
 }
 
+// Nothing that is wanted refers to the other results, and a Tensor that has one may be found dead while the run looks
+// for memory: so they are held.
 void Snapshot::add_result(Node& bundle, size_t i) {
   const Results::Item& item = bundle.results->items[i];
-  Node* node = item.node;
-  if (!node) {
-    node = unclaimed_.emplace_back(new Node(bundle.engine, Op::result, item.dtype, item.shape)).get();
+  const bool is_claimed = item.node != nullptr;
+  const Ref<Node> node = is_claimed ? item.node : new Node(bundle.engine, Op::result, item.dtype, item.shape);
+  if (!is_claimed) {
     node->attributes = new Attributes;
     node->attributes->result = static_cast<uint32_t>(i);
     node->add_input(&bundle);
   }
+  held_results_.push_back(node);
   node->plan_epoch = epoch_;
   add(*node);
 }

@@ -51,8 +51,8 @@ struct Snapshot {
   // Passes over nodes that are not pending. Uses the nodes' plan_epoch and plan_index.
   void take(uint32_t epoch, const std::vector<Ref<Node>>& wanted);
 
-  // Lets go of results that nobody holds, once they have been computed.
-  void release() { unclaimed_.clear(); }
+  // Lets go of the results of bundles, once they have been computed.
+  void release() { held_results_.clear(); }
   // The number of result entries that follow a routine; 0 if its value is its own.
   static size_t result_count(const Node& node) { return node.results ? node.results->count : 0; }
 
@@ -65,7 +65,7 @@ struct Snapshot {
   void add_result(Node& bundle, size_t i);
   InputRef reference(Node& input);
   std::vector<Visit> path_;
-  std::vector<Ref<Node>> unclaimed_; // results that nobody holds any more; they are computed all the same
+  std::vector<Ref<Node>> held_results_; // of bundles, whether somebody has them or not
   uint32_t epoch_ = 0;
 };
 

@@ -74,8 +74,9 @@ Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
   place->place = place;
   Reader* waiting = &*place;
   // The value's device copies it, so that JavaScript need not wait for that either.
+  waiting->place_of_bytes = is_item ? waiting->element : filled;
   try {
-    node->engine.device->read(is_item ? waiting->element : filled, *node->buffer, node->bytes(),
+    node->engine.device->read(waiting->place_of_bytes, *node->buffer, node->bytes(),
                               [this, waiting](const Error* problem) {
                                 if (problem) waiting->problem = *problem;
                                 napi_call_threadsafe_function(channel_, waiting, napi_tsfn_nonblocking);
@@ -112,14 +113,18 @@ void Readers::finish(Napi::Env env, Reader& reader) {
   }
   const napi_deferred promise = reader.promise;
   std::optional<Error> problem = std::move(reader.problem);
-  // The bytes mean nothing if the run that made them has failed.
+  // The bytes mean nothing if the run that made them has failed: then the node is pending again, and computing it once
+  // more says why.
   Engine& engine = reader.node->engine;
   try {
     engine.settle();
-  } catch (const Error& lost) {
-    problem = lost;
+    if (!problem && reader.node->is_pending()) {
+      engine.run({reader.node}, {.replaced = {}, .caller_waits = true});
+      engine.download(reader.place_of_bytes, *reader.node->buffer, reader.node->bytes());
+    }
+  } catch (const Error& error) {
+    problem = error;
   }
-  if (!problem && reader.node->is_pending()) problem = engine.failure();
   napi_value result = nullptr;
   if (problem)
     result = to_javascript(env, *problem).Value();

@@ -27,6 +27,7 @@ class Readers {
     Ref<Node> node;
     napi_ref array = nullptr;          // the typed array that is being filled; of an item
     alignas(8) std::byte element[8]{}; // there is none
+    void* place_of_bytes = nullptr;    // in either
     std::optional<Error> problem;
     std::list<Reader>::iterator place;
   };

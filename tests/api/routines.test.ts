@@ -646,3 +646,91 @@ describe("what is refused at the call", () => {
     expect(error).toMatchObject(op ? { code, op } : { code });
   });
 });
+
+describe("results of which only one is held", () => {
+  test("are computed while the others are found dead", () => {
+    const n = 20_000;
+    const x = tensor(Float64Array.from({ length: n }, (_, i) => Math.sin(i))).clone();
+    realize(x);
+    let total = 0;
+    // Each run looks for memory before it begins, and then finds the Tensors that the loop has left behind.
+    for (let i = 0; i < 600; ++i)
+      total += Number(
+        x
+          .mul(1 + i / 1000)
+          .cummax(0)
+          .indices.dataSync()[n - 1],
+      );
+    expect(total / 600).toBeLessThan(n);
+  });
+});
+
+describe("a value that is awaited while others fail or run", () => {
+  const n = 1 << 21;
+  const wrong = () =>
+    ones([n])
+      .gather(0, tensor(BigInt64Array.from({ length: n }, (_, i) => BigInt(i + 1))))
+      .mul(2);
+
+  test.each<[string, () => unknown]>([
+    [
+      "another that is right",
+      () =>
+        ones([3])
+          .gather(0, tensor([1n]))
+          .item(),
+    ],
+    ["another that fails", () => errorOf(() => linalg.cholesky(tensor([[-1]])).item())],
+    ["an array", () => ones([4]).sum().item()],
+  ])("rejects for its own reason beside %s", async (_, other) => {
+    const awaited = [wrong().sum().itemAsync(), wrong().data()];
+    other();
+    for (const promise of awaited)
+      await expect(promise).rejects.toMatchObject({ code: "ERR_INDEX", op: "gather" });
+  });
+});
+
+describe("numbers and vectors of one element", () => {
+  test("are indexed alike", () => {
+    expect(tensor([7, 8]).gather(0, tensor(1n)).item()).toBe(8);
+    expect(
+      tensor(5)
+        .gather(0, tensor([0n, 0n]))
+        .toArray(),
+    ).toEqual([5, 5]);
+    expect(tensor([1, 2]).scatterAdd(0, tensor(1n), tensor(5)).toArray()).toEqual([1, 7]);
+    expect(
+      tensor(5)
+        .scatterAdd(0, tensor([0n, 0n]), tensor([2, 3]))
+        .item(),
+    ).toBe(10);
+    expect(
+      tensor([1, 2])
+        .scatterAdd(0, tensor(0n), tensor([5, 6]))
+        .toArray(),
+    ).toEqual([6, 2]);
+    const x = tensor(7, { requiresGrad: true });
+    x.gather(0, tensor([0n, 0n]))
+      .sum()
+      .backward();
+    expect(x.grad!.item()).toBe(2);
+    const part = tensor(3, { requiresGrad: true });
+    tensor([1, 2])
+      .scatterAdd(0, tensor([1n]), part)
+      .square()
+      .sum()
+      .backward();
+    expect(part.grad!.item()).toBe(10);
+  });
+
+  test("nothing has a gradient of nothing", () => {
+    for (const op of ["cumsum", "cumprod"] as const) {
+      const x = zeros([3, 0]).requiresGrad_();
+      x[op](1).sum().backward();
+      expect(x.grad!.shape).toEqual([3, 0]);
+    }
+    expect(errorOf(() => ones([2]).nonzero({ asTuple: true } as never))).toMatchObject({
+      code: "ERR_OPTION",
+    });
+  });
+});

@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t task_elements = int64_t{1} << 14;
 
 // Lines that lie side by side are walked together, so that whole cache lines are used.
-constexpr int64_t lines_at_once = 64;
+constexpr int64_t lines_at_once = 128;
 
 using Offsets = std::array<int64_t, Lines::max_tensors>;
 
@@ -45,7 +45,37 @@ template <class T> T* data(const Instance& instance, const Lines& lines, size_t 
 
 bool is_inside(int64_t index, int64_t extent) { return index >= 0 && index < extent; }
 
+// Whether one index is that of a whole row: its elements are neighbours in all tensors but that of indices.
+bool has_rows(const Lines& lines, size_t index) {
+  if (lines.extents().size() != 1) return false;
+  bool are_neighbours = true;
+  for (size_t k = 0; k < lines.tensor_count(); ++k)
+    are_neighbours &= lines[k].strides[0] == (k == index ? 0 : 1);
+  return are_neighbours;
+}
+
+// Copies whole rows: an embedding.
+template <class T> void gather_rows(const Lines& lines, const Instance& instance) {
+  const auto &from = lines[0], &index = lines[1], &out = lines[2];
+  const auto* source = data<const T>(instance, lines, 0) + from.offset;
+  const auto* indices = data<const int64_t>(instance, lines, 1) + index.offset;
+  auto* target = data<T>(instance, lines, 2) + out.offset;
+  const int64_t width = lines.count(), each = std::max<int64_t>(task_elements / width, 1);
+  parallel_for(quotient_up(out.extent, each), [&](int64_t task) {
+    for (int64_t k = task * each; k < std::min((task + 1) * each, out.extent); ++k) {
+      const int64_t i = indices[k * index.stride];
+      if (is_inside(i, from.extent)) {
+        std::copy_n(source + i * from.stride, width, target + k * out.stride);
+      } else {
+        fail(instance, index_failure(i));
+        std::fill_n(target + k * out.stride, width, T(0));
+      }
+    }
+  });
+}
+
 template <class T> void gather(const Lines& lines, const Instance& instance) {
+  if (has_rows(lines, 1)) return gather_rows<T>(lines, instance);
   const auto &from = lines[0], &index = lines[1], &out = lines[2];
   const auto* source = data<const T>(instance, lines, 0);
   const auto* indices = data<const int64_t>(instance, lines, 1);
@@ -66,12 +96,35 @@ Routine gathering(const RoutineKernel& kernel) {
   }};
 }
 
+// Adds whole rows. Threads share their columns, so that rows are added in order.
+template <class T> void add_rows(const Lines& lines, const Instance& instance) {
+  const auto &index = lines[0], &part = lines[1], &out = lines[2];
+  const auto* indices = data<const int64_t>(instance, lines, 0) + index.offset;
+  const int64_t width = std::max<int64_t>(lines_at_once, task_elements / index.extent);
+  parallel_for(quotient_up(lines.count(), width), [&](int64_t task) {
+    const int64_t first = task * width, count = std::min(width, lines.count() - first);
+    const auto* parts = data<const T>(instance, lines, 1) + part.offset + first;
+    auto* sums = data<T>(instance, lines, 2) + out.offset + first;
+    for (int64_t k = 0; k < index.extent; ++k) {
+      const int64_t i = indices[k * index.stride];
+      if (!is_inside(i, out.extent)) {
+        fail(instance, index_failure(i));
+        continue;
+      }
+      const T* row = parts + k * part.stride;
+      T* sum = sums + i * out.stride;
+      for (int64_t j = 0; j < count; ++j) sum[j] = static_cast<T>(sum[j] + row[j]);
+    }
+  });
+}
+
 template <class T> void scatter_add(const Lines& all, const Lines& lines, const Instance& instance) {
   const auto* whole = data<const T>(instance, all, 0);
   auto* target = data<T>(instance, all, 1);
   each_element(all, all[1].extent, all[1].stride == 1, [&](int64_t k, const Offsets& offsets) {
     target[offsets[1] + k * all[1].stride] = whole[offsets[0] + k * all[0].stride];
   });
+  if (has_rows(lines, 0)) return add_rows<T>(lines, instance);
   const auto &index = lines[0], &part = lines[1], &out = lines[2];
   const auto* indices = data<const int64_t>(instance, lines, 0);
   const auto* parts = data<const T>(instance, lines, 1);

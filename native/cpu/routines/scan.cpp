@@ -17,7 +17,7 @@ namespace adjoint::cpu {
 namespace {
 
 // Lines that lie side by side are walked together, so that whole cache lines are used.
-constexpr int64_t lines_at_once = 16;
+constexpr int64_t lines_at_once = 128;
 // Fewer elements are not worth another thread.
 constexpr int64_t task_elements = int64_t{1} << 14;
 

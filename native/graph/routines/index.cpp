@@ -43,6 +43,10 @@ Value expanded(const Value& value, const Dims& shape) {
   return value.shape() == shape ? value : expand(value, shape);
 }
 
+// A number is a vector of one element.
+Value as_vector(const Value& value) { return value.shape().empty() ? reshape(value, {1}) : value; }
+Value untracked(const Value& value) { return {value.node, {}}; }
+
 // A vector of indices along the axis of a tensor of that rank.
 Value vector_along(const Value& index, int64_t axis, size_t rank) {
   Dims shape(rank, 1);
@@ -102,8 +106,12 @@ RoutineValues record_gather(const RoutineCall& call) {
                           " apart from dimension " + std::to_string(axis) + "; gather",
                       {input.shape(), index.shape()});
   check_shape(call.engine, "gather", index.shape(), input.dtype());
-  const Value operands[] = {input, index};
-  return {record(call.engine, Op::gather, input.dtype(), index.node->shape, operands, along(axis))};
+  const Value operands[] = {as_vector(untracked(input)), as_vector(index)}, inputs[] = {input, index};
+  Value taken = untracked(
+      {make_node(call.engine, Op::gather, input.dtype(), operands[1].node->shape, operands, along(axis)),
+       {}});
+  if (taken.shape() != index.shape()) taken = reshape(taken, index.shape());
+  return {attach(taken.node, Op::gather, inputs, along(axis))};
 }
 
 Value gradient_of_gather(Function& function, size_t, std::span<const Value> grads) {
@@ -174,14 +182,15 @@ RoutineValues record_scatterAdd(const RoutineCall& call) {
                           to_string(whole.shape()) + " apart from dimension " + std::to_string(axis) +
                           " and to be no larger size than src " + to_string(part.shape()) + "; scatterAdd",
                       shapes);
-  const size_t rank = part.shape().size();
-  const Value used = rank == index.shape().size() && part.shape() != index.shape()
-                         ? slice(part, Dims(rank, 0), Dims(rank, 1), index.shape())
-                         : part;
-  const Value fitted = used.shape() == index.shape() ? used : reshape(used, index.shape());
-  const Value inputs[] = {whole, index, fitted};
-  return {
-      attach(add_at({whole.node, {}}, index, {fitted.node, {}}, axis), Op::scatterAdd, inputs, along(axis))};
+  const Value whole_vector = as_vector(whole), index_vector = as_vector(index), part_vector = as_vector(part);
+  const size_t rank = part_vector.shape().size();
+  const Value used = part_vector.shape() == index_vector.shape()
+                         ? part_vector
+                         : slice(part_vector, Dims(rank, 0), Dims(rank, 1), index_vector.shape());
+  Value sum{add_at(untracked(whole_vector), index_vector, untracked(used), axis), {}};
+  if (sum.shape() != whole.shape()) sum = reshape(sum, whole.shape());
+  const Value inputs[] = {whole, index_vector, used};
+  return {attach(sum.node, Op::scatterAdd, inputs, along(axis))};
 }
 
 Value gradient_of_scatterAdd(Function& function, size_t input, std::span<const Value> grads) {

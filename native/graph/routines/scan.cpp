@@ -23,6 +23,7 @@ RoutineValues scan(Op op, const RoutineCall& call) {
 // Element i is element i + `places` along the axis, or `filler` where there is none.
 Value shifted(const Value& value, int64_t axis, int64_t places, double filler) {
   const size_t rank = value.shape().size();
+  if (value.node->elements() == 0) return value;
   if (rank == 0) return full(value.node->engine, filler, {}, value.dtype());
   Dims widths(2 * (rank - static_cast<size_t>(axis)), 0);
   widths[widths.size() - 2] = -places;
