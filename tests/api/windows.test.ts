@@ -340,9 +340,15 @@ describe("refusals", () => {
   });
 
   test.each([
-    [() => unfold(image, [1, 2, 3] as never), /^unfold: kernelSize must be a whole number or a pair of them, got/],
+    [
+      () => unfold(image, [1, 2, 3] as never),
+      /^unfold: kernelSize must be a whole number or a pair of them, got/,
+    ],
     [() => unfold(image, "2" as never), /^unfold: kernelSize must be a whole number or a pair of them, got/],
-    [() => fold(patches, null as never, 2), /^fold: outputSize must be a whole number or a pair of them, got/],
+    [
+      () => fold(patches, null as never, 2),
+      /^fold: outputSize must be a whole number or a pair of them, got/,
+    ],
     [() => unfold(image, 1.5), /kernelHeight must be a whole number/],
     [() => unfold(image, ["a", 1] as never), /kernelHeight must be a whole number/],
     [() => unfold([1] as never, 1), /^unfold: expected a Tensor/],
