@@ -65,6 +65,18 @@ Ref<Attributes> attributes_of_the_moment(Op op, const Engine& engine, DType dtyp
   return attributes;
 }
 
+Ref<Attributes> with_parameters(const Dims& parameters) {
+  Ref<Attributes> attributes = new Attributes;
+  attributes->parameters = parameters;
+  return attributes;
+}
+
+Value gradient_of_taken(const Function& function, const Value& indices, const Value& grad, int64_t axis) {
+  const Edge& edge = function.edges[0];
+  const Value inputs[] = {zeros(grad.node->engine, edge.shape, edge.dtype), indices, grad};
+  return routine(Op::scatterAdd, inputs, {axis});
+}
+
 int64_t axis_of(const RoutineCall& call, Op op, size_t parameter) {
   return normalize_axis(info(op).name, call.parameters[parameter], call.inputs[0].shape().size());
 }

@@ -30,6 +30,12 @@ Value gradient_of_routine(Function& function, size_t input, std::span<const Valu
 // The session's modes, for a routine that has that trait; null where none is out of the ordinary.
 Ref<Attributes> attributes_of_the_moment(Op op, const Engine& engine, DType dtype);
 
+// The attributes of a routine that has parameters and nothing else.
+Ref<Attributes> with_parameters(const Dims& parameters);
+
+// The gradient of elements that were taken from the function's first input at these indices along the axis.
+Value gradient_of_taken(const Function& function, const Value& indices, const Value& grad, int64_t axis);
+
 // The axis that a parameter names.
 int64_t axis_of(const RoutineCall& call, Op op, size_t parameter);
 

@@ -33,12 +33,6 @@ bool fits(const Value& index, const Value& whole, int64_t axis) {
   return true;
 }
 
-Ref<Attributes> along(int64_t axis) {
-  Ref<Attributes> attributes = new Attributes;
-  attributes->parameters = {axis};
-  return attributes;
-}
-
 Value expanded(const Value& value, const Dims& shape) {
   return value.shape() == shape ? value : expand(value, shape);
 }
@@ -64,7 +58,8 @@ Ref<Node> add_at(const Value& whole, Value index, Value part, int64_t axis) {
     part = routine(Op::gather, moved, {axis});
   }
   const Value inputs[] = {whole, expanded(index, part.shape()), part};
-  return make_node(whole.node->engine, Op::scatterAdd, whole.dtype(), whole.node->shape, inputs, along(axis));
+  return make_node(whole.node->engine, Op::scatterAdd, whole.dtype(), whole.node->shape, inputs,
+                   with_parameters({axis}));
 }
 
 } // namespace
@@ -79,11 +74,9 @@ RoutineValues record_nonzero(const RoutineCall& call) {
   check_shape(call.engine, "nonzero", {elements, static_cast<int64_t>(rank)}, DType::int64);
   const Value ends = routine(Op::cumsum, std::span(&mask, 1), {0});
   const int64_t count = elements == 0 ? 0 : computed_integer(select(ends, 0, elements - 1));
-  Ref<Attributes> attributes = new Attributes;
-  attributes->parameters = input.shape();
   const Value counted[] = {mask, ends};
   return {{make_node(call.engine, Op::nonzero, DType::int64, Dims{count, static_cast<int64_t>(rank)}, counted,
-                     attributes),
+                     with_parameters(input.shape())),
            {}}};
 }
 
@@ -107,19 +100,17 @@ RoutineValues record_gather(const RoutineCall& call) {
                       {input.shape(), index.shape()});
   check_shape(call.engine, "gather", index.shape(), input.dtype());
   const Value operands[] = {as_vector(untracked(input)), as_vector(index)}, inputs[] = {input, index};
-  Value taken = untracked(
-      {make_node(call.engine, Op::gather, input.dtype(), operands[1].node->shape, operands, along(axis)),
-       {}});
+  Value taken = untracked({make_node(call.engine, Op::gather, input.dtype(), operands[1].node->shape,
+                                     operands, with_parameters({axis})),
+                           {}});
   if (taken.shape() != index.shape()) taken = reshape(taken, index.shape());
-  return {attach(taken.node, Op::gather, inputs, along(axis))};
+  return {attach(taken.node, Op::gather, inputs, with_parameters({axis}))};
 }
 
 Value gradient_of_gather(Function& function, size_t, std::span<const Value> grads) {
   const Edge& edge = function.edges[0];
   if (grads[0].node->elements() == 0) return zeros(grads[0].node->engine, edge.shape, edge.dtype);
-  const Value inputs[] = {zeros(grads[0].node->engine, edge.shape, edge.dtype), input_value(function, 1),
-                          grads[0]};
-  return routine(Op::scatterAdd, inputs, function.attributes->parameters);
+  return gradient_of_taken(function, input_value(function, 1), grads[0], function.attributes->parameters[0]);
 }
 
 RoutineValues record_indexSelect(const RoutineCall& call) {
@@ -141,8 +132,9 @@ RoutineValues record_indexSelect(const RoutineCall& call) {
   check_shape(call.engine, "indexSelect", shape, input.dtype());
   const Value operands[] = {{input.node, {}}, expanded(vector_along(index, axis, shape.size()), shape)};
   const Value inputs[] = {input, index};
-  return {attach(make_node(call.engine, Op::indexSelect, input.dtype(), shape, operands, along(axis)),
-                 Op::indexSelect, inputs, along(axis))};
+  return {
+      attach(make_node(call.engine, Op::indexSelect, input.dtype(), shape, operands, with_parameters({axis})),
+             Op::indexSelect, inputs, with_parameters({axis}))};
 }
 
 Value gradient_of_indexSelect(Function& function, size_t, std::span<const Value> grads) {
@@ -152,7 +144,7 @@ Value gradient_of_indexSelect(Function& function, size_t, std::span<const Value>
   const Value index = vector_along(input_value(function, 1), axis, edge.shape.size());
   const Value whole = zeros(grad.node->engine, edge.shape, edge.dtype);
   const Value inputs[] = {whole, expanded(index, grad.shape()), grad};
-  return attach(add_at(whole, index, {grad.node, {}}, axis), Op::scatterAdd, inputs, along(axis));
+  return attach(add_at(whole, index, {grad.node, {}}, axis), Op::scatterAdd, inputs, with_parameters({axis}));
 }
 
 RoutineValues record_scatterAdd(const RoutineCall& call) {
@@ -190,7 +182,7 @@ RoutineValues record_scatterAdd(const RoutineCall& call) {
   Value sum{add_at(untracked(whole_vector), index_vector, untracked(used), axis), {}};
   if (sum.shape() != whole.shape()) sum = reshape(sum, whole.shape());
   const Value inputs[] = {whole, index_vector, used};
-  return {attach(sum.node, Op::scatterAdd, inputs, along(axis))};
+  return {attach(sum.node, Op::scatterAdd, inputs, with_parameters({axis}))};
 }
 
 Value gradient_of_scatterAdd(Function& function, size_t input, std::span<const Value> grads) {

@@ -13,8 +13,7 @@ namespace {
 
 RoutineValues scan(Op op, const RoutineCall& call) {
   const Value& input = call.inputs[0];
-  Ref<Attributes> attributes = new Attributes;
-  attributes->parameters = {axis_of(call, op, 0)};
+  const Ref<Attributes> attributes = with_parameters({axis_of(call, op, 0)});
   const DType dtype = is_floating(input.dtype()) ? input.dtype() : DType::int64;
   const Value source = to(input, dtype);
   return {record(call.engine, op, dtype, input.shape(), std::span(&source, 1), attributes)};
@@ -65,17 +64,13 @@ Value gradient_of_cumprod(Function& function, size_t, std::span<const Value> gra
 RoutineValues record_cummax(const RoutineCall& call) {
   const Value& input = call.inputs[0];
   check_shape(call.engine, "cummax", input.shape(), DType::int64);
-  Ref<Attributes> attributes = new Attributes;
-  attributes->parameters = {axis_of(call, Op::cummax, 0)};
+  const Ref<Attributes> attributes = with_parameters({axis_of(call, Op::cummax, 0)});
   const ResultType results[] = {{input.node->shape, input.dtype()}, {input.node->shape, DType::int64}};
   return record(call.engine, Op::cummax, results, call.inputs, attributes);
 }
 
 Value gradient_of_cummax(Function& function, size_t, std::span<const Value> grads) {
-  const Edge& edge = function.edges[0];
-  const Value inputs[] = {zeros(grads[0].node->engine, edge.shape, edge.dtype), result_value(function, 1),
-                          grads[0]};
-  return routine(Op::scatterAdd, inputs, function.attributes->parameters);
+  return gradient_of_taken(function, result_value(function, 1), grads[0], function.attributes->parameters[0]);
 }
 
 RoutineValues record_recurrence(const RoutineCall& call) {
@@ -89,8 +84,7 @@ RoutineValues record_recurrence(const RoutineCall& call) {
     throw dtype_error("recurrence", "recurrence: expected two tensors of one floating dtype, got " +
                                         std::string(info(factors.dtype()).label) + " and " +
                                         std::string(info(terms.dtype()).label));
-  Ref<Attributes> attributes = new Attributes;
-  attributes->parameters = {axis_of(call, Op::recurrence, 0)};
+  const Ref<Attributes> attributes = with_parameters({axis_of(call, Op::recurrence, 0)});
   return {record(call.engine, Op::recurrence, terms.dtype(), terms.shape(), call.inputs, attributes)};
 }
 

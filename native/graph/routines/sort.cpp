@@ -16,17 +16,13 @@ RoutineValues record_sort(const RoutineCall& call) {
                           std::to_string(longest - 1) + "; the shape is " + to_string(input.shape()),
                       {input.shape()});
   check_shape(call.engine, "sort", input.shape(), DType::int64);
-  Ref<Attributes> attributes = new Attributes;
-  attributes->parameters = {axis, call.parameters[1] != 0};
   const ResultType results[] = {{input.node->shape, input.dtype()}, {input.node->shape, DType::int64}};
-  return record(call.engine, Op::sort, results, call.inputs, attributes);
+  return record(call.engine, Op::sort, results, call.inputs,
+                with_parameters({axis, call.parameters[1] != 0}));
 }
 
 Value gradient_of_sort(Function& function, size_t, std::span<const Value> grads) {
-  const Edge& edge = function.edges[0];
-  const Value inputs[] = {zeros(grads[0].node->engine, edge.shape, edge.dtype), result_value(function, 1),
-                          grads[0]};
-  return routine(Op::scatterAdd, inputs, {function.attributes->parameters[0]});
+  return gradient_of_taken(function, result_value(function, 1), grads[0], function.attributes->parameters[0]);
 }
 
 } // namespace adjoint

@@ -48,12 +48,6 @@ Dims batch_of(const Dims& shape) {
   return batch;
 }
 
-Ref<Attributes> attributes_of(const RoutineCall& call) {
-  Ref<Attributes> attributes = new Attributes;
-  attributes->parameters = call.parameters;
-  return attributes;
-}
-
 Value swapped(const Value& matrix) { return transpose(matrix, -1, -2); }
 Value product(const Value& a, const Value& b) {
   const Value factors[] = {a, b};
@@ -80,8 +74,8 @@ RoutineValues record_cholesky(const RoutineCall& call) {
   const Value& input = call.inputs[0];
   check_square(Op::cholesky, input, "A");
   check_floating(Op::cholesky, input);
-  return {
-      record(call.engine, Op::cholesky, input.dtype(), input.node->shape, call.inputs, attributes_of(call))};
+  return {record(call.engine, Op::cholesky, input.dtype(), input.node->shape, call.inputs,
+                 with_parameters(call.parameters))};
 }
 
 // Iain Murray, Differentiation of the Cholesky decomposition (arXiv:1602.07527), for a symmetric gradient, as PyTorch
@@ -128,7 +122,7 @@ RoutineValues record_solveTriangular(const RoutineCall& call) {
   };
   const Value operands[] = {spread(a), spread(b)};
   check_shape(call.engine, name, operands[1].shape(), a.dtype());
-  const Ref<Attributes> attributes = attributes_of(call);
+  const Ref<Attributes> attributes = with_parameters(call.parameters);
   Ref<Node> node = make_node(call.engine, op, a.dtype(), operands[1].node->shape, operands, attributes);
   return {attach(std::move(node), op, call.inputs, attributes)};
 }

@@ -62,12 +62,10 @@ struct Options {
   }
 };
 
-Value with_parameters(Op op, const RoutineCall& call, const Dims& shape) {
+Value record_with_parameters(Op op, const RoutineCall& call, const Dims& shape) {
   const Value& input = call.inputs[0];
   check_shape(call.engine, info(op).name, shape, input.dtype());
-  Ref<Attributes> attributes = new Attributes;
-  attributes->parameters = call.parameters;
-  return record(call.engine, op, input.dtype(), shape, call.inputs, attributes);
+  return record(call.engine, op, input.dtype(), shape, call.inputs, with_parameters(call.parameters));
 }
 
 } // namespace
@@ -98,7 +96,7 @@ RoutineValues record_unfold(const RoutineCall& call) {
   if (has_batch) out.push_back(shape[0]);
   out.push_back(times(times(shape[first], options.kernel[0]), options.kernel[1]));
   out.push_back(times(rows, columns));
-  return {with_parameters(Op::unfold, call, out)};
+  return {record_with_parameters(Op::unfold, call, out)};
 }
 
 Value gradient_of_unfold(Function& function, size_t, std::span<const Value> grads) {
@@ -160,7 +158,7 @@ RoutineValues record_fold(const RoutineCall& call) {
   Dims out;
   if (has_batch) out.push_back(shape[0]);
   for (int64_t extent : {shape[first] / elements, height, width}) out.push_back(extent);
-  return {with_parameters(Op::fold, call, out)};
+  return {record_with_parameters(Op::fold, call, out)};
 }
 
 Value gradient_of_fold(Function& function, size_t, std::span<const Value> grads) {
