@@ -13,6 +13,7 @@ import {
   zeros,
   type Tensor,
 } from "adjoint";
+import { isSimulated } from "../helpers/effort.js";
 import { numbers } from "../helpers/reference.js";
 
 function limited(program: string, bytes: number): unknown {
@@ -227,7 +228,7 @@ describe("large graphs", () => {
 // Two gibibytes of elements, and room for what else the machine does. Without fusion a sum needs eight times as much.
 const reason = !isFused ? "fusion is off" : freemem() < 8e9 ? "less than 8 GB are free" : "";
 describe.skipIf(reason)(`more than 2**31 elements${reason && `, skipped: ${reason}`}`, () => {
-  test("are written, read and summed", { timeout: 120_000 }, () => {
+  test("are written, read and summed", { timeout: isSimulated ? 900_000 : 120_000 }, () => {
     const output = execFileSync(process.execPath, ["tests/programs/many-elements.mjs"], { encoding: "utf8" });
     const { count, sum, ...rest } = JSON.parse(output) as { count: number; sum: number };
     expect(rest).toEqual({
