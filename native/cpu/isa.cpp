@@ -41,24 +41,15 @@ bool is_available(Isa isa) {
   }
   __builtin_unreachable();
 }
-
-const LoopTable& loops_for(Isa isa) {
-  switch (isa) {
-  case Isa::portable:
-    return isa_base::table;
-  case Isa::v2:
-    return isa_v2::table;
-  case Isa::v3:
-    return isa_v3::table;
-  case Isa::v4:
-    return isa_v4::table;
-  }
-  __builtin_unreachable();
-}
 #else
 bool is_available(Isa isa) { return isa == Isa::portable; }
-const LoopTable& loops_for(Isa) { return isa_base::table; }
 #endif
+
+const LoopTable& loops_for(Isa isa) {
+#define TABLE(space) space::table
+  ADJOINT_RETURN_FOR_ISA(isa, TABLE);
+#undef TABLE
+}
 
 Isa chosen_isa() {
   const char* wanted = std::getenv("ADJOINT_ISA");

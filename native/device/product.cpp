@@ -3,30 +3,18 @@
 namespace adjoint {
 
 MatrixProduct product_of(const RoutineKernel& kernel) {
-  const auto operand = [](const RoutineKernel::Operand& tensor) {
-    const size_t rank = tensor.shape.size();
-    MatrixProduct::Operand result;
-    result.array = tensor.array;
-    result.offset = tensor.offset;
-    result.batch_strides = tensor.strides;
-    result.batch_strides.resize(rank - 2);
-    result.row_stride = tensor.strides[rank - 2];
-    result.column_stride = tensor.strides[rank - 1];
-    return result;
-  };
   const RoutineKernel::Operand& out = kernel.results[0];
   const size_t rank = out.shape.size();
   MatrixProduct product;
   product.dtype = out.dtype;
   product.modes = kernel.modes;
-  product.batch = out.shape;
-  product.batch.resize(rank - 2);
+  product.batch = batch_of(out.shape);
   product.rows = out.shape[rank - 2];
   product.columns = out.shape[rank - 1];
   product.inner = kernel.inputs[0].shape.back();
-  product.left = operand(kernel.inputs[0]);
-  product.right = operand(kernel.inputs[1]);
-  product.out = operand(out);
+  product.left = matrices_of(kernel.inputs[0]);
+  product.right = matrices_of(kernel.inputs[1]);
+  product.out = matrices_of(out);
   return product;
 }
 

@@ -1,22 +1,16 @@
 // A product of matrices, as both devices take it from a routine's operands.
 #pragma once
-#include "device/kernel.h"
+#include "device/matrices.h"
 
 namespace adjoint {
 
 // out = left x right, over a batch: row-major out, operands wherever their strides say.
 struct MatrixProduct {
-  struct Operand {
-    uint16_t array = 0;
-    int64_t offset = 0;
-    Dims batch_strides;
-    int64_t row_stride = 0, column_stride = 0;
-  };
   DType dtype = DType::float32;
   ProductModes modes;
   Dims batch;
   int64_t rows = 1, columns = 1, inner = 1;
-  Operand left, right, out;
+  MatrixOperand left, right, out;
 };
 
 MatrixProduct product_of(const RoutineKernel& kernel);

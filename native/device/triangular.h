@@ -4,23 +4,17 @@
 // Every element of a result is what it is computed from, less products in ascending order of k, one multiply-add after
 // the other, and then divided. So blocks and threads change no bits, and processors with fused multiply-adds agree.
 #pragma once
-#include "device/kernel.h"
+#include "device/matrices.h"
 
 namespace adjoint {
 
 struct TriangularWork {
-  struct Operand {
-    uint16_t array = 0;
-    int64_t offset = 0;
-    Dims batch_strides;
-    int64_t row_stride = 0, column_stride = 0;
-  };
   DType dtype = DType::float32;
   Dims batch;
   int64_t size = 0;    // rows and columns of the triangle
   int64_t columns = 0; // of the equation's sides
   bool has_unit_diagonal = false;
-  Operand matrix, right, out; // factors have no right side
+  MatrixOperand matrix, right, out; // factors have no right side
   int64_t items() const { return element_count(batch); }
 };
 

@@ -110,6 +110,11 @@ void Engine::store_results(const Program& program) {
   }
 }
 
+void Engine::compute(const Ref<Node>& node) {
+  settle();
+  if (node->is_pending()) run({node}, {.replaced = {}, .caller_waits = true});
+}
+
 std::optional<Error> Engine::settle() {
   if (!unsettled_) return std::nullopt;
   const Unsettled run = std::move(*unsettled_);

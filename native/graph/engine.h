@@ -37,6 +37,8 @@ class Engine {
   // every node is as it was. Values may still be under way when it returns: download() waits for them.
   void run(const std::vector<Ref<Node>>& wanted, const RunRequest& request = {});
   void run(const Ref<Node>& wanted) { run(std::vector<Ref<Node>>{wanted}); }
+  // Computes the node if it is pending, or pending again because the last run has failed. The caller waits.
+  void compute(const Ref<Node>& node);
   // Waits until nothing is under way.
   void wait();
   // Learns whether routines of the last run have failed, waiting for it if any of them may. If one has, the

@@ -298,8 +298,7 @@ Value transfer(const Value& input, Engine& target) {
   Node& node = *input.node;
   Engine& source = node.engine;
   if (&source == &target || node.is_number()) return input;
-  source.settle();
-  if (node.is_pending()) source.run({input.node}, {.replaced = {}, .caller_waits = true});
+  source.compute(input.node);
   source.wait();
   const int64_t bytes = node.bytes();
   Ref<Buffer> copy;

@@ -100,8 +100,7 @@ RoutineValues record(Engine& engine, Op op, std::span<const ResultType> results,
 
 int64_t computed_integer(const Value& scalar) {
   Engine& engine = scalar.node->engine;
-  engine.settle();
-  if (scalar.node->is_pending()) engine.run({scalar.node}, {.replaced = {}, .caller_waits = true});
+  engine.compute(scalar.node);
   int64_t value = 0;
   engine.download(&value, *scalar.node->buffer, sizeof value);
   return value;

@@ -77,6 +77,13 @@ Value gradient_of_taken(const Function& function, const Value& indices, const Va
   return routine(Op::scatterAdd, inputs, {axis});
 }
 
+Value matrix_product(const Value& a, const Value& b) {
+  const Value factors[] = {a, b};
+  return routine(Op::matmul, factors);
+}
+
+Value matrix_transpose(const Value& matrices) { return transpose(matrices, -1, -2); }
+
 int64_t axis_of(const RoutineCall& call, Op op, size_t parameter) {
   return normalize_axis(info(op).name, call.parameters[parameter], call.inputs[0].shape().size());
 }

@@ -36,6 +36,10 @@ Ref<Attributes> with_parameters(const Dims& parameters);
 // The gradient of elements that were taken from the function's first input at these indices along the axis.
 Value gradient_of_taken(const Function& function, const Value& indices, const Value& grad, int64_t axis);
 
+// Of the matrices of batches.
+Value matrix_product(const Value& a, const Value& b);
+Value matrix_transpose(const Value& matrices);
+
 // The axis that a parameter names.
 int64_t axis_of(const RoutineCall& call, Op op, size_t parameter);
 

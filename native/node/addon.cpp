@@ -40,9 +40,7 @@ uint32_t Addon::bind_at(const Napi::CallbackInfo& info, size_t i, const Value& v
 
 void Addon::compute(Cell& cell) {
   if (cell.node->is_number()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a tensor");
-  Engine& engine = cell.node->engine;
-  engine.settle();
-  if (cell.node->is_pending()) engine.run({cell.node}, {.replaced = {}, .caller_waits = true});
+  cell.node->engine.compute(cell.node);
 }
 
 void Binding::refuse_in_update() const {

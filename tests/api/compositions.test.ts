@@ -1,49 +1,15 @@
-import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { autograd, explain, nn, realize, tensor, zeros, type DType, type Tensor } from "../../lib/index.js";
 import * as adjoint from "../../lib/index.js";
 import { named } from "../../lib/functional/history.js";
 import { native } from "../../lib/native.js";
 import { errorOf, expectClose, isClose, numbers } from "../helpers/reference.js";
+import { expectSample, readSamples, weighted, type Sample } from "../helpers/samples.js";
 
 // Ops that are said with other ops: PyTorch's own samples (an excerpt of what goldens/opinfo.py writes), gradients
 // against differences, and what PyTorch says of them.
 
-interface GoldenTensor {
-  tensor: (number | { float: string })[];
-  shape: number[];
-  dtype: DType;
-  rg: boolean;
-}
-interface Case {
-  input: GoldenTensor;
-  args: unknown[];
-  kwargs: Record<string, unknown>;
-  outs: GoldenTensor[];
-  grads?: (number[] | null)[];
-}
-
-const { ops } = JSON.parse(
-  readFileSync(new URL("../goldens/compositions.json", import.meta.url), "utf8"),
-) as {
-  ops: Record<string, { cases: Case[] }>;
-};
-
-const number = (element: number | { float: string }) =>
-  typeof element === "number" ? element : Number(element.float.replace("inf", "Infinity"));
-const isTensor = (value: unknown): value is GoldenTensor =>
-  typeof value === "object" && value !== null && "tensor" in value;
-const made = ({ tensor: data, shape, dtype, rg }: GoldenTensor): Tensor => {
-  const elements = data.map(number);
-  const flat = dtype === "int64" ? tensor(elements.map(BigInt)) : tensor(elements, { dtype });
-  return flat.reshape(shape).clone().requiresGrad_(rg);
-};
-/** The weights that the goldens' gradients are taken with. */
-const weightsOf = (x: Tensor): Tensor =>
-  tensor(
-    Array.from({ length: x.numel() }, (_, i) => Math.cos(1 + 0.7 * i)),
-    { dtype: "float64" },
-  ).reshape(x.shape);
+const ops = readSamples("compositions.json");
 
 type Args = (Tensor | number | number[])[];
 interface Options {
@@ -72,7 +38,7 @@ const builders: Record<string, Build> = {
 };
 
 /** PyTorch's older word for the correction is none of ours. */
-function optionsOf({ kwargs, args }: Case, op: string): Options {
+function optionsOf({ kwargs, args }: Sample, op: string): Options {
   const options: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(kwargs)) {
     if (name === "unbiased") options["correction"] = value === true ? 1 : 0;
@@ -85,26 +51,11 @@ function optionsOf({ kwargs, args }: Case, op: string): Options {
 
 describe.each(Object.keys(ops))("PyTorch's samples of %s", (op) => {
   const build = builders[op.replace(/\.(with_dtype|unbiased)$/, "")]!;
-  test.each(ops[op]!.cases.map((golden, i) => [i, golden.input.shape, golden] as const))(
+  test.each(ops[op]!.cases.map((sample, i) => [i, sample.input.shape, sample] as const))(
     "%i: %j",
-    (i, _, golden) => {
-      const x = made(golden.input);
-      const args = golden.args.map((arg) => (isTensor(arg) ? made(arg) : arg)) as Args;
-      const out = build(x, args, optionsOf(golden, op));
-      const expected = golden.outs[0]!;
-      expect(out.shape).toEqual(expected.shape);
-      expect(out.dtype).toBe(expected.dtype);
-      const exact = out.dtype === "float64" || out.dtype === "int64";
-      expectClose(numbers(out), expected.tensor.map(number), exact ? 1e-10 : 2e-6, 1e-14, `${op} ${i}`);
-      if (!golden.grads) return;
-      out.mul(weightsOf(out)).sum().backward();
-      const leaves = [x, ...args].filter(
-        (leaf): leaf is Tensor => leaf instanceof Object && !Array.isArray(leaf),
-      );
-      const tracked = leaves.filter(({ requiresGrad }) => requiresGrad);
-      golden.grads.forEach((grad, k) => {
-        expectClose(numbers(tracked[k]!.grad!), grad!, 1e-9, 1e-12, `gradient ${k} of ${op} ${i}`);
-      });
+    (i, _, sample) => {
+      const compute = (x: Tensor, args: unknown[]) => [build(x, args as Args, optionsOf(sample, op))];
+      expectSample(sample, `${op} ${i}`, compute, (dtype) => (dtype === "float32" ? 2e-6 : 1e-10));
     },
   );
 });
@@ -134,7 +85,6 @@ describe.each(Object.entries(functions))("%s", (name, [build, label]) => {
       .reshape([3, 4])
       .clone()
       .requiresGrad_();
-  const weighted = (out: Tensor) => out.mul(weightsOf(out)).sum();
   const gradient = (x: Tensor, loss: Tensor, createGraph = false) =>
     autograd.grad(loss, x, { createGraph })[0]!;
   /** What central differences say of the gradient of `loss`. */

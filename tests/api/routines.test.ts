@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -19,42 +18,12 @@ import {
 import { native } from "../../lib/native.js";
 import { recordRoutine } from "../../lib/tensor.js";
 import { errorOf, expectClose, isClose, numbers } from "../helpers/reference.js";
+import { expectSample, readSamples, weighted } from "../helpers/samples.js";
 
 // Ops over whole arrays: PyTorch's own samples (an excerpt of what goldens/opinfo.py writes), plain loops, gradients
 // against differences, and what happens when one of them fails while it runs.
 
-interface GoldenTensor {
-  tensor: (number | { float: string })[];
-  shape: number[];
-  dtype: DType;
-  rg: boolean;
-}
-interface Case {
-  input: GoldenTensor;
-  args: unknown[];
-  kwargs: Record<string, unknown>;
-  outs: GoldenTensor[];
-  grads?: (number[] | null)[];
-}
-const { ops } = JSON.parse(readFileSync(new URL("../goldens/routines.json", import.meta.url), "utf8")) as {
-  ops: Record<string, { cases: Case[] }>;
-};
-
-const number = (element: number | { float: string }) =>
-  typeof element === "object" ? Number(element.float.replace("inf", "Infinity")) : element;
-const isTensor = (value: unknown): value is GoldenTensor =>
-  typeof value === "object" && value !== null && "tensor" in value;
-const made = ({ tensor: data, shape, dtype, rg }: GoldenTensor): Tensor => {
-  const elements = data.map(number);
-  const flat = dtype === "int64" ? tensor(elements.map(BigInt)) : tensor(elements, { dtype });
-  return flat.reshape(shape).clone().requiresGrad_(rg);
-};
-/** The weights that the goldens' gradients are taken with. */
-const weightsOf = (x: Tensor): Tensor =>
-  tensor(
-    Array.from({ length: x.numel() }, (_, i) => Math.cos(1 + 0.7 * i)),
-    { dtype: "float64" },
-  ).reshape(x.shape);
+const ops = readSamples("routines.json");
 
 type Build = (x: Tensor, args: unknown[], kwargs: Record<string, unknown>) => Tensor[];
 const sorting = (kwargs: Record<string, unknown>) =>
@@ -73,32 +42,11 @@ const builders: Record<string, Build> = {
 };
 
 describe.each(Object.keys(builders))("PyTorch's samples of %s", (op) => {
-  test.each(ops[op]!.cases.map((golden, i) => [i, golden.input.shape, golden] as const))(
+  test.each(ops[op]!.cases.map((sample, i) => [i, sample.input.shape, sample] as const))(
     "%i: %j",
-    (i, _, golden) => {
-      const x = made(golden.input);
-      const args = golden.args.map((arg) => (isTensor(arg) ? made(arg) : arg));
-      const outs = builders[op]!(x, args, golden.kwargs);
-      expect(outs.length).toBe(golden.outs.length);
-      outs.forEach((out, k) => {
-        const expected = golden.outs[k]!;
-        expect(out.shape).toEqual(expected.shape);
-        expect(out.dtype).toBe(expected.dtype);
-        expectClose(numbers(out), expected.tensor.map(number), 1e-12, 1e-14, `${op} ${i}`);
-      });
-      if (!golden.grads) return;
-      outs
-        .filter((out) => out.requiresGrad)
-        .map((out) => out.mul(weightsOf(out)).sum())
-        .reduce((a, b) => a.add(b))
-        .backward();
-      const leaves = [x, ...args].filter(
-        (leaf): leaf is Tensor => leaf instanceof Object && !Array.isArray(leaf),
-      );
-      const tracked = leaves.filter(({ requiresGrad }) => requiresGrad);
-      golden.grads.forEach((grad, k) => {
-        if (grad) expectClose(numbers(tracked[k]!.grad!), grad, 1e-10, 1e-12, `gradient ${k} of ${op} ${i}`);
-      });
+    (i, _, sample) => {
+      const compute = (x: Tensor, args: unknown[]) => builders[op]!(x, args, sample.kwargs);
+      expectSample(sample, `${op} ${i}`, compute, () => 1e-12);
     },
   );
 });
@@ -357,8 +305,6 @@ describe("shapes that depend on values", () => {
   });
 });
 
-/** Weighted sums of results, to be differentiated. */
-const weighted = (out: Tensor) => out.mul(weightsOf(out)).sum();
 const index = () =>
   tensor([
     [1n, 0n, 2n],

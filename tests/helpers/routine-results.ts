@@ -1,4 +1,4 @@
-import { cat, eye, linalg, nn, tensor, type DType, type Tensor } from "../../lib/index.js";
+import { arange, cat, eye, linalg, nn, tensor, type DType, type Tensor } from "../../lib/index.js";
 import { count } from "./repeatable.js";
 
 // Ops over whole arrays, large enough for several threads and blocks, with their gradients.
@@ -26,6 +26,36 @@ const triangles = (dtype: DType): Tensor[] => {
   return [factor, solution, a.grad!, right.grad!];
 };
 
+/** Whatever runs along lines: one that is long, a few that are, and many short ones across memory. */
+const lines = (dtype: DType, shape: readonly number[], dim: number): Tensor[] => {
+  const x = wave(shape, dtype);
+  const sorted = x.sort(dim);
+  const sums = x.cumsum(dim);
+  const products = x.mul(0.01).add(1).cumprod(dim);
+  const maxima = x.cummax(dim);
+  const order = sorted.indices;
+  const gathered = x.gather(dim, order.flip([dim]));
+  const half = arange(0, shape[dim]!, 2, { dtype: "int64" });
+  const selected = x.indexSelect(dim, half);
+  // Many elements meet in each place.
+  const added = x.detach().scatterAdd(dim, order.to("float64").div(7).floor().to("int64"), x);
+  const results = [sorted.values, sums, products, maxima.values, gathered, selected, added];
+  results
+    .map((result) => result.sin().sum())
+    .reduce((a, b) => a.add(b))
+    .backward();
+  return [...results, order, maxima.indices, x.gt(0.5).nonzero(), x.grad!];
+};
+const lineShapes: [number[], number][] = [
+  [[200_000], 0],
+  [[3, 40_000], 1],
+  [[40_000, 3], 0],
+];
+
 /** Everything that they give, routine by routine. */
 export const routineResults = (): Tensor[][] =>
-  (["float32", "float64"] as const).flatMap((dtype) => [windows(dtype), triangles(dtype)]);
+  (["float32", "float64"] as const).flatMap((dtype) => [
+    windows(dtype),
+    triangles(dtype),
+    ...lineShapes.map(([shape, dim]) => lines(dtype, shape, dim)),
+  ]);

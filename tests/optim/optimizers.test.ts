@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { optim, Tensor, tensor } from "../../lib/index.js";
 import { strongWolfe } from "../../lib/optim/linesearch.js";
 import { camelCase } from "../../lib/options.js";
+import { atMost } from "../helpers/effort.js";
 
 // PyTorch's numbers: 25 steps of every optimizer on small problems. What is compared, and how closely, is said in
 // the README of the goldens.
@@ -30,7 +31,9 @@ type AnyOptimizer = optim.Optimizer & { step(closure?: () => Tensor): Tensor };
 type AnyClass = new (params: unknown, options: Options) => AnyOptimizer;
 
 const classes = optim as unknown as Record<string, AnyClass | undefined>;
-const present = cases.filter(({ optimizer }) => typeof classes[optimizer] === "function");
+const present = cases
+  .filter(({ optimizer }) => typeof classes[optimizer] === "function")
+  .map((golden) => ({ ...golden, params: golden.params.slice(0, atMost(25, 5)) }));
 const absent = new Map<string, number>();
 for (const { optimizer } of cases) {
   if (typeof classes[optimizer] !== "function") absent.set(optimizer, (absent.get(optimizer) ?? 0) + 1);
@@ -132,7 +135,8 @@ function run(golden: Case): void {
     expectClose(path.params[step], expected, within, `parameters after step ${step}`);
   });
   // However it got there, it ends where PyTorch does.
-  if (isSensitive(golden)) expectClose(path.losses.at(-1), golden.losses.at(-1), 1e-7, "the last loss");
+  if (isSensitive(golden) && path.losses.length === golden.losses.length)
+    expectClose(path.losses.at(-1), golden.losses.at(-1), 1e-7, "the last loss");
 }
 
 function runGroups({ optimizer: name, start, options, second_group, params }: Case): void {

@@ -33,31 +33,15 @@ constexpr int64_t panel_alignment = 64;
 
 // Calls `body` with the functions of an instruction set.
 template <class Body> decltype(auto) with_isa(Isa isa, const Body& body) {
-#define ADJOINT_CALL(space)                                                                                  \
+#define CALL(space)                                                                                          \
   body([](const auto& product) { space::multiply(product); },                                                \
        [](const auto& product) { return space::panel_sizes(product); })
-  switch (isa) {
-#ifdef __x86_64__
-  case Isa::v2:
-    return ADJOINT_CALL(isa_v2);
-  case Isa::v3:
-    return ADJOINT_CALL(isa_v3);
-  case Isa::v4:
-    return ADJOINT_CALL(isa_v4);
-#else
-  case Isa::v2:
-  case Isa::v3:
-  case Isa::v4:
-#endif
-  case Isa::portable:
-    return ADJOINT_CALL(isa_base);
-  }
-  __builtin_unreachable();
-#undef ADJOINT_CALL
+  ADJOINT_RETURN_FOR_ISA(isa, CALL);
+#undef CALL
 }
 
 template <class T> Product<T> first_item(const MatrixProduct& product, void* const* arrays) {
-  const auto matrix = [&](const MatrixProduct::Operand& operand) {
+  const auto matrix = [&](const MatrixOperand& operand) {
     const T* data = arrays ? static_cast<const T*>(arrays[operand.array]) + operand.offset : nullptr;
     return Matrix<T>{data, operand.row_stride, operand.column_stride};
   };

@@ -26,23 +26,9 @@ template <class T> struct Blocks {
   int64_t (*factor_diagonal)(const Factor<T>&, int64_t, int64_t);
 };
 template <class T> Blocks<T> blocks_for(Isa isa) {
-  switch (isa) {
-#ifdef __x86_64__
-  case Isa::v2:
-    return {isa_v2::solve_rows, isa_v2::factor_diagonal};
-  case Isa::v3:
-    return {isa_v3::solve_rows, isa_v3::factor_diagonal};
-  case Isa::v4:
-    return {isa_v4::solve_rows, isa_v4::factor_diagonal};
-#else
-  case Isa::v2:
-  case Isa::v3:
-  case Isa::v4:
-#endif
-  case Isa::portable:
-    return {isa_base::solve_rows, isa_base::factor_diagonal};
-  }
-  __builtin_unreachable();
+#define BLOCKS(space) {space::solve_rows, space::factor_diagonal}
+  ADJOINT_RETURN_FOR_ISA(isa, BLOCKS);
+#undef BLOCKS
 }
 template <class T> Blocks<T> blocks() {
   static const Blocks<T> chosen = blocks_for<T>(chosen_isa());
@@ -50,7 +36,7 @@ template <class T> Blocks<T> blocks() {
 }
 
 template <class T>
-Target<T> item(const TriangularWork& work, const TriangularWork::Operand& operand, const Instance& instance,
+Target<T> item(const TriangularWork& work, const MatrixOperand& operand, const Instance& instance,
                int64_t index) {
   T* data = static_cast<T*>(instance.arrays[operand.array]) + operand.offset;
   for (size_t axis = work.batch.size(); axis-- > 0; index /= work.batch[axis])

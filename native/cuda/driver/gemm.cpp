@@ -10,7 +10,7 @@ namespace {
 // Merges batch axes over which all operands go on evenly.
 MatrixProduct with_one_batch_axis(MatrixProduct kernel) {
   Dims batch;
-  MatrixProduct::Operand* const operands[] = {&kernel.left, &kernel.right, &kernel.out};
+  MatrixOperand* const operands[] = {&kernel.left, &kernel.right, &kernel.out};
   Dims strides[3];
   for (size_t axis = 0; axis < kernel.batch.size(); ++axis) {
     const int64_t extent = kernel.batch[axis];
@@ -35,8 +35,8 @@ MatrixProduct with_one_batch_axis(MatrixProduct kernel) {
 bool fits_int(int64_t value) { return value <= std::numeric_limits<int>::max(); }
 
 // A matrix of so many rows and columns, where a stride over one of them means nothing.
-std::optional<Gemm::Operand> column_major(const MatrixProduct::Operand& operand, int64_t rows,
-                                          int64_t columns, int64_t row_stride, int64_t column_stride) {
+std::optional<Gemm::Operand> column_major(const MatrixOperand& operand, int64_t rows, int64_t columns,
+                                          int64_t row_stride, int64_t column_stride) {
   Gemm::Operand made{.array = operand.array, .offset = operand.offset};
   made.batch_stride = operand.batch_strides.empty() ? 0 : operand.batch_strides[0];
   if (made.batch_stride < 0) return std::nullopt;
@@ -62,7 +62,7 @@ std::optional<Gemm> gemm_of(const MatrixProduct& given) {
   for (const int64_t extent : {kernel.rows, kernel.columns, kernel.inner, batch})
     if (extent < 1 || !fits_int(extent)) return std::nullopt;
   // Column-major is the transpose of row-major, and (left x right)' = right' x left'.
-  const auto transposed = [](const MatrixProduct::Operand& operand, int64_t rows, int64_t columns) {
+  const auto transposed = [](const MatrixOperand& operand, int64_t rows, int64_t columns) {
     return column_major(operand, columns, rows, operand.column_stride, operand.row_stride);
   };
   const auto left = transposed(kernel.right, kernel.inner, kernel.columns);

@@ -26,14 +26,12 @@ constexpr int64_t few_for_tensor_cores = 16;
 MatrixProduct transposed(MatrixProduct kernel) {
   std::swap(kernel.rows, kernel.columns);
   std::swap(kernel.left, kernel.right);
-  for (MatrixProduct::Operand* operand : {&kernel.left, &kernel.right, &kernel.out})
-    std::swap(operand->row_stride, operand->column_stride);
+  for (MatrixOperand* operand : {&kernel.left, &kernel.right, &kernel.out}) transpose(*operand);
   return kernel;
 }
 
 // Whether vectors along the axis with stride 1 begin at multiples of their length.
-bool is_aligned(const MatrixProduct::Operand& operand, size_t batch_rank, int64_t bytes,
-                bool by_column_only) {
+bool is_aligned(const MatrixOperand& operand, size_t batch_rank, int64_t bytes, bool by_column_only) {
   const int64_t elements = bytes >= 4 ? 16 / bytes : 4;
   const bool along_columns = operand.column_stride == 1;
   if (!along_columns && (by_column_only || operand.row_stride != 1)) return false;
@@ -51,7 +49,7 @@ class MatmulCode final : public FixedCode {
   }
   void fill_table(std::span<const Instance> instances, Scratch shared, uint64_t* words) const override {
     MatmulTable table = table_;
-    const auto address = [&](const MatrixProduct::Operand& operand) {
+    const auto address = [&](const MatrixOperand& operand) {
       return reinterpret_cast<uintptr_t>(instances[0].arrays[operand.array]) +
              static_cast<uint64_t>(operand.offset * bytes_of(kernel_.dtype));
     };

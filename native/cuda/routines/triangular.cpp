@@ -21,7 +21,7 @@ class TriangularCode final : public FixedCode {
     return sizeof(TriangularTable) / 8 + work_.batch.size() * sizeof(TriangularBatchAxis) / 8;
   }
   void fill_table(std::span<const Instance> instances, Scratch, uint64_t* words) const override {
-    const auto matrix = [&](const TriangularWork::Operand& operand) {
+    const auto matrix = [&](const MatrixOperand& operand) {
       return TriangularMatrix{reinterpret_cast<uintptr_t>(instances[0].arrays[operand.array]) +
                                   static_cast<uint64_t>(operand.offset * bytes_of(work_.dtype)),
                               operand.row_stride, operand.column_stride};

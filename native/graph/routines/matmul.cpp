@@ -1,5 +1,6 @@
 // Products of matrices, batched and broadcast. The node multiplies operands of equal batches; its history
 // refers to the operands as they were given.
+#include "device/matrices.h"
 #include "graph/record.h"
 #include "graph/routines.h"
 #include "graph/saved.h"
@@ -34,11 +35,6 @@ RoutineValues record_matmul(const RoutineCall& call) {
                                 std::to_string(columns) + "); matmul: shapes " + shapes,
                       {x, y});
   }
-  const auto batch_of = [](const Dims& shape) {
-    Dims batch;
-    for (size_t i = 0; i + 2 < shape.size(); ++i) batch.push_back(shape[i]);
-    return batch;
-  };
   const Dims batch = broadcast_shapes("matmul", batch_of(x), batch_of(y));
   const auto lifted = [&](const Value& value, int64_t height, int64_t width) {
     Value untracked{value.node, {}};
@@ -66,16 +62,6 @@ RoutineValues record_matmul(const RoutineCall& call) {
   return {named(attach(product.node, Op::matmul, call.inputs), label)};
 }
 
-namespace {
-
-Value swapped(const Value& matrix) { return transpose(matrix, -1, -2); }
-Value matmul(const Value& a, const Value& b) {
-  const Value factors[] = {a, b};
-  return routine(Op::matmul, factors);
-}
-
-} // namespace
-
 Value gradient_of_matmul(Function& function, size_t input, std::span<const Value> grads) {
   const Value& grad = grads[0];
   const Dims &x = function.edges[0].shape, &y = function.edges[1].shape;
@@ -95,7 +81,8 @@ Value gradient_of_matmul(Function& function, size_t input, std::span<const Value
   Value other = input_value(function, 1 - input);
   if (other.shape().size() == 1)
     other = reshape(other, input == 0 ? Dims{other.shape()[0], 1} : Dims{1, other.shape()[0]});
-  const Value product = input == 0 ? matmul(g, swapped(other)) : matmul(swapped(other), g);
+  const Value product =
+      input == 0 ? matrix_product(g, matrix_transpose(other)) : matrix_product(matrix_transpose(other), g);
   return reshape(fit(product, own, edge.dtype), edge.shape);
 }
 

@@ -2,6 +2,7 @@
 // history is that of what was given.
 #include <string>
 
+#include "device/matrices.h"
 #include "graph/record.h"
 #include "graph/routines.h"
 #include "graph/saved.h"
@@ -42,17 +43,6 @@ void check_floating(Op op, const Value& value) {
                                 std::string(info(value.dtype()).word) + "; convert it with .to(\"float32\")");
 }
 
-Dims batch_of(const Dims& shape) {
-  Dims batch = shape;
-  batch.resize(shape.size() - 2);
-  return batch;
-}
-
-Value swapped(const Value& matrix) { return transpose(matrix, -1, -2); }
-Value product(const Value& a, const Value& b) {
-  const Value factors[] = {a, b};
-  return routine(Op::matmul, factors);
-}
 Value solved(const Value& matrix, const Value& right, bool is_upper, bool is_left, bool has_unit_diagonal) {
   const Value inputs[] = {matrix, right};
   return routine(Op::solveTriangular, inputs, {is_upper, is_left, has_unit_diagonal});
@@ -83,11 +73,12 @@ RoutineValues record_cholesky(const RoutineCall& call) {
 Value gradient_of_cholesky(Function& function, size_t, std::span<const Value> grads) {
   const bool is_upper = function.attributes->parameters[0] != 0;
   const Value out = result_value(function);
-  const Value lower = is_upper ? swapped(out) : out, grad = is_upper ? swapped(grads[0]) : grads[0];
-  const Value part = triangle(product(swapped(lower), grad), Op::ge);
-  const Value mirrored[] = {part, swapped(triangle(part, Op::gt))};
+  const Value lower = is_upper ? matrix_transpose(out) : out,
+              grad = is_upper ? matrix_transpose(grads[0]) : grads[0];
+  const Value part = triangle(matrix_product(matrix_transpose(lower), grad), Op::ge);
+  const Value mirrored[] = {part, matrix_transpose(triangle(part, Op::gt))};
   const Value halved[] = {elementwise(Op::add, mirrored), literal(part.node->engine, 0.5)};
-  const Value half = solved(swapped(lower), elementwise(Op::mul, halved), true, true, false);
+  const Value half = solved(matrix_transpose(lower), elementwise(Op::mul, halved), true, true, false);
   return solved(lower, half, false, false, false);
 }
 
@@ -132,10 +123,11 @@ Value gradient_of_solveTriangular(Function& function, size_t input, std::span<co
   const Dims& parameters = function.attributes->parameters;
   const bool is_upper = parameters[0] != 0, is_left = parameters[1] != 0,
              has_unit_diagonal = parameters[2] != 0;
-  const Value y = solved(swapped(input_value(function, 0)), grads[0], !is_upper, is_left, has_unit_diagonal);
+  const Value y =
+      solved(matrix_transpose(input_value(function, 0)), grads[0], !is_upper, is_left, has_unit_diagonal);
   if (input == 1) return y;
-  const Value x = swapped(result_value(function));
-  const Value negative[] = {is_left ? product(y, x) : product(x, y)};
+  const Value x = matrix_transpose(result_value(function));
+  const Value negative[] = {is_left ? matrix_product(y, x) : matrix_product(x, y)};
   const Op comparison =
       is_upper ? (has_unit_diagonal ? Op::lt : Op::le) : (has_unit_diagonal ? Op::gt : Op::ge);
   return triangle(elementwise(Op::neg, negative), comparison);
