@@ -94,6 +94,7 @@ export function tensor(data: TensorData, options?: CreationOptions): Tensor {
 }
 
 function fromTypedArray(data: TypedArray, dtype: DType | undefined, device: number): Tensor {
+  if (data.length === 0) refuseOutOfBounds(data);
   const made = create((out) => native.fromArray(out, data, null, false, device));
   if (dtype === undefined || dtype === made.dtype) return made;
   try {
@@ -122,8 +123,27 @@ function shapeOfNested(data: unknown): number[] {
 function isRow(level: unknown): level is ArrayLike<unknown> {
   if (Array.isArray(level)) return true;
   if (!ArrayBuffer.isView(level) || level instanceof DataView) return false;
-  if (level.byteLength === 0) refuseDetached(level.buffer);
+  if (level.byteLength === 0) refuseOutOfBounds(level);
   return true;
+}
+
+const typedArrays = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
+
+/** An array whose resizable buffer has shrunk below its end looks empty; only walking it tells. */
+function refuseOutOfBounds(data: ArrayBufferView): void {
+  refuseDetached(data.buffer);
+  try {
+    typedArrays.keys.call(data as Uint8Array);
+  } catch {
+    throw makeError(
+      TypeError,
+      "tensor: the buffer of an array has shrunk, and the array lies outside of it",
+      {
+        code: "ERR_DETACHED",
+        op: "tensor",
+      },
+    );
+  }
 }
 
 /** A detached buffer looks empty; only making a view of it tells. */
@@ -207,7 +227,7 @@ function element(value: unknown, dtype: DType, place: () => string): Scalar {
     );
   }
   if (dtype === "bool") return Number(Boolean(value));
-  const bounds = integerBounds[dtype];
+  const bounds = integerBounds.get(dtype);
   if (!bounds) return Number(value);
   const whole = kind === "bigint" ? (value as bigint) : Math.trunc(Number(value));
   if (!(whole >= bounds[0] && whole <= bounds[1]))

@@ -6,11 +6,11 @@ import { describe } from "./options.js";
 export type DType = "float32" | "float64" | "int32" | "int64" | "uint8" | "bool";
 
 /** The least and the greatest element of the integer dtypes. */
-export const integerBounds: Partial<Record<DType, readonly [number | bigint, number | bigint]>> = {
-  uint8: [0, 255],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  int64: [-(2n ** 63n), 2n ** 63n - 1n],
-};
+export const integerBounds = new Map<DType, readonly [number | bigint, number | bigint]>([
+  ["uint8", [0, 255]],
+  ["int32", [-(2 ** 31), 2 ** 31 - 1]],
+  ["int64", [-(2n ** 63n), 2n ** 63n - 1n]],
+]);
 
 const indices = new Map(native.dtypes.map((name, index) => [name, index]));
 

@@ -308,7 +308,10 @@ function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, "binding.gyp"))) {
     const parent = dirname(folder);
-    if (parent === folder) throw new Error("adjoint: package.json was not found above the library");
+    if (parent === folder)
+      throw new Error(
+        "adjoint: binding.gyp, which marks the package's folder, was not found above the library",
+      );
     folder = parent;
   }
   return folder;

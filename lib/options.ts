@@ -35,6 +35,11 @@ export function ownEntries(what: string, given: unknown): [string, unknown][] {
   return given === undefined ? [] : Object.entries(optionsObject(what, given));
 }
 
+/** A copy without a prototype: what is not its own is not there, whatever has been put into Object.prototype. */
+export function own<T extends object>(given: T): T {
+  return Object.assign(Object.create(null) as T, given);
+}
+
 function optionsObject(what: string, given: unknown): object {
   if (given !== null && typeof given === "object" && !Array.isArray(given)) return given;
   throw optionError(`${what}: options must be an object such as { name: value }, but got ${describe(given)}`);

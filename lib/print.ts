@@ -17,12 +17,12 @@ export interface Printable {
   dtype: string;
   /** The elements, row after row; for `bool`, 0 and 1 will do. */
   values: ArrayLike<number | bigint | boolean>;
-  /** The node that made it, such as `PowBackward0`. */
-  gradFn?: string;
+  /** The node that made it, such as `PowBackward0`, or null. */
+  gradFn: string | null;
   /** Named in the text only where there is no `gradFn`. */
-  requiresGrad?: boolean;
-  /** Given only where it is not the default device. */
-  device?: string;
+  requiresGrad: boolean;
+  /** Null where it is the default device. */
+  device: string | null;
   /** The dtype that goes without saying. */
   defaultDtype: string;
 }
@@ -122,7 +122,7 @@ export function formatTensor(tensor: Printable): string {
   const elements = shape.reduce((product, size) => product * size, 1);
   const sizes = `size=(${shape.length === 1 ? `${shape[0]},` : shape.join(", ")})`;
   const suffixes: string[] = [];
-  if (device !== undefined) suffixes.push(`device='${device}'`);
+  if (device !== null) suffixes.push(`device='${device}'`);
   if (elements === 0) {
     if (shape.length !== 1) suffixes.push(sizes);
     if (dtype !== defaultDtype) suffixes.push(`dtype=torch.${dtype}`);
@@ -132,7 +132,7 @@ export function formatTensor(tensor: Printable): string {
       suffixes.push(`dtype=torch.${dtype}`);
     }
   }
-  if (gradFn !== undefined) suffixes.push(`grad_fn=<${gradFn}>`);
+  if (gradFn !== null) suffixes.push(`grad_fn=<${gradFn}>`);
   else if (requiresGrad) suffixes.push("requires_grad=True");
 
   const prefix = "tensor(";

@@ -24,6 +24,7 @@ import {
   type Scalar,
   type TypedArray,
 } from "./native.js";
+import { checkRoomForArrays } from "./nested.js";
 import { forgetOpaque, handleOfOpaque, type OpaqueScalar } from "./opaque.js";
 import { describe, readOptions } from "./options.js";
 import { formatTensor } from "./print.js";
@@ -228,6 +229,7 @@ export class Tensor {
   /**
    * The elements, row after row, in a new typed array: a BigInt64Array for int64, 0 and 1 in a Uint8Array for bool.
    * Waits for the value.
+   * @throws Error (`ERR_HOST_OOM`) where there is no room for the array.
    */
   dataSync<T extends TypedArray = NumberArray>(): T {
     return native.data(this.#handle) as T;
@@ -236,9 +238,13 @@ export class Tensor {
   async data<T extends TypedArray = NumberArray>(): Promise<T> {
     return (await native.read(this.#handle, false)) as T;
   }
-  /** The elements as nested arrays; a 0-d tensor gives its element. Waits for the value. */
+  /**
+   * The elements as nested arrays; a 0-d tensor gives its element. Waits for the value.
+   * @throws Error (`ERR_HOST_OOM`) where there is no room for them.
+   */
   toArray(): NestedArray {
     const { shape, dtype } = this;
+    checkRoomForArrays("toArray", shape);
     const values = this.dataSync<TypedArray>();
     const element = (i: number): Scalar => (dtype === "bool" ? values[i] === 1 : values[i]!);
     let next = 0;
@@ -254,9 +260,9 @@ export class Tensor {
       shape: this.shape,
       dtype: this.dtype,
       values: this.dataSync<TypedArray>(),
-      ...(gradFn !== null && { gradFn }),
+      gradFn,
       requiresGrad: this.requiresGrad,
-      ...(device !== getDefaultDevice() && { device }),
+      device: device === getDefaultDevice() ? null : device,
       defaultDtype: getDefaultDtype(),
     });
   }

@@ -22,7 +22,7 @@ export function clamp(x: Tensor, min?: Operand | null, max?: Operand | null): Te
       "torch.clamp: At least one of 'min' or 'max' must not be None; clamp: give a bound",
       { code: "ERR_ARGUMENT", op: "clamp" },
     );
-  const [lowest, highest] = integerBounds[x.dtype] ?? [-Infinity, Infinity];
+  const [lowest, highest] = integerBounds.get(x.dtype) ?? [-Infinity, Infinity];
   const out = ternary(elementwise.clamp, x, min ?? lowest, max ?? highest);
   return isTensor(min) || isTensor(max) ? out : named(out, "Clamp", "1");
 }

@@ -187,6 +187,6 @@ export class Batch<O extends object> {
 
 function bitsOf(flags: Readonly<Record<string, boolean>>): number {
   let bits = 1;
-  for (const name in flags) bits = (bits << 1) | Number(flags[name]);
+  for (const name in flags) if (Object.hasOwn(flags, name)) bits = (bits << 1) | Number(flags[name]);
   return bits;
 }

@@ -1,5 +1,5 @@
 import { makeError } from "../errors.js";
-import { describe } from "../options.js";
+import { describe, own } from "../options.js";
 
 // An option of an optimizer or scheduler is a row: its default and its check. The checks run at construction,
 // and again whenever the value is about to be used, because parameter groups are there to be edited.
@@ -63,7 +63,8 @@ export interface Bounds {
 }
 
 /** A finite number within bounds; `sentence` is PyTorch's, such as `Invalid learning rate`. */
-export function finite(sentence: string, bounds: Bounds = {}): Check {
+export function finite(sentence: string, given: Bounds = {}): Check {
+  const bounds = own(given);
   const allowed = phrase(bounds);
   return (what, name, value) => {
     if (typeof value === "number" && isWithin(value, bounds)) return;

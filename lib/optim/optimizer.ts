@@ -1,6 +1,6 @@
 import { enableGrad, noGrad } from "../autograd.js";
 import { makeError } from "../errors.js";
-import { camelCase, checkName, describe, ownEntries, readOptions, snakeCase } from "../options.js";
+import { camelCase, checkName, describe, own, ownEntries, readOptions, snakeCase } from "../options.js";
 import { native } from "../native.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import { checkOptions, copyOf, defaultsOf, learningRate, type Given, type OptionRows } from "./checks.js";
@@ -70,7 +70,7 @@ export abstract class Optimizer<
 
   protected constructor(params: Params<O>, given: Given<O> | undefined, definition: D) {
     this.definition = definition;
-    const { options, refused = refusedOptions } = definition;
+    const { options, refused = refusedOptions } = own(definition);
     const defaults = readOptions<O>(this.name, given, defaultsOf(options), refused);
     this.defaults = Object.freeze(
       Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, copyOf(value)])) as O,
@@ -247,7 +247,7 @@ export abstract class Optimizer<
   /** Checks a full set of options. */
   protected check(options: O): void {
     checkOptions(this.name, this.definition.options, options);
-    this.definition.check?.(options);
+    if (Object.hasOwn(this.definition, "check")) this.definition.check!(options);
   }
 
   /** Called for each new group, after its checks and before it is there. */
@@ -263,7 +263,8 @@ export abstract class Optimizer<
     const { paramGroups } = this;
     if (this.#checked.isOf(paramGroups)) return;
     for (const group of paramGroups) {
-      for (const name in group) if (!this.#groupNames.includes(name)) this.#checkGroupName(name);
+      for (const name in group)
+        if (!this.#groupNames.includes(name) && Object.hasOwn(group, name)) this.#checkGroupName(name);
       this.check(group);
     }
     this.#checked = new OptionsSnapshot(paramGroups);
@@ -322,7 +323,7 @@ export abstract class Optimizer<
   }
 
   #checkGroupName(name: string): void {
-    const refused = this.definition.refused ?? refusedOptions;
+    const refused = own(this.definition).refused ?? refusedOptions;
     checkName(this.name, "parameter group option", name, this.#groupNames, refused);
   }
 

@@ -1,6 +1,6 @@
 import { makeError } from "../errors.js";
 import { zerosLike } from "../creation.js";
-import { checkName } from "../options.js";
+import { checkName, own } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { Batch, Cohort } from "./batch.js";
 import type { Given } from "./checks.js";
@@ -41,9 +41,17 @@ export function rule<O extends object, S extends Rows<O>, N extends string, F ex
       code: "ERR_RULE",
       op: "rule",
     });
-  const { options = {}, state = {}, numbers = {} } = definition;
-  const rows = { rows: Object.entries(state), numberRows: Object.entries(numbers) };
-  return { ...definition, options, ...rows } as unknown as Rule<O>;
+  const { options = {}, state = {}, numbers = {}, ...others } = own(definition);
+  const listed = <R extends object>(rows: Record<string, R>) =>
+    Object.entries(rows).map(([name, row]) => [name, own(row)] as const);
+  return own({
+    ...others,
+    options,
+    state,
+    numbers,
+    rows: listed<object>(state),
+    numberRows: listed<object>(numbers),
+  }) as unknown as Rule<O>;
 }
 
 /** An optimizer that applies a rule to every parameter that has a gradient. */

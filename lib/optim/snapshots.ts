@@ -33,7 +33,10 @@ export class OptionsSnapshot {
     const { names, values } = this.#groups[index]!;
     let count = 0;
     for (const name in group) {
-      if (names[count] !== name) return false;
+      if (names[count] !== name) {
+        if (!Object.hasOwn(group, name)) continue;
+        return false;
+      }
       const value = (group as unknown as Record<string, unknown>)[name];
       const before = values[count++];
       if (value === before) continue;

@@ -63,7 +63,10 @@ void* map_huge([[maybe_unused]] int64_t bytes) {
 } // namespace
 
 int64_t usable_memory_bytes() {
-  if (const int64_t bytes = environment::count("ADJOINT_MAX_BYTES", INT64_MAX, true); bytes > 0) return bytes;
+  // No machine has more than that, so that sums of what is held and what is wanted fit.
+  constexpr int64_t most = int64_t{1} << 53;
+  if (const int64_t bytes = environment::count("ADJOINT_MAX_BYTES", INT64_MAX, true); bytes > 0)
+    return std::min(bytes, most);
   const int64_t physical = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
   // A fifth is left to JavaScript and to other programs.
   return std::min({physical, number_in_file("/sys/fs/cgroup/memory.max"),

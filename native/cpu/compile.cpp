@@ -126,6 +126,7 @@ class Builder {
     }
     slot_bytes_ = assign_slots(program_, values_);
     measure_work();
+    reserve_scratch(program_);
     return std::move(program_);
   }
 

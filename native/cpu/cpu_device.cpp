@@ -30,8 +30,11 @@ struct CpuKernel final : CompiledKernel {
   using Compiled = std::variant<CpuProgram, Routine>;
   explicit CpuKernel(Compiled work) : work(std::move(work)) {}
   int64_t scratch_bytes() const override {
-    const auto* routine = std::get_if<Routine>(&work);
-    return routine ? routine->scratch_bytes : 0;
+    return std::visit([](const auto& compiled) { return compiled.scratch_bytes; }, work);
+  }
+  int64_t thread_bytes() const override {
+    const auto* program = std::get_if<CpuProgram>(&work);
+    return program ? static_cast<int64_t>(program->thread_bytes) : 0;
   }
   const Compiled work;
 };
@@ -65,22 +68,22 @@ class CpuDevice final : public Device {
   std::string name() const override { return "cpu"; }
   bool is_host() const override { return true; }
   Ref<Buffer> allocate(int64_t bytes) override {
-    void* data = nullptr;
+    Ref<Buffer> buffer = new Buffer(*this, bytes);
     if (bytes <= small_bytes && !small_blocks_.empty()) {
-      data = small_blocks_.back();
+      buffer->data = small_blocks_.back();
       small_blocks_.pop_back();
     } else if (bytes <= small_bytes) {
-      data = Allocator::shared().allocate(small_bytes);
+      buffer->data = Allocator::shared().allocate(small_bytes);
     } else if (held_bytes.fetch_add(bytes) + bytes > usable_bytes_ ||
-               !(data = Allocator::shared().allocate(bytes))) {
+               !(buffer->data = Allocator::shared().allocate(bytes))) {
       held_bytes -= bytes;
     }
-    if (!data)
+    if (!buffer->data)
       throw out_of_memory(std::to_string(bytes) + " bytes were wanted, tensors hold " +
                           std::to_string(live_bytes_) + " of at most " + std::to_string(capacity_bytes()) +
                           "; dispose() of tensors that are no longer needed, or raise ADJOINT_MAX_BYTES");
     live_bytes_ += bytes;
-    return new Buffer(*this, data, bytes);
+    return buffer;
   }
   void free(Buffer& buffer) noexcept override {
     live_bytes_ -= buffer.bytes;
@@ -147,9 +150,10 @@ class CpuDevice final : public Device {
 
 } // namespace
 
-void launch_kernel(const CompiledKernel& kernel, std::span<const Instance> instances) {
+void launch_kernel(const CompiledKernel& kernel, std::span<const Instance> instances,
+                   std::byte* memory) noexcept {
   std::visit(Overloaded{
-                 [&](const CpuProgram& program) { run_fused(program, instances); },
+                 [&](const CpuProgram& program) { run_fused(program, instances, memory); },
                  [&](const Routine& routine) {
                    for (const Instance& instance : instances) routine.run(instance);
                  },

@@ -6,9 +6,8 @@
 // work over threads: `run_blocks` by blocks of rows, ColumnGroups by columns where rows are few and long.
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <thread>
 
 #include "cpu/pool.h"
 #include "cpu/program.h"
@@ -23,21 +22,6 @@ constexpr int64_t least_shared_bytes = 100 << 10;
 constexpr int64_t tasks_per_thread = 4;
 constexpr int64_t prefetched_columns = 4;
 constexpr int64_t cache_line = 64;
-
-// This thread's memory for pointers and slots, kept because it is then in the cache.
-std::byte* scratch_memory(size_t bytes) {
-  struct Free {
-    void operator()(std::byte* memory) const { std::free(memory); }
-  };
-  thread_local std::unique_ptr<std::byte, Free> memory;
-  thread_local size_t held = 0;
-  if (held < bytes) {
-    held = (std::max<size_t>(bytes, 64 << 10) + 4095) / 4096 * 4096;
-    memory.reset(static_cast<std::byte*>(std::aligned_alloc(4096, held)));
-    if (!memory) std::terminate(); // a few pages; nothing in this process works without
-  }
-  return memory.get();
-}
 
 void repeat(int64_t n, int64_t times, size_t bytes, void* to, const void* from) {
   with_width(bytes, [&]<class Word>() {
@@ -86,10 +70,10 @@ class Accumulator {
 // One thread's view of a launch.
 class Runner {
  public:
-  explicit Runner(const CpuProgram& program)
-      : program_(program), scratch_(scratch_memory(program.scratch_bytes)),
-        at_(reinterpret_cast<std::byte**>(scratch_)) {
-    for (size_t i = 0; i < program.slots.size(); ++i) at_[i] = scratch_ + program.slots[i];
+  // In `memory` lie pointers and slots.
+  Runner(const CpuProgram& program, std::byte* memory)
+      : program_(program), memory_(memory), at_(reinterpret_cast<std::byte**>(memory)) {
+    for (size_t i = 0; i < program.slots.size(); ++i) at_[i] = memory_ + program.slots[i];
   }
 
   void bind(const Instance& instance) {
@@ -181,7 +165,7 @@ class Runner {
   int64_t count(Extent extent) const {
     return extent == Extent::one ? 1 : extent == Extent::rows ? rows_ : elements_;
   }
-  std::byte* slot(uint16_t value) const { return scratch_ + program_.slots[value]; }
+  std::byte* slot(uint16_t value) const { return memory_ + program_.slots[value]; }
 
   void act(const Instruction& one) {
     const int64_t n = count(one.extent);
@@ -304,7 +288,7 @@ class Runner {
   }
 
   const CpuProgram& program_;
-  std::byte* scratch_;
+  std::byte* memory_;
   std::byte** at_;
   void* const* arrays_ = nullptr;
   int64_t row_ = 0, element_ = 0;   // where the block begins
@@ -320,7 +304,7 @@ int64_t task_count(int64_t pieces, int64_t bytes) {
 }
 
 // Runs the blocks of rows of all instances together.
-void run_blocks(const CpuProgram& program, std::span<const Instance> instances) {
+void run_blocks(const CpuProgram& program, std::span<const Instance> instances, std::byte* memory) {
   const auto rows_of = [&](const Instance& instance) {
     return program.is_flat ? instance.rows : program.rows;
   };
@@ -330,8 +314,8 @@ void run_blocks(const CpuProgram& program, std::span<const Instance> instances) 
     blocks += quotient_up(rows_of(instance), program.row_block);
   }
   const int64_t tasks = task_count(blocks, rows * program.row_bytes);
-  const auto run_task = [&](int64_t task) {
-    Runner runner(program);
+  const auto run_task = [&](int64_t task, std::byte* own_memory) {
+    Runner runner(program, own_memory);
     int64_t begin = blocks * task / tasks, end = blocks * (task + 1) / tasks;
     for (const Instance& instance : instances) {
       if (end <= 0) return;
@@ -345,45 +329,52 @@ void run_blocks(const CpuProgram& program, std::span<const Instance> instances) 
       end -= own;
     }
   };
-  if (tasks == 1) return run_task(0);
-  parallel_for(tasks, run_task);
+  if (tasks == 1) return run_task(0, memory);
+  parallel_for(tasks, memory, program.thread_bytes, run_task);
+}
+
+bool divides_columns(const CpuProgram& program, int64_t threads) {
+  return program.element_sections.size() == 1 && !program.reductions.empty() &&
+         program.columns >= 2 * chunk_columns && quotient_up(program.rows, program.row_block) < 2 * threads &&
+         program.rows * program.row_bytes >= least_shared_bytes && threads > 1;
 }
 
 // Few rows of many columns: groups of chunks of columns are shared out to threads. A group of a power of two
-// of chunks is a subtree of each reduction, so the tree stays the same.
+// of chunks is a subtree of each reduction, so the tree stays the same. The groups' partial results lie in the
+// kernel's scratch memory.
 class ColumnGroups {
  public:
-  ColumnGroups(const CpuProgram& program, const Instance& instance)
-      : program_(program), instance_(instance), row_blocks_(quotient_up(program.rows, program.row_block)) {
+  ColumnGroups(const CpuProgram& program, int64_t threads)
+      : program_(program), row_blocks_(quotient_up(program.rows, program.row_block)) {
     const int64_t chunks = quotient_up(program.columns, chunk_columns);
-    const int64_t wanted = std::max<int64_t>(1, tasks_per_thread * thread_count() / row_blocks_);
+    const int64_t wanted = std::max<int64_t>(1, tasks_per_thread * threads / row_blocks_);
     const auto chunks_in_group =
         static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(quotient_up(chunks, wanted))));
     group_columns_ = chunks_in_group * chunk_columns;
     groups_ = quotient_up(program.columns, group_columns_);
-    for (const ReductionPlan& plan : program.reductions) {
-      offsets_.push_back(partial_bytes_);
-      partial_bytes_ += program.row_block * plan.loops->bytes;
-    }
-    partials_.reset(new std::byte[static_cast<size_t>(row_blocks_ * groups_ * partial_bytes_)]);
+    for (const ReductionPlan& plan : program.reductions) partial_bytes_ += bytes_of(plan);
   }
 
-  void run() {
-    parallel_for(row_blocks_ * groups_, [&](int64_t task) {
-      Runner runner(program_);
-      runner.bind(instance_);
+  int64_t scratch_bytes() const { return row_blocks_ * groups_ * partial_bytes_; }
+
+  void run(const Instance& instance, std::byte* memory) const {
+    auto* partials = static_cast<std::byte*>(instance.scratch);
+    const auto run_task = [&](int64_t task, std::byte* own_memory) {
+      Runner runner(program_, own_memory);
+      runner.bind(instance);
       const int64_t row_block = task / groups_, group = task % groups_;
       begin(runner, row_block);
       runner.run_columns(0, group * group_columns_, std::min((group + 1) * group_columns_, program_.columns));
-      copy(runner, task,
+      copy(runner, task, partials,
            [](std::byte* lane, std::byte* partial, size_t bytes) { std::memcpy(partial, lane, bytes); });
-    });
-    Runner runner(program_);
-    runner.bind(instance_);
+    };
+    parallel_for(row_blocks_ * groups_, memory, program_.thread_bytes, run_task);
+    Runner runner(program_, memory);
+    runner.bind(instance);
     for (int64_t row_block = 0; row_block < row_blocks_; ++row_block) {
       begin(runner, row_block);
       for (int64_t group = 0; group < groups_; ++group) {
-        copy(runner, row_block * groups_ + group,
+        copy(runner, row_block * groups_ + group, partials,
              [](std::byte* lane, std::byte* partial, size_t bytes) { std::memcpy(lane, partial, bytes); });
         runner.each_reduction(0, [&](const Accumulator& one, const ReductionPlan&) { one.push(group); });
       }
@@ -399,35 +390,34 @@ class ColumnGroups {
   void begin(Runner& runner, int64_t row_block) const {
     runner.begin_rows(row_block * program_.row_block, rows_in(row_block));
   }
-  template <class Copy> void copy(Runner& runner, int64_t task, Copy body) {
-    std::byte* partial = partials_.get() + task * partial_bytes_;
-    size_t i = 0;
+  // Of a row block's group.
+  int64_t bytes_of(const ReductionPlan& plan) const { return program_.row_block * plan.loops->bytes; }
+  template <class Copy> void copy(Runner& runner, int64_t task, std::byte* partials, Copy body) const {
+    std::byte* partial = partials + task * partial_bytes_;
     runner.each_reduction(0, [&](const Accumulator& one, const ReductionPlan& plan) {
-      body(one.lane(0), partial + offsets_[i++],
-           static_cast<size_t>(rows_in(task / groups_)) * plan.loops->bytes);
+      body(one.lane(0), partial, static_cast<size_t>(rows_in(task / groups_)) * plan.loops->bytes);
+      partial += bytes_of(plan);
     });
   }
 
   const CpuProgram& program_;
-  const Instance& instance_;
   const int64_t row_blocks_;
   int64_t group_columns_ = 0, groups_ = 0, partial_bytes_ = 0;
-  std::vector<int64_t> offsets_;
-  std::unique_ptr<std::byte[]> partials_;
 };
-
-bool divides_columns(const CpuProgram& program) {
-  return program.element_sections.size() == 1 && !program.reductions.empty() &&
-         program.columns >= 2 * chunk_columns &&
-         quotient_up(program.rows, program.row_block) < 2 * thread_count() &&
-         program.rows * program.row_bytes >= least_shared_bytes && thread_count() > 1;
-}
 
 } // namespace
 
-void run_fused(const CpuProgram& program, std::span<const Instance> instances) {
-  if (!divides_columns(program)) return run_blocks(program, instances);
-  for (const Instance& instance : instances) ColumnGroups(program, instance).run();
+void reserve_scratch(CpuProgram& program) {
+  program.most_threads = std::max<int64_t>(thread_count(), std::thread::hardware_concurrency());
+  if (divides_columns(program, program.most_threads))
+    program.scratch_bytes = ColumnGroups(program, program.most_threads).scratch_bytes();
+}
+
+void run_fused(const CpuProgram& program, std::span<const Instance> instances, std::byte* memory) {
+  const int64_t threads = std::min<int64_t>(thread_count(), program.most_threads);
+  if (!divides_columns(program, threads)) return run_blocks(program, instances, memory);
+  const ColumnGroups groups(program, threads);
+  for (const Instance& instance : instances) groups.run(instance, memory);
 }
 
 } // namespace adjoint::cpu

@@ -20,6 +20,7 @@
 #include <signal.h>
 #endif
 
+#include "cpu/thread_memory.h"
 #include "device/environment.h"
 
 namespace adjoint::cpu {
@@ -130,19 +131,21 @@ class Pool {
     is_refused_.store(false, std::memory_order_relaxed);
   }
 
-  void run(int64_t tasks, FunctionRef<void(int64_t)> body) {
+  using Body = FunctionRef<void(int64_t, std::byte*)>;
+  void run(int64_t tasks, std::byte* memory, size_t bytes, Body body) {
     const int threads = static_cast<int>(std::min<int64_t>(tasks, thread_count()));
     if (threads <= 1 || is_busy_.exchange(true, std::memory_order_acquire)) {
-      for (int64_t task = 0; task < tasks; ++task) body(task);
+      for (int64_t task = 0; task < tasks; ++task) body(task, memory);
       return;
     }
     start_workers(threads - 1);
     tasks_ = tasks;
     next_.store(0, std::memory_order_relaxed);
     body_.emplace(body);
+    memory_bytes_.store(bytes, std::memory_order_relaxed);
     helpers_wanted_ = std::min(threads - 1, workers_);
     if (helpers_wanted_ > 0) open();
-    work();
+    work(memory);
     if (helpers_wanted_ > 0) close();
     is_busy_.store(false, std::memory_order_release);
   }
@@ -187,17 +190,18 @@ class Pool {
     }
   }
 
-  void work() {
+  void work(std::byte* memory) {
     const auto body = *body_;
     const int64_t tasks = tasks_;
-    for (int64_t task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks;) body(task);
+    for (int64_t task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks;) body(task, memory);
   }
 
   // Whether this worker has become a helper of the job that `state` shows.
-  bool join(uint32_t& state) {
+  bool join(uint32_t& state, ThreadMemory& memory) {
     while (is_open(state)) {
-      // The count belongs to some job; if to another, the state is outdated and the exchange below fails.
+      // The numbers belong to some job; if to another, the state is outdated and the exchange below fails.
       if (static_cast<int>(helpers(state)) >= helpers_wanted_.load(std::memory_order_relaxed)) return false;
+      if (!memory.reserve(memory_bytes_.load(std::memory_order_relaxed))) return false;
       if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire)) return true;
     }
     return false;
@@ -212,6 +216,7 @@ class Pool {
 
   void serve() {
     uint32_t state = 0;
+    ThreadMemory memory;
     while (true) {
       const uint32_t job = state / job_unit;
       const auto is_new = [&] {
@@ -219,8 +224,8 @@ class Pool {
         return is_open(state) && state / job_unit != job;
       };
       while (!is_new() && !(may_spin() && spin_until(is_new))) state_.wait(state, std::memory_order_acquire);
-      if (!join(state)) continue;
-      work();
+      if (!join(state, memory)) continue;
+      work(memory.data());
       leave();
     }
   }
@@ -230,8 +235,9 @@ class Pool {
   std::atomic<bool> is_refused_{false}; // the system gave no more threads
   int workers_ = 0;                     // owned by the busy caller, like the job:
   int64_t tasks_ = 0;
-  std::optional<FunctionRef<void(int64_t)>> body_;
+  std::optional<Body> body_;
   std::atomic<int> helpers_wanted_{0};
+  std::atomic<size_t> memory_bytes_{0};
   alignas(64) std::atomic<int64_t> next_{0};
   alignas(64) std::atomic<uint32_t> state_{0};
   std::atomic<uint32_t> departures_{0};
@@ -239,7 +245,13 @@ class Pool {
 
 } // namespace
 
-void parallel_for(int64_t tasks, FunctionRef<void(int64_t)> body) { Pool::shared().run(tasks, body); }
+void parallel_for(int64_t tasks, FunctionRef<void(int64_t)> body) {
+  Pool::shared().run(tasks, nullptr, 0, [body](int64_t task, std::byte*) { body(task); });
+}
+void parallel_for(int64_t tasks, std::byte* memory, size_t bytes,
+                  FunctionRef<void(int64_t, std::byte*)> body) {
+  Pool::shared().run(tasks, memory, bytes, body);
+}
 int thread_count() { return Pool::shared().thread_count(); }
 void set_thread_count(int count) { Pool::shared().set_thread_count(count); }
 

@@ -27,7 +27,7 @@ enum class Extent : uint8_t { one, rows, elements };
 static_assert(Extent::one < Extent::rows && Extent::rows < Extent::elements,
               "a loop has its inputs' largest");
 
-// The actions of instructions. Every value has a slot in scratch memory, and a pointer that says where it
+// The actions of instructions. Every value has a slot in a thread's memory, and a pointer that says where it
 // lies in the present block: in its slot or in an array.
 enum class Action : uint8_t {
   loop,    // run `loop`, which computes `op` of `a`, `b` and `c`
@@ -110,13 +110,18 @@ struct CpuProgram {
   Executable executable;            // where their code is
   std::vector<uint8_t> value_bytes; // of one element
   std::vector<Extent> value_extents;
-  std::vector<uint32_t> slots; // of values, counted in bytes from the start of scratch memory
-  size_t scratch_bytes = 0;    // the pointers to values come first
-  int64_t row_bytes = 0;       // a measure of the work of a row
+  std::vector<uint32_t> slots; // of values, counted in bytes from the start of a thread's memory
+  size_t thread_bytes = 0;     // of that memory; the pointers to values come first
+  int64_t scratch_bytes = 0;   // of an instance's, where so many threads leave each other results:
+  int64_t most_threads = 1;
+  int64_t row_bytes = 0; // a measure of the work of a row
 };
 
 // `encoding` is the form of machine code that segments may have, if any.
 CpuProgram compile_fused(const FusedKernel& kernel, const LoopTable& loops, Encoding encoding);
-void run_fused(const CpuProgram& program, std::span<const Instance> instances);
+// Fills in the scratch memory of a program that is otherwise complete.
+void reserve_scratch(CpuProgram& program);
+// `memory` is the caller's, of the program's `thread_bytes`; it need not be cleared.
+void run_fused(const CpuProgram& program, std::span<const Instance> instances, std::byte* memory);
 
 } // namespace adjoint::cpu

@@ -1,5 +1,7 @@
 #include "cpu/queue.h"
 
+#include <new>
+
 #include "device/thread.h"
 
 namespace adjoint::cpu {
@@ -23,31 +25,49 @@ Queue::~Queue() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Queue::run(Work& work) const {
+std::byte* Queue::memory_for(const Work& work) {
+  const auto bytes = static_cast<size_t>(work.thread_bytes);
+  if (bytes == 0) return nullptr;
+  if (memories_.empty() || memories_.back().bytes() < bytes) {
+    std::list<ThreadMemory> larger(1);
+    if (!larger.back().reserve(bytes)) throw std::bad_alloc();
+    if (is_idle()) memories_.clear();
+    memories_.splice(memories_.end(), larger);
+  }
+  return memories_.back().data();
+}
+
+void Queue::run(Work& work, std::byte* memory) const noexcept {
   for (const Work::Launch& launch : work.launches)
-    launch_(*launch.kernel, {work.instances.data() + launch.first_instance, launch.instance_count});
+    launch_(*launch.kernel, {work.instances.data() + launch.first_instance, launch.instance_count}, memory);
   work.is_done.store(true, std::memory_order_release);
 }
 
 void Queue::submit(std::shared_ptr<Work> work, bool caller_waits) {
+  std::byte* const memory = memory_for(*work);
   if (caller_waits) wait();
-  if (is_idle() && (caller_waits || work->cost < large_cost || !has_thread())) return run(*work);
+  if (is_idle() && (caller_waits || work->cost < large_cost || !has_thread())) return run(*work, memory);
+  std::list<Item> one(1);
+  one.back().work = std::move(work);
+  one.back().memory = memory;
   {
     std::unique_lock lock(mutex_);
     while (unfinished_works_ >= max_unfinished) help(lock);
     ++unfinished_works_;
   }
-  push({std::move(work), {}});
+  push(std::move(one));
 }
 
 void Queue::notify(std::function<void()> done) {
   if (is_idle()) return done();
-  push({nullptr, std::move(done)});
+  std::list<Item> one(1);
+  one.back().notice = std::move(done);
+  push(std::move(one));
 }
 
-void Queue::push(Item item) {
+void Queue::push(std::list<Item> one) noexcept {
   const std::lock_guard lock(mutex_);
-  items_.push_back(std::move(item));
+  items_.splice(items_.end(), one);
   ++unfinished_;
   has_items_.notify_one();
 }
@@ -82,16 +102,17 @@ void Queue::serve() {
 }
 
 void Queue::run_next(std::unique_lock<std::mutex>& lock) {
-  Item item = std::move(items_.front());
-  items_.pop_front();
+  std::list<Item> one;
+  one.splice(one.end(), items_, items_.begin());
+  Item& item = one.back();
   is_running_ = true;
   lock.unlock();
   if (item.work)
-    run(*item.work);
+    run(*item.work, item.memory);
   else
     item.notice();
   const bool was_work = item.work != nullptr;
-  item = {};
+  one.clear();
   lock.lock();
   is_running_ = false;
   --unfinished_;

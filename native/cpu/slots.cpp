@@ -134,7 +134,7 @@ size_t assign_slots(CpuProgram& program, const std::vector<ValuePlan>& values) {
     }
     for (const uint16_t value : later) release(value);
   }
-  program.scratch_bytes = end;
+  program.thread_bytes = end;
   return end - begin;
 }
 

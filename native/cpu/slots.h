@@ -11,7 +11,7 @@ struct ValuePlan {
   size_t slot_bytes = 0; // lanes say it themselves
 };
 
-// Gives every value a place in scratch memory; values that are not needed at the same time share one. Returns
+// Gives every value a place in a thread's memory; values that are not needed at the same time share one. Returns
 // the bytes of all slots.
 size_t assign_slots(CpuProgram& program, const std::vector<ValuePlan>& values);
 

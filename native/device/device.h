@@ -30,16 +30,17 @@ struct Work {
   std::vector<Number> numbers;
   std::shared_ptr<const void> owner; // of the kernels
   int64_t cost = 0;                  // the time it takes, as bytes that could be read meanwhile; roughly
+  int64_t thread_bytes = 0;          // the most that a kernel wants for each thread
   std::atomic<bool> is_done = false;
 };
 
 // Memory on one device. Its bytes never move; a Ref to it allows reading them.
 class Buffer final : public RefCounted {
  public:
-  Buffer(Device& device, void* data, int64_t bytes) : device(device), data(data), bytes(bytes) {}
+  Buffer(Device& device, int64_t bytes) : device(device), bytes(bytes) {}
   ~Buffer() override;
   Device& device;
-  void* const data;
+  void* data = nullptr; // set once, by the device
   const int64_t bytes;
   uint32_t in_flight = 0; // references that are there only until submitted work is done
 };
@@ -65,7 +66,7 @@ class Device {
   // Throws ERR_HOST_OOM when there is no memory for it.
   virtual std::unique_ptr<CompiledKernel> compile(const Kernel& kernel) = 0;
   // Runs the launches, after all work that has been submitted before. May return before they are done, unless
-  // the caller is going to wait for them anyway.
+  // the caller is going to wait for them anyway. Throws only before the first of them has begun.
   virtual void submit(std::shared_ptr<Work> work, bool caller_waits) = 0;
   // is_idle: whether all that has been submitted is done. wait: returns when it is, or throws its problem,
   // after all calls have been made. notify: calls `done`, from some thread, when it is.
@@ -80,6 +81,8 @@ class Device {
   virtual int64_t live_bytes() const = 0;
 };
 
-inline Buffer::~Buffer() { device.free(*this); }
+inline Buffer::~Buffer() {
+  if (data) device.free(*this);
+}
 
 } // namespace adjoint

@@ -150,8 +150,10 @@ struct Instance {
 class CompiledKernel {
  public:
   virtual ~CompiledKernel() = default;
-  // The scratch memory of an instance.
+  // The scratch memory of an instance; those of a launch may share it.
   virtual int64_t scratch_bytes() const { return 0; }
+  // The memory that each thread works in, where that is the launcher's business.
+  virtual int64_t thread_bytes() const { return 0; }
 };
 
 } // namespace adjoint

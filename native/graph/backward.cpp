@@ -184,15 +184,22 @@ void backward(Session& session, const Value& root, const Value& seed, std::span<
   Pass pass(session, only);
   pass.run(std::span(&root, 1), std::span(&seed, 1), options);
   const GradMode mode(session, options.create_graph);
-  std::vector<std::pair<Cell*, Value>> totals;
+  struct Total {
+    Ref<Cell> leaf, fresh; // the latter becomes the gradient of a leaf that has none
+    Value value;
+  };
+  std::vector<Total> totals;
   for (const auto& [leaf, grad] : pass.leaves()) {
     if (leaf->is_orphaned || !leaf->requires_grad) continue;
     const Value total = leaf->grad ? Pass::sum_of(leaf->grad->value(), grad) : grad;
-    totals.emplace_back(leaf, options.create_graph ? with_function(total) : Value{total.node, {}});
+    totals.push_back({leaf, leaf->grad ? Ref<Cell>() : new Cell(total.node),
+                      options.create_graph ? with_function(total) : Value{total.node, {}}});
   }
+  for (const Total& one : totals) one.value.node->engine.expect_announcements(totals.size());
+  root.node->engine.expect_announcements(totals.size());
   // Nothing throws from here on.
-  for (const auto& [leaf, total] : totals) {
-    if (!leaf->grad) leaf->set_grad(new Cell(total.node));
+  for (auto& [leaf, fresh, total] : totals) {
+    if (!leaf->grad) leaf->set_grad(std::move(fresh));
     leaf->grad->node = total.node;
     leaf->grad->function = {};
     if (total.source) leaf->grad->function = static_cast<Function*>(total.source.get());

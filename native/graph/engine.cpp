@@ -1,8 +1,8 @@
 // A run, from wanted nodes to their buffers. `run` adds the announced values. `run_plan` takes a snapshot,
-// finds or makes its program, acquires every buffer, submits the work, and stores the results in the nodes.
-// Nothing has changed before the work is submitted, so a run that throws until then leaves every node as it
-// was. Later, `settle` asks whether a routine has failed, and `land` lets go of buffers that the device has
-// finished with.
+// finds or makes its program, acquires every buffer and whatever else the run will need, submits the work, and
+// stores the results in the nodes. Nothing has changed before the work is submitted, so a run that throws until
+// then leaves every node as it was; from then on nothing is allocated, so nothing can throw. Later, `settle` asks
+// whether a routine has failed, and `land` lets go of buffers that the device has finished with.
 #include "graph/engine.h"
 
 #include <algorithm>
@@ -36,6 +36,10 @@ Engine::~Engine() {
 
 void Engine::run(const std::vector<Ref<Node>>& wanted, const RunRequest& request) {
   nodes_.assign(wanted.begin(), wanted.end());
+  const struct Clear {
+    ~Clear() { nodes.clear(); }
+    std::vector<Ref<Node>>& nodes;
+  } clear_at_the_end{nodes_};
   nodes_.insert(nodes_.end(), announced_nodes_.begin(), announced_nodes_.end());
   for (const Ref<Cell>& leaf : announced_leaves_)
     if (leaf->grad) nodes_.push_back(leaf->grad->node);
@@ -44,14 +48,11 @@ void Engine::run(const std::vector<Ref<Node>>& wanted, const RunRequest& request
   uploaded_bytes_ = 0;
   try {
     run_plan(nodes_, request);
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     // An announced value must not stand in the way of the wanted ones; it can be read on its own.
-    const bool was_all_wanted = nodes_.size() == wanted.size();
-    nodes_.clear();
-    if (was_all_wanted) throw;
+    if (nodes_.size() == wanted.size()) throw;
     run_plan(wanted, request);
   }
-  nodes_.clear();
 }
 
 void Engine::set_fused(bool is_fused) {
@@ -75,30 +76,38 @@ void Engine::run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& req
   if (snapshot_.entries.empty()) return;
   const std::shared_ptr<const Program> program = this->program();
   try {
-    acquire(*program, request.replaced);
-    execute(program, request.caller_waits);
+    acquire(program, request.replaced);
+    prepare(program);
+    device->submit(work_, request.caller_waits);
   } catch (...) {
     blocks_.clear();
-    failure_words_ = {};
+    acquired_.reset();
     throw;
   }
-  // Inputs before users: storing a node lets its recipe go, and with it perhaps the inputs.
-  for (const Snapshot::Entry& entry : snapshot_.entries)
-    if (!entry.is_stored && entry.node->times_computed < UINT8_MAX) ++entry.node->times_computed;
-  if (failure_words_) unsettled_ = Unsettled{program, std::move(failure_words_), {}};
-  store_results(*program);
-  blocks_.clear();
-  snapshot_.release();
-  ++counts.runs;
-  counts.kernels += static_cast<int64_t>(program->launches.size());
-  counts.bytes_moved += program->bytes_moved;
+  finish(*program);
   // State may be replaced only by values that are known to be right.
   if (unsettled_ && (request.caller_waits || !request.replaced.empty() || device->is_idle())) {
     if (const std::optional<Error> failure = settle()) throw *failure;
   }
 }
 
-void Engine::store_results(const Program& program) {
+// All that follows the submission.
+void Engine::finish(const Program& program) noexcept {
+  if (!work_->is_done.load(std::memory_order_acquire)) keep_in_flight();
+  for (const Snapshot::Entry& entry : snapshot_.entries)
+    if (!entry.is_stored && entry.node->times_computed < UINT8_MAX) ++entry.node->times_computed;
+  unsettled_ = std::move(acquired_);
+  acquired_.reset();
+  store_results(program);
+  blocks_.clear();
+  snapshot_.release();
+  ++counts.runs;
+  counts.kernels += static_cast<int64_t>(program.launches.size());
+  counts.bytes_moved += program.bytes_moved;
+}
+
+// Inputs before users: storing a node lets its recipe go, and with it perhaps the inputs.
+void Engine::store_results(const Program& program) noexcept {
   results_.clear();
   for (const Program::Output& output : program.outputs)
     results_.push_back(output.array < program.leaf_count ? snapshot_.leaves[output.array]->buffer
@@ -117,15 +126,15 @@ void Engine::compute(const Ref<Node>& node) {
 
 std::optional<Error> Engine::settle() {
   if (!unsettled_) return std::nullopt;
-  const Unsettled run = std::move(*unsettled_);
+  Unsettled run = std::move(*unsettled_);
   unsettled_.reset();
-  std::vector<uint64_t> words(run.program->fallible.size());
-  device->download(words.data(), *run.words, run.words->bytes);
+  device->download(run.read_words.data(), *run.words, run.words->bytes);
   land();
-  const auto failed = std::find_if(words.begin(), words.end(), [](uint64_t word) { return word != 0; });
-  if (failed == words.end()) return std::nullopt;
-  for (const auto& [node, recipe] : run.stored) node->unstore(recipe);
-  return failure_of(run.program->fallible[static_cast<size_t>(failed - words.begin())], *failed);
+  const auto failed =
+      std::find_if(run.read_words.begin(), run.read_words.end(), [](uint64_t word) { return word != 0; });
+  if (failed == run.read_words.end()) return std::nullopt;
+  for (auto& [node, recipe] : run.stored) node->unstore(std::move(recipe));
+  return failure_of(run.program->fallible[static_cast<size_t>(failed - run.read_words.begin())], *failed);
 }
 
 std::shared_ptr<const Program> Engine::program() {
@@ -137,8 +146,10 @@ std::shared_ptr<const Program> Engine::program() {
   }
   ++counts.plan_misses;
   auto made = std::make_shared<const Program>(plan(*device, snapshot_, is_fused_));
-  programs_.emplace_front(snapshot_.key, made);
-  program_index_.emplace(snapshot_.key, programs_.begin());
+  decltype(programs_) one;
+  one.emplace_front(snapshot_.key, made);
+  program_index_.emplace(snapshot_.key, one.begin());
+  programs_.splice(programs_.begin(), one);
   if (programs_.size() > max_programs) {
     program_index_.erase(programs_.back().first);
     programs_.pop_back();
@@ -173,8 +184,9 @@ void Engine::find_owned_leaves(const std::vector<Node*>& replaced) {
   }
 }
 
-// Acquires every buffer, before anything has changed.
-void Engine::acquire(const Program& program, const std::vector<Node*>& replaced) {
+// Every buffer.
+void Engine::acquire(const std::shared_ptr<const Program>& made, const std::vector<Node*>& replaced) {
+  const Program& program = *made;
   int64_t wanted_bytes = 0;
   for (const Program::Block& block : program.blocks) wanted_bytes += block.bytes;
   session.before_allocation(*this, wanted_bytes);
@@ -185,10 +197,12 @@ void Engine::acquire(const Program& program, const std::vector<Node*>& replaced)
     blocks_.push_back(donor == block.donors.end() ? allocate(block.bytes) : snapshot_.leaves[*donor]->buffer);
   }
   if (program.fallible.empty()) return;
-  const std::vector<uint64_t> none(program.fallible.size(), 0);
-  const auto bytes = static_cast<int64_t>(none.size() * sizeof(uint64_t));
-  failure_words_ = allocate(bytes);
-  device->upload(*failure_words_, none.data(), bytes);
+  Unsettled unsettled{made, {}, std::vector<uint64_t>(program.fallible.size()), {}};
+  const auto bytes = static_cast<int64_t>(program.fallible.size() * sizeof(uint64_t));
+  unsettled.words = allocate(bytes);
+  unsettled.stored.reserve(program.outputs.size());
+  device->upload(*unsettled.words, unsettled.read_words.data(), bytes);
+  acquired_ = std::move(unsettled);
 }
 
 Work& Engine::fresh_work() {
@@ -201,16 +215,19 @@ Work& Engine::fresh_work() {
   return *work_;
 }
 
-void Engine::execute(const std::shared_ptr<const Program>& program, bool caller_waits) {
+// The work, and room for what is kept of it.
+void Engine::prepare(const std::shared_ptr<const Program>& program) {
   Work* work = &fresh_work();
   work->owner = program;
   work->cost = program->cost;
+  work->thread_bytes = program->thread_bytes;
   work->arrays.reserve(program->arrays.size());
   for (uint32_t array : program->arrays)
     work->arrays.push_back(array < program->leaf_count ? snapshot_.leaves[array]->buffer->data
                                                        : blocks_[array - program->leaf_count]->data);
   work->numbers.reserve(program->numbers.size());
   for (uint32_t number : program->numbers) work->numbers.push_back(snapshot_.numbers[number]);
+  auto* const failures = static_cast<uint64_t*>(acquired_ ? acquired_->words->data : nullptr);
   for (const Program::Launch& launch : program->launches) {
     work->launches.push_back({launch.kernel.get(), static_cast<uint32_t>(work->instances.size()),
                               static_cast<uint32_t>(launch.rows.size())});
@@ -219,23 +236,31 @@ void Engine::execute(const std::shared_ptr<const Program>& program, bool caller_
           {launch.rows[i], work->arrays.data() + launch.first_array + i * launch.array_count,
            work->numbers.data() + launch.first_number + i * launch.number_count,
            launch.scratch < 0 ? nullptr : blocks_[static_cast<size_t>(launch.scratch)]->data,
-           launch.failure < 0 ? nullptr : static_cast<uint64_t*>(failure_words_->data) + launch.failure});
+           launch.failure < 0 ? nullptr : failures + launch.failure});
   }
-  device->submit(work_, caller_waits);
-  if (work->is_done.load(std::memory_order_acquire)) return;
-  InFlight& flight = in_flight_.emplace_back();
+  if (spare_flights_.empty()) spare_flights_.emplace_back();
+  spare_flights_.front().buffers.reserve(blocks_.size() + 1 + snapshot_.leaves.size());
+  results_.reserve(program->outputs.size());
+}
+
+void Engine::keep_in_flight() noexcept {
+  in_flight_.splice(in_flight_.end(), spare_flights_, spare_flights_.begin());
+  InFlight& flight = in_flight_.back();
   flight.work = work_;
-  flight.buffers = blocks_;
-  if (failure_words_) flight.buffers.push_back(failure_words_);
+  flight.buffers.insert(flight.buffers.end(), blocks_.begin(), blocks_.end());
+  if (acquired_) flight.buffers.push_back(acquired_->words);
   for (const Node* leaf : snapshot_.leaves) flight.buffers.push_back(leaf->buffer);
   for (const Ref<Buffer>& buffer : flight.buffers) ++buffer->in_flight;
 }
 
 // Lets go of the buffers that the device has finished with.
-void Engine::land() {
+void Engine::land() noexcept {
   while (!in_flight_.empty() && in_flight_.front().work->is_done.load(std::memory_order_acquire)) {
-    for (const Ref<Buffer>& buffer : in_flight_.front().buffers) --buffer->in_flight;
-    in_flight_.pop_front();
+    InFlight& flight = in_flight_.front();
+    for (const Ref<Buffer>& buffer : flight.buffers) --buffer->in_flight;
+    flight.buffers.clear();
+    flight.work = {};
+    spare_flights_.splice(spare_flights_.end(), in_flight_, in_flight_.begin());
   }
 }
 
@@ -259,6 +284,15 @@ Ref<Buffer> Engine::allocate(int64_t bytes) {
     wait();
     return device->allocate(bytes);
   }
+}
+
+void Engine::expect_announcements(size_t count) {
+  const auto make_room = [](auto& list, size_t more) {
+    const size_t size = list.size() + more;
+    if (list.capacity() < size) list.reserve(std::max(size, 2 * list.capacity()));
+  };
+  make_room(announced_leaves_, count);
+  make_room(announced_nodes_, 1);
 }
 
 void Engine::announce(const Ref<Node>& node) {

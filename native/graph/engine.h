@@ -1,7 +1,6 @@
 // An engine, one per device of a JavaScript environment: the values that its next run computes, and the plans
 // of its runs.
 #pragma once
-#include <deque>
 #include <list>
 #include <memory>
 #include <optional>
@@ -48,7 +47,9 @@ class Engine {
   // The plan of such a run, as text.
   std::string explain(const std::vector<Ref<Node>>& wanted);
 
-  // The next run computes these as well, if it can: a node, or the gradient that a leaf has by then.
+  // The next run computes these as well, if it can: a node, or the gradient that a leaf has by then. Neither throws,
+  // when so many have been expected.
+  void expect_announcements(size_t count);
   void announce(const Ref<Node>& node);
   void announce_gradient(const Ref<Cell>& leaf) { announced_leaves_.push_back(leaf); }
 
@@ -71,12 +72,14 @@ class Engine {
  private:
   void run_plan(const std::vector<Ref<Node>>& nodes, const RunRequest& request);
   std::shared_ptr<const Program> program();
-  void acquire(const Program& program, const std::vector<Node*>& replaced);
+  void acquire(const std::shared_ptr<const Program>& program, const std::vector<Node*>& replaced);
   void find_owned_leaves(const std::vector<Node*>& replaced);
-  void execute(const std::shared_ptr<const Program>& program, bool caller_waits);
+  void prepare(const std::shared_ptr<const Program>& program);
   Work& fresh_work();
-  void store_results(const Program& program);
-  void land();
+  void finish(const Program& program) noexcept;
+  void store_results(const Program& program) noexcept;
+  void keep_in_flight() noexcept;
+  void land() noexcept;
   Ref<Buffer> allocate(int64_t bytes);
 
   std::vector<Ref<Node>> announced_nodes_;
@@ -98,15 +101,15 @@ class Engine {
     std::shared_ptr<Work> work;
     std::vector<Ref<Buffer>> buffers;
   };
-  std::deque<InFlight> in_flight_;
+  std::list<InFlight> in_flight_, spare_flights_; // the latter empty, for works to come
   // The last run, until it is known whether its routines have failed. The next run waits for that.
   struct Unsettled {
     std::shared_ptr<const Program> program;
     Ref<Buffer> words;
+    std::vector<uint64_t> read_words;                       // room for them
     std::vector<std::pair<Ref<Node>, Node::Recipe>> stored; // recipes to restore if they have
   };
-  std::optional<Unsettled> unsettled_;
-  Ref<Buffer> failure_words_; // of the present run
+  std::optional<Unsettled> unsettled_, acquired_; // the latter of the present run, until it is submitted
   uint32_t epoch_ = 0;
 };
 

@@ -2,12 +2,29 @@
 
 #include <algorithm>
 
+#include "device/error.h"
 #include "graph/engine.h"
 
 namespace adjoint {
 
+int64_t product_of_sizes(const Dims& dims) {
+  int64_t product = 1;
+  for (const int64_t extent : dims) {
+    if (extent > 0 && __builtin_mul_overflow(product, extent, &product)) return INT64_MAX;
+    if (product > most_countable) return INT64_MAX;
+  }
+  return product;
+}
+
+// Every value of a program becomes a node, so this is where sizes are bounded. Most ops have bounded their result
+// before, by the memory of the device and with words of their own.
 Node::Node(Engine& engine, Op op, DType dtype, Shape shape)
     : engine(engine), op(op), dtype(dtype), shape(std::move(shape)) {
+  if (this->shape.product() > most_countable / bytes_of(dtype))
+    throw shape_error(std::string(info(op).name),
+                      std::string(info(op).name) + ": a " + std::string(info(dtype).label) +
+                          " tensor of shape " + to_string(this->shape) + " has more bytes than 2**53",
+                      {this->shape});
   ++engine.live_nodes;
 }
 

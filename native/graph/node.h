@@ -38,6 +38,13 @@ struct Attributes final : RefCounted {
   void add_to(StructuralKey& key) const;
 };
 
+// The most bytes and elements that a value may have, whatever the limits of memory: JavaScript can count them, and sums
+// of two fit.
+inline constexpr int64_t most_countable = int64_t{1} << 53;
+// The product of the sizes that are not zero, or more than `most_countable`: reductions over the others must still be
+// countable.
+int64_t product_of_sizes(const Dims& dims);
+
 // An immutable shape that nodes and edges share: most ops give the shape of an input.
 class Shape {
  public:
@@ -45,6 +52,7 @@ class Shape {
   Shape(const Dims& dims) : shared_(dims.empty() ? nullptr : new Shared(dims)) {}
 
   const Dims& dims() const { return shared_ ? shared_->dims : scalar_; }
+  int64_t product() const { return shared_ ? shared_->product : 1; }
   operator const Dims&() const { return dims(); }
   size_t size() const { return dims().size(); }
   bool empty() const { return !shared_; }
@@ -57,8 +65,9 @@ class Shape {
 
  private:
   struct Shared final : RefCounted {
-    explicit Shared(const Dims& dims) : dims(dims) {}
+    explicit Shared(const Dims& dims) : dims(dims), product(product_of_sizes(dims)) {}
     const Dims dims;
+    const int64_t product;
   };
   static inline const Dims scalar_{};
   Ref<const Shared> shared_;

@@ -112,7 +112,7 @@ Program compile(Plan& plan) {
   program.fallible = std::move(plan.fallible);
   program.has_donors = plan.has_donors;
   program.leaf_count = plan.snapshot.leaves.size();
-  int32_t next_failure = 0;
+  int32_t next_failure = 0, fused_scratch = -1; // one block, since launches run one after the other
   for (size_t position = 0; position < plan.launches.size(); ++position) {
     const Plan::Unit& first = plan.units[plan.launches[position].units[0]];
     Program::Launch& launch = program.launches.emplace_back();
@@ -125,6 +125,16 @@ Program compile(Plan& plan) {
     launch.kernel = first.compiled ? std::move(plan.units[plan.launches[position].units[0]].compiled)
                                    : plan.device.compile(kernel);
     launch.scratch = first.scratch;
+    program.thread_bytes = std::max(program.thread_bytes, launch.kernel->thread_bytes());
+    if (const int64_t bytes = launch.kernel->scratch_bytes(); launch.scratch < 0 && bytes > 0) {
+      if (fused_scratch < 0) {
+        fused_scratch = static_cast<int32_t>(program.blocks.size());
+        program.blocks.emplace_back();
+      }
+      launch.scratch = fused_scratch;
+      Program::Block& block = program.blocks[static_cast<size_t>(fused_scratch)];
+      block.bytes = std::max(block.bytes, bytes);
+    }
     if (plan.may_fail(first)) launch.failure = next_failure++;
   }
   program.cost += program.bytes_moved;

@@ -40,6 +40,7 @@ struct Program {
   std::vector<Output> outputs; // inputs before users
   int64_t bytes_moved = 0;     // read and written by one run
   int64_t cost = 0;            // as Work counts it
+  int64_t thread_bytes = 0;    // the same
   bool has_donors = false;
   // The routines that may fail, in the order of their words in the failure block. A program that has any
   // takes no leaf's memory, so that everything is as it was if one fails.

@@ -94,17 +94,15 @@ void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType d
   if (shape.size() > max_rank)
     throw shape_error(text(op), text(op) + ": " + std::to_string(shape.size()) + " dimensions, but at most " +
                                     std::to_string(max_rank) + " are possible");
-  int64_t bytes = bytes_of(dtype);
-  bool overflows = false;
-  for (int64_t extent : shape) {
+  for (int64_t extent : shape)
     if (extent < 0)
       throw shape_error(text(op), text(op) + ": shape " + to_string(shape) + " has a negative dimension",
                         {shape});
-    // Sizes of zero are left out: reductions over them must still be countable.
-    if (!overflows && extent > 0) overflows = __builtin_mul_overflow(bytes, extent, &bytes);
-  }
+  const int64_t product = product_of_sizes(shape);
   const bool is_empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
-  if (overflows || (bytes > engine.device->total_bytes() && !is_empty))
+  const int64_t most_bytes =
+      is_empty ? most_countable : std::min(engine.device->total_bytes(), most_countable);
+  if (product > most_bytes / bytes_of(dtype))
     throw shape_error(text(op),
                       text(op) + ": a " + std::string(info(dtype).label) + " tensor of shape " +
                           to_string(shape) + " needs more memory than " +

@@ -33,15 +33,20 @@ Napi::Value Addon::bind(const Napi::CallbackInfo& info, const Value& value, cons
 }
 
 uint32_t Addon::bind_at(const Napi::CallbackInfo& info, size_t i, const Value& value, const char* view_of) {
+  if (!info[i].IsObject())
+    throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected an object for the result");
   Ref<Cell> cell = cell_of(value);
   cell->view_of = view_of;
   return handles.bind(info[i].As<Napi::Object>(), std::move(cell));
 }
 
-void Addon::compute(Cell& cell) {
-  if (cell.node->is_number()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a tensor");
-  cell.node->engine.compute(cell.node);
+Cell& Addon::tensor(const Napi::CallbackInfo& info, size_t i, const char* op) const {
+  Cell& found = cell(info, i, op);
+  if (found.node->is_number()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a tensor");
+  return found;
 }
+
+void Addon::compute(Cell& cell) { cell.node->engine.compute(cell.node); }
 
 void Binding::refuse_in_update() const {
   throw Error(ErrorClass::type_error, "ERR_RULE",
@@ -80,13 +85,9 @@ void export_tables(Napi::Env env, Napi::Object exports) {
   exports.Set("dtypeWords", dtype_words);
 }
 
-Napi::Object init(Napi::Env env, Napi::Object object) {
-  Addon* addon = nullptr;
-  try {
-    addon = new Addon(env);
-  } catch (const Error& error) {
-    throw_in_javascript(env, error); // an environment variable asks for something impossible
-  }
+// Fails where an environment variable asks for something impossible.
+void fill(Napi::Env env, Napi::Object object) {
+  auto* addon = new Addon(env);
   // Cleanup hooks run before the environment's own references go, so every weak reference can still be
   // deleted.
   env.AddCleanupHook(+[](Addon* dead) { delete dead; }, addon);
@@ -101,6 +102,13 @@ Napi::Object init(Napi::Env env, Napi::Object object) {
   export_rules(exports);
   export_devices(exports);
   export_tables(env, object);
+}
+
+Napi::Object init(Napi::Env env, Napi::Object object) {
+  caught(env, [&]() -> napi_value {
+    fill(env, object);
+    return nullptr;
+  });
   return object;
 }
 

@@ -24,7 +24,7 @@ struct Binding {
 
 class Addon {
  public:
-  explicit Addon(Napi::Env env) : session(cpu::make_device()), handles(env, session) {
+  explicit Addon(Napi::Env env) : session(cpu::make_device()), handles(env, session), readers(env, session) {
     session.before_allocation = [this](Engine& engine, int64_t wanted_bytes) {
       handles.before_allocation(engine, wanted_bytes);
     };
@@ -32,7 +32,7 @@ class Addon {
 
   Session session;
   Handles handles;
-  Readers readers{session};
+  Readers readers;
   Rules rules;
   std::vector<std::unique_ptr<Binding>> bindings;
 
@@ -48,6 +48,8 @@ class Addon {
   }
   std::vector<Value> values(const Napi::Value& array, const char* op) const;
 
+  // The same of a cell that holds a tensor: a scalar of an update that is being recorded is none.
+  Cell& tensor(const Napi::CallbackInfo& info, size_t i, const char* op) const;
   // A new cell for a recorded value.
   Ref<Cell> cell_of(const Value& value);
   // Ties a recorded value to the fresh Tensor object that JavaScript passed first.
@@ -61,16 +63,13 @@ class Addon {
 
 using Entry = Napi::Value (*)(const Binding& binding, const Napi::CallbackInfo& info);
 
-template <Entry entry> Napi::Value guarded(const Napi::CallbackInfo& info) {
-  try {
+template <Entry entry> napi_value guarded(napi_env env, napi_callback_info raw) noexcept {
+  return caught(env, [&]() -> napi_value {
+    const Napi::CallbackInfo info(env, raw);
     const auto& binding = *static_cast<const Binding*>(info.Data());
     if (binding.refusal && binding.addon.rules.recording) binding.refuse_in_update();
     return entry(binding, info);
-  } catch (const Error& error) {
-    throw_in_javascript(info.Env(), error);
-  } catch (const std::bad_alloc&) {
-    throw_in_javascript(info.Env(), Error(ErrorClass::error, "ERR_HOST_OOM", "out of memory"));
-  }
+  });
 }
 
 // Adds entries to the exports object.
@@ -80,9 +79,11 @@ class Exports {
   template <Entry entry>
   void add(std::string_view name, Op op = Op::stored, const char* refusal_in_update = nullptr) {
     addon_.bindings.push_back(std::make_unique<Binding>(Binding{addon_, op, refusal_in_update}));
-    object_.Set(std::string(name),
-                Napi::Function::New<guarded<entry>>(object_.Env(), std::string(name).c_str(),
-                                                    addon_.bindings.back().get()));
+    napi_value function = nullptr;
+    NAPI_THROW_IF_FAILED_VOID(object_.Env(),
+                              napi_create_function(object_.Env(), name.data(), name.size(), guarded<entry>,
+                                                   addon_.bindings.back().get(), &function));
+    object_.Set(std::string(name), function);
   }
   template <Entry entry> void add(std::string_view name, const char* refusal_in_update) {
     add<entry>(name, Op::stored, refusal_in_update);

@@ -134,6 +134,4 @@ Napi::Error to_javascript(Napi::Env env, const Error& error) {
   return thrown;
 }
 
-void throw_in_javascript(Napi::Env env, const Error& error) { throw to_javascript(env, error); }
-
 } // namespace adjoint::node

@@ -35,6 +35,29 @@ DType read_dtype(const Napi::Value& value);
 
 Napi::Array to_array(Napi::Env env, const Dims& dims);
 Napi::Error to_javascript(Napi::Env env, const Error& error);
-[[noreturn]] void throw_in_javascript(Napi::Env env, const Error& error);
+
+// Calls body(), and turns whatever it throws into an exception of JavaScript; then it returns null. Where there is no
+// memory even for the error's own words, a shorter one is thrown, which needs none of ours.
+template <class Body> napi_value caught(napi_env env, const Body& body) noexcept {
+  const auto out_of_memory = [env] { napi_throw_error(env, "ERR_HOST_OOM", "out of memory"); };
+  try {
+    try {
+      return body();
+    } catch (const Error& error) {
+      to_javascript(env, error).ThrowAsJavaScriptException();
+    } catch (const Napi::Error& error) {
+      error.ThrowAsJavaScriptException();
+    } catch (const std::bad_alloc&) {
+      out_of_memory();
+    } catch (const std::exception& error) {
+      to_javascript(env, internal_error(error.what())).ThrowAsJavaScriptException();
+    }
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException(); // what came between: the thread is being terminated, for one
+  } catch (...) {
+    out_of_memory();
+  }
+  return nullptr;
+}
 
 } // namespace adjoint::node

@@ -46,7 +46,7 @@ void check_is_single(const Node& node) {
 
 Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   // Held, since a run sweeps, and JavaScript may have let go of the Tensor already.
-  const Ref<Cell> held = &binding.addon.cell(info, 0, "item");
+  const Ref<Cell> held = &binding.addon.tensor(info, 0, "item");
   check_is_single(*held->node);
   binding.addon.compute(*held);
   alignas(8) std::byte element[8];
@@ -55,9 +55,9 @@ Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 }
 
 Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const Ref<Cell> held = &binding.addon.cell(info, 0, "data");
+  const Ref<Cell> held = &binding.addon.tensor(info, 0, "data");
   binding.addon.compute(*held);
-  const auto [array, to] = array_for(info.Env(), *held->node);
+  const auto [array, to] = binding.addon.readers.array_for(info.Env(), *held->node);
   held->node->engine.download(to, *held->node->buffer, held->node->bytes());
   return array;
 }
@@ -65,7 +65,7 @@ Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 // handle, whether a single item is wanted; returns a Promise.
 Napi::Value read_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const bool is_item = info[1].ToBoolean();
-  const Ref<Cell> held = &binding.addon.cell(info, 0, is_item ? "itemAsync" : "data");
+  const Ref<Cell> held = &binding.addon.tensor(info, 0, is_item ? "itemAsync" : "data");
   if (is_item) check_is_single(*held->node);
   if (held->node->is_pending()) held->node->engine.run(held->node);
   return binding.addon.readers.read(info.Env(), held->node, is_item);
@@ -117,7 +117,7 @@ void check_rebinding(const Session& session, const Cell& cell, const Value& valu
 Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const std::string op = info[3].ToString().Utf8Value();
-  const Ref<Cell> held = &addon.cell(info, 0, op.c_str());
+  const Ref<Cell> held = &addon.tensor(info, 0, op.c_str());
   Cell& cell = *held;
   const uint32_t handle = read_uint32(info[1]);
   Value value = handle == 0 ? number(cell.node->engine, read_number(info[2], op.c_str()))

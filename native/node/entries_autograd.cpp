@@ -36,16 +36,24 @@ Napi::Value backward_entry(const Binding& binding, const Napi::CallbackInfo& inf
 // createGraph, allowUnused; returns a handle or 0 for each input
 Napi::Value gradients_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
-  const auto objects = info[0].As<Napi::Array>();
+  if (!info[0].IsArray()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected an array of objects");
+  const auto array = info[0].As<Napi::Array>();
+  std::vector<Napi::Value> objects; // read before the graph is used up, since reading may call JavaScript
+  for (uint32_t i = 0; i < array.Length(); ++i) objects.push_back(array.Get(i));
+  for (const Napi::Value& object : objects)
+    if (!object.IsObject())
+      throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected an array of objects");
   std::vector<Value> seeds;
   for (uint32_t handle : read_handles(info[2])) seeds.push_back(optional_value(addon, handle, "grad"));
-  const std::vector<Value> results = gradients(addon.session, addon.values(info[1], "grad"), seeds,
-                                               addon.values(info[3], "grad"), read_options(info, 4));
+  const std::vector<Value> outputs = addon.values(info[1], "grad"), inputs = addon.values(info[3], "grad");
+  if (objects.size() < inputs.size())
+    throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected an object for each input");
+  const std::vector<Value> results = gradients(addon.session, outputs, seeds, inputs, read_options(info, 4));
   auto handles = Napi::Array::New(info.Env(), results.size());
   for (uint32_t i = 0; i < results.size(); ++i) {
     uint32_t handle = 0;
     if (results[i]) {
-      handle = addon.handles.bind(objects.Get(i).As<Napi::Object>(), addon.cell_of(results[i]));
+      handle = addon.handles.bind(objects[i].As<Napi::Object>(), addon.cell_of(results[i]));
     }
     handles.Set(i, Napi::Number::New(info.Env(), handle));
   }
@@ -64,6 +72,7 @@ Napi::Value grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 Napi::Value bind_grad_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Cell& cell = binding.addon.cell(info, 1, "grad");
   if (!cell.grad) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "grad: there is no gradient", "grad");
+  if (!info[0].IsObject()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected an object");
   return Napi::Number::New(info.Env(),
                            binding.addon.handles.rebind_object(info[0].As<Napi::Object>(), cell.grad));
 }

@@ -30,6 +30,8 @@ DType dtype_of_array(napi_typedarray_type type) {
 Napi::Value from_array_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const napi_env env = info.Env();
+  // First, since reading it may call JavaScript, which may detach the array's buffer.
+  const Dims given_shape = read_dims(info[2], "tensor", "shape");
   napi_typedarray_type type = napi_int8_array;
   size_t length = 0;
   void* data = nullptr;
@@ -45,13 +47,18 @@ Napi::Value from_array_entry(const Binding& binding, const Napi::CallbackInfo& i
   DType dtype = dtype_of_array(type);
   if (dtype == DType::uint8 && read_flag(info, 3)) dtype = DType::boolean;
   const Dims flat = {static_cast<int64_t>(length)};
-  const Dims shape = info[2].IsNull() || info[2].IsUndefined() ? flat : read_dims(info[2], "tensor", "shape");
+  const Dims shape = info[2].IsNull() || info[2].IsUndefined() ? flat : given_shape;
   Engine& engine = addon.engine(info[4]);
   check_shape(engine, "tensor", shape, dtype);
   if (element_count(shape) != flat[0])
     throw shape_error(
         "tensor", "shape '" + to_string(shape) + "' is invalid for input of size " + std::to_string(length),
         {shape});
+  if (dtype == DType::boolean) {
+    const auto* bytes = static_cast<const uint8_t*>(data);
+    if (std::any_of(bytes, bytes + length, [](uint8_t byte) { return byte > 1; }))
+      throw Error(ErrorClass::range_error, "ERR_VALUE", "tensor: bytes of booleans must be 0 or 1", "tensor");
+  }
   const int64_t bytes = flat[0] * bytes_of(dtype);
   return addon.bind(info, from_buffer(engine, engine.upload(data, bytes), shape, dtype));
 }

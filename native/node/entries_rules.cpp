@@ -44,16 +44,18 @@ Napi::Value begin_recording_entry(const Binding& binding, const Napi::CallbackIn
     add(rows[row]);
     recording->input_rows.push_back(row);
   }
-  check(objects.Length() == recording->inputs.size());
-  for (uint32_t i = 0; i < objects.Length(); ++i) check(objects.Get(i).IsObject());
+  // Read once, since reading may call JavaScript.
+  std::vector<Napi::Value> results;
+  for (uint32_t i = 0; i < objects.Length(); ++i) results.push_back(objects.Get(i));
+  check(results.size() == recording->inputs.size());
+  for (const Napi::Value& result : results) check(result.IsObject());
+  auto handles = Napi::Array::New(info.Env(), results.size());
   addon.handles.confine(true);
-  auto handles = Napi::Array::New(info.Env(), recording->inputs.size());
-  for (uint32_t i = 0; i < recording->inputs.size(); ++i) {
-    const Ref<Cell> cell = addon.cell_of({recording->inputs[i], {}});
-    handles.Set(i,
-                Napi::Number::New(info.Env(), addon.handles.bind(objects.Get(i).As<Napi::Object>(), cell)));
+  addon.rules.recording = std::move(recording); // which abandonRecording() ends, whatever comes now
+  for (uint32_t i = 0; i < results.size(); ++i) {
+    const Ref<Cell> cell = addon.cell_of({addon.rules.recording->inputs[i], {}});
+    handles.Set(i, Napi::Number::New(info.Env(), addon.handles.bind(results[i].As<Napi::Object>(), cell)));
   }
-  addon.rules.recording = std::move(recording);
   return handles;
 }
 
@@ -81,8 +83,8 @@ uint32_t keep(Rules& rules, std::unique_ptr<Trace> trace) {
 // returns the number of the trace, and whether it is good for every shape.
 Napi::Value end_recording_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
-  const Recording& recording = current_recording(binding);
   const std::vector<uint32_t> handles = read_handles(info[0]), targets = read_handles(info[1]);
+  const Recording& recording = current_recording(binding); // reading the arrays may have ended another one
   check(handles.size() == targets.size());
   addon.handles.confine(false);
   if (addon.session.runs() != recording.runs)

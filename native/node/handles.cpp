@@ -22,6 +22,11 @@ constexpr size_t filler_elements = 8000;
 constexpr int most_fillers = 2048;
 constexpr int cheap_fillers = 64;
 
+// Room for one more, at no cost on average: nothing can fail between taking something and putting it there.
+template <class T> void make_room(std::vector<T>& list, size_t size) {
+  if (list.capacity() < size) list.reserve(std::max(size, 2 * list.capacity()));
+}
+
 } // namespace
 
 Handles::~Handles() {
@@ -39,12 +44,14 @@ uint32_t Handles::bind(const Napi::Object& object, Ref<Cell> cell) {
     if (live_ >= live_after_sweep_ + patience_)
       patience_ = collect_young() > cheap_fillers ? 2 * patience_ : least_patience;
   }
+  make_room(free_, slots_.size() + 1);
+  make_room(created_, created_.size() + 1);
+  if (free_.empty()) {
+    slots_.emplace_back();
+    free_.push_back(static_cast<uint32_t>(slots_.size() - 1));
+  }
   napi_ref reference = nullptr;
   NAPI_THROW_IF_FAILED(env_, napi_create_reference(env_, object, 0, &reference), 0);
-  if (free_.empty()) {
-    free_.push_back(static_cast<uint32_t>(slots_.size()));
-    slots_.emplace_back();
-  }
   const uint32_t handle = free_.back();
   free_.pop_back();
   Slot& slot = slots_[handle];
@@ -94,6 +101,7 @@ uint32_t Handles::rebind_object(const Napi::Object& object, Ref<Cell> cell) {
 }
 
 void Handles::release(Slot& slot) {
+  make_room(headless_, headless_.size() + 1);
   if (slot.object) napi_delete_reference(env_, slot.object);
   slot.object = nullptr;
   const Ref<Cell> cell = std::move(slot.cell);

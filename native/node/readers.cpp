@@ -7,6 +7,17 @@
 
 namespace adjoint::node {
 
+namespace {
+
+// Arrays from this size on are asked for with care.
+constexpr int64_t large_bytes = 64 << 10;
+
+Error out_of_memory(const std::string& message) {
+  return {ErrorClass::error, "ERR_HOST_OOM", "out of memory: " + message, "data"};
+}
+
+} // namespace
+
 Napi::Value item_at(Napi::Env env, DType dtype, const void* element) {
   return with_type(dtype, [&]<class T>() -> Napi::Value {
     T value;
@@ -18,7 +29,31 @@ Napi::Value item_at(Napi::Env env, DType dtype, const void* element) {
   });
 }
 
-std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node) {
+Readers::Readers(Napi::Env env, Session& session)
+    : session_(session),
+      array_buffer_(Napi::Persistent(env.Global().Get("ArrayBuffer").As<Napi::Function>())) {}
+
+// Node-API's own way to make one ends the process where there is no memory; JavaScript's constructor throws.
+Napi::Value Readers::array_buffer(Napi::Env env, int64_t bytes) {
+  if (bytes < large_bytes) return Napi::ArrayBuffer::New(env, static_cast<size_t>(bytes));
+  Engine& host = session_.engine(0);
+  session_.before_allocation(host, bytes);
+  const int64_t held = host.device->live_bytes(), most = host.device->capacity_bytes();
+  if (held + bytes > most)
+    throw out_of_memory("an array of " + std::to_string(bytes) +
+                        " bytes was wanted for the values, and tensors hold " + std::to_string(held) +
+                        " of at most " + std::to_string(most) +
+                        "; read parts, with narrow(), dispose() of tensors, or raise ADJOINT_MAX_BYTES");
+  const Napi::Value length = Napi::Number::New(env, static_cast<double>(bytes));
+  try {
+    return array_buffer_.New({length});
+  } catch (const Napi::Error&) {
+    throw out_of_memory("JavaScript has no room for an ArrayBuffer of " + std::to_string(bytes) +
+                        " bytes; read parts, with narrow()");
+  }
+}
+
+std::pair<Napi::Value, void*> Readers::array_for(Napi::Env env, const Node& node) {
   const auto length = static_cast<size_t>(node.elements());
   constexpr size_t longest = size_t{1} << 32; // every version of V8 can hold so many
   if (length >= longest)
@@ -26,7 +61,7 @@ std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node) {
                 "data: " + std::to_string(length) + " elements are more than a typed array holds (" +
                     std::to_string(longest - 1) + "); read parts of it, with narrow()",
                 "data", {node.shape});
-  auto backing = Napi::ArrayBuffer::New(env, static_cast<size_t>(node.bytes()));
+  auto backing = array_buffer(env, node.bytes()).As<Napi::ArrayBuffer>();
   const auto array = [&]() -> Napi::Value {
     switch (node.dtype) {
     case DType::float32:
@@ -61,30 +96,37 @@ Readers::~Readers() {
 
 Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
   if (!channel_) open_channel(env);
-  Reader reader;
+  std::list<Reader> one(1);
+  Reader& reader = one.back();
+  reader.place = one.begin();
   reader.node = node;
   napi_value array = nullptr, promise = nullptr;
   void* filled = nullptr;
   if (!is_item) std::tie(array, filled) = array_for(env, *node);
+  // The value's device copies it, so that JavaScript need not wait for that either.
+  reader.place_of_bytes = is_item ? reader.element : filled;
+  Device::ReadCall call = [this, &reader](const Error* problem) {
+    try {
+      if (problem) reader.problem = *problem;
+    } catch (const std::bad_alloc&) {
+      reader.is_out_of_memory = true;
+    }
+    napi_call_threadsafe_function(channel_, &reader, napi_tsfn_nonblocking);
+  };
   NAPI_THROW_IF_FAILED(env, napi_create_promise(env, &reader.promise, &promise), Napi::Value());
   if (array) napi_create_reference(env, array, 1, &reader.array);
   // The process stays alive while a value is awaited.
   if (waiting_.empty()) napi_ref_threadsafe_function(env, channel_);
-  const auto place = waiting_.insert(waiting_.end(), std::move(reader));
-  place->place = place;
-  Reader* waiting = &*place;
-  // The value's device copies it, so that JavaScript need not wait for that either.
-  waiting->place_of_bytes = is_item ? waiting->element : filled;
+  waiting_.splice(waiting_.end(), one);
+  // If that throws, the device will not call.
   try {
-    node->engine.device->read(waiting->place_of_bytes, *node->buffer, node->bytes(),
-                              [this, waiting](const Error* problem) {
-                                if (problem) waiting->problem = *problem;
-                                napi_call_threadsafe_function(channel_, waiting, napi_tsfn_nonblocking);
-                              });
+    node->engine.device->read(reader.place_of_bytes, *node->buffer, node->bytes(), std::move(call));
   } catch (const Error& problem) {
-    // The device will not call.
-    waiting->problem = problem;
-    finish(env, *waiting);
+    reader.problem = problem;
+    finish(env, reader);
+  } catch (const std::bad_alloc&) {
+    reader.is_out_of_memory = true;
+    finish(env, reader);
   }
   return {env, promise};
 }
@@ -112,28 +154,25 @@ void Readers::finish(Napi::Env env, Reader& reader) {
     napi_delete_reference(env, reader.array);
   }
   const napi_deferred promise = reader.promise;
-  std::optional<Error> problem = std::move(reader.problem);
-  // The bytes mean nothing if the run that made them has failed: then the node is pending again, and computing it once
-  // more says why.
-  Engine& engine = reader.node->engine;
-  try {
+  napi_value result = caught(env, [&]() -> napi_value {
+    if (reader.is_out_of_memory) throw std::bad_alloc();
+    // The bytes mean nothing if the run that made them has failed: then the node is pending again, and computing it
+    // once more says why.
+    Engine& engine = reader.node->engine;
     engine.settle();
-    if (!problem && reader.node->is_pending()) {
-      engine.run({reader.node}, {.replaced = {}, .caller_waits = true});
+    if (reader.problem) throw Error(std::move(*reader.problem));
+    if (reader.node->is_pending()) {
+      engine.compute(reader.node);
       engine.download(reader.place_of_bytes, *reader.node->buffer, reader.node->bytes());
     }
-  } catch (const Error& error) {
-    problem = error;
-  }
-  napi_value result = nullptr;
-  if (problem)
-    result = to_javascript(env, *problem).Value();
-  else
-    result = reader.array ? array : item_at(env, reader.node->dtype, reader.element);
+    return reader.array ? array : item_at(env, reader.node->dtype, reader.element);
+  });
+  napi_value problem = nullptr;
+  if (!result) napi_get_and_clear_last_exception(env, &problem);
   waiting_.erase(reader.place);
   if (waiting_.empty()) napi_unref_threadsafe_function(env, channel_);
   // A thread that is being terminated refuses; then nobody is waiting.
-  problem ? napi_reject_deferred(env, promise, result) : napi_resolve_deferred(env, promise, result);
+  result ? napi_resolve_deferred(env, promise, result) : napi_reject_deferred(env, promise, problem);
 }
 
 } // namespace adjoint::node

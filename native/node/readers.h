@@ -11,13 +11,13 @@ namespace adjoint::node {
 
 // An element: a number, a boolean, or a bigint beyond 2**53.
 Napi::Value item_at(Napi::Env env, DType dtype, const void* element);
-// A typed array with the node's number of elements, and the address of its bytes.
-std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node);
-
 class Readers {
  public:
-  explicit Readers(Session& session) : session_(session) {}
+  Readers(Napi::Env env, Session& session);
   ~Readers();
+  // A typed array with the node's number of elements, and the address of its bytes. Throws ERR_HOST_OOM where there is
+  // no room for it.
+  std::pair<Napi::Value, void*> array_for(Napi::Env env, const Node& node);
   // A Promise of the item, or of the data, of a value that is computed or under way.
   Napi::Value read(Napi::Env env, const Ref<Node>& node, bool is_item);
 
@@ -29,13 +29,16 @@ class Readers {
     alignas(8) std::byte element[8]{}; // there is none
     void* place_of_bytes = nullptr;    // in either
     std::optional<Error> problem;
+    bool is_out_of_memory = false; // the problem could not be noted
     std::list<Reader>::iterator place;
   };
   void open_channel(Napi::Env env);
+  Napi::Value array_buffer(Napi::Env env, int64_t bytes);
   // On JavaScript's thread, when the device has come to the reader's value.
   void finish(Napi::Env env, Reader& reader);
 
   Session& session_;
+  Napi::FunctionReference array_buffer_; // JavaScript's constructor, as it was when the library was loaded
   std::list<Reader> waiting_;
   napi_threadsafe_function channel_ = nullptr;
 };

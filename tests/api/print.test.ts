@@ -33,6 +33,9 @@ const goldens = JSON.parse(readFileSync(new URL("../goldens/printing.json", impo
   cases: Golden[];
 };
 
+/** What goes without saying. */
+const plain = { gradFn: null, requiresGrad: false, device: null, defaultDtype: "float32" };
+
 afterEach(() => setPrintOptions({ profile: "default" }));
 
 /** A tensor of nested data; numbers may be the strings "nan", "inf" and "-inf". */
@@ -42,7 +45,7 @@ function printable(data: Nested, dtype = "float32"): Printable {
   const flat = (Array.isArray(data) ? (data as unknown[]).flat(Infinity) : [data]) as (
     number | string | boolean
   )[];
-  return { shape, dtype, values: typed(flat.map(toNumber), dtype), defaultDtype: "float32" };
+  return { shape, dtype, values: typed(flat.map(toNumber), dtype), ...plain };
 }
 
 function toNumber(value: number | string | boolean): number {
@@ -60,7 +63,7 @@ function typed(values: number[], dtype: string): Printable["values"] {
 function arange(shape: number[], divisor: number): Printable {
   const elements = shape.reduce((a, b) => a * b, 1);
   const values = Float32Array.from({ length: elements }, (_, i) => i / divisor);
-  return { shape, dtype: "float32", values, defaultDtype: "float32" };
+  return { shape, dtype: "float32", values, ...plain };
 }
 
 function goldenTensor(golden: Golden): Printable {
@@ -121,11 +124,11 @@ describe("what PyTorch 2.13 printed", () => {
   it("keeps every digit of an int64", () => {
     const values = BigInt64Array.of(-(2n ** 63n), 2n ** 63n - 1n);
     const text = "tensor([-9223372036854775808,  9223372036854775807])";
-    expect(formatTensor({ shape: [2], dtype: "int64", values, defaultDtype: "float32" })).toBe(text);
+    expect(formatTensor({ shape: [2], dtype: "int64", values, ...plain })).toBe(text);
   });
 
   it("shows the size of what is empty", () => {
-    const empty = { dtype: "float32", values: [], defaultDtype: "float32" };
+    const empty = { dtype: "float32", values: [], ...plain };
     expect(formatTensor({ ...empty, shape: [0] })).toBe("tensor([])");
     expect(formatTensor({ ...empty, shape: [0, 3] })).toBe("tensor([], size=(0, 3))");
     expect(formatTensor({ ...empty, shape: [2, 0, 1], dtype: "int64" })).toBe(
@@ -135,7 +138,7 @@ describe("what PyTorch 2.13 printed", () => {
 
   it("shortens long tensors", () => {
     const values = BigInt64Array.from({ length: 1001 }, (_, i) => BigInt(i));
-    const long = { shape: [1001], dtype: "int64", values, defaultDtype: "float32" };
+    const long = { shape: [1001], dtype: "int64", values, ...plain };
     expect(formatTensor(long)).toBe("tensor([   0,    1,    2,  ...,  998,  999, 1000])");
     setPrintOptions({ edgeitems: 0 });
     expect(formatTensor(long)).toBe("tensor([...], size=(1001,))");

@@ -114,6 +114,25 @@ describe.runIf(process.platform === "linux" && existsSync("/usr/bin/readelf"))("
     const dynamic = readelf("-dW");
     expect(dynamic).toMatch(/BIND_NOW|FLAGS.*NOW/);
     expect(dynamic).not.toMatch(/TEXTREL|RPATH|RUNPATH/);
+    // glibc's checked functions, where the compiler knows a size.
+    expect(readelf("--dyn-syms", "-W")).toMatch(/UND __\w+_chk@GLIBC/);
+  });
+
+  // IBT and SHSTK are marked where every object has the note; libstdc++'s archive may lack it (docs/reliability.md).
+  test("is compiled for control-flow protection", () => {
+    const code = execFileSync("objdump", ["-d", "--no-show-raw-insn", "-j", ".text", addon], {
+      encoding: "utf8",
+      maxBuffer: 2 ** 30,
+    });
+    if (process.arch === "x64") expect(code.split("endbr64").length).toBeGreaterThan(5000);
+  });
+
+  test("asks for no later C library than the documentation says", () => {
+    const versions = [...readelf("-VW").matchAll(/GLIBC_(\d+)\.(\d+)/g)].map(
+      ([, major, minor]) => Number(major) * 1000 + Number(minor),
+    );
+    const documented = /glibc (\d+)\.(\d+)/.exec(readFileSync("docs/reliability.md", "utf8"))!;
+    expect(Math.max(...versions)).toBeLessThanOrEqual(Number(documented[1]) * 1000 + Number(documented[2]));
   });
 
   test("needs nothing but the C library", () => {

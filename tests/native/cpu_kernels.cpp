@@ -17,6 +17,7 @@
 #include "cpu/jit/segment.h"
 #include "cpu/pool.h"
 #include "cpu/program.h"
+#include "cpu/thread_memory.h"
 #include "ops/arithmetic.h"
 #include "ops/random.h"
 #include "random_kernels.h"
@@ -28,6 +29,15 @@ using namespace adjoint::cpu;
 namespace {
 
 using Cell = std::array<unsigned char, 8>; // one element of any dtype
+
+// What a program runs in: the caller's own, and what threads share.
+struct Memory {
+  explicit Memory(const CpuProgram& program) : scratch(static_cast<size_t>(program.scratch_bytes), 0xa5) {
+    own.reserve(program.thread_bytes);
+  }
+  ThreadMemory own;
+  mutable std::vector<unsigned char> scratch;
+};
 
 // --- the evaluator
 
@@ -154,8 +164,10 @@ bool agrees(Case& one, const char* name, uint64_t seed, Isa isa, Encoding encodi
     // What was compiled for one number of threads serves any other.
     std::vector<Bytes> arrays = one.arrays;
     const std::vector<void*> data = pointers(arrays);
-    const Instance instance{.arrays = data.data(), .numbers = one.numbers.data()};
-    run_fused(program, {&instance, 1});
+    Memory memory(program);
+    const Instance instance{
+        .arrays = data.data(), .numbers = one.numbers.data(), .scratch = memory.scratch.data()};
+    run_fused(program, {&instance, 1}, memory.own.data());
     for (size_t i = 0; i < arrays.size(); ++i) {
       if (is_same(arrays[i], expected[i], one.dtypes[i])) continue;
       std::printf("%s, seed %lu, %s, encoding %d, %d threads: array %zu differs; traversal %d\n", name,
@@ -197,8 +209,10 @@ bool check_flat(uint64_t seed, Isa isa, Encoding encoding) {
     std::vector<std::vector<void*>> data;
     std::vector<Instance> instances;
     for (size_t i = 0; i < n; ++i) data.push_back(pointers(got[i]));
-    for (size_t i = 0; i < n; ++i) instances.push_back({rows[i], data[i].data(), &numbers[i]});
-    run_fused(program, instances);
+    Memory memory(program);
+    for (size_t i = 0; i < n; ++i)
+      instances.push_back({rows[i], data[i].data(), &numbers[i], memory.scratch.data()});
+    run_fused(program, instances, memory.own.data());
     for (size_t i = 0; i < n; ++i)
       for (size_t array = 0; array < 3; ++array)
         if (!is_same(got[i][array], expected[i][array], f)) {
@@ -272,9 +286,12 @@ void bench(const char* name, Writer& writer, double elements) {
   const CpuProgram program =
       compile_fused(writer.kernel, loops_for(chosen_isa()), encoding_for(chosen_isa()));
   const std::vector<void*> data = pointers(writer.arrays);
-  const Instance instance{
-      .rows = writer.kernel.rows, .arrays = data.data(), .numbers = writer.numbers.data()};
-  const double time = best_time([&] { run_fused(program, {&instance, 1}); });
+  const Memory memory(program);
+  const Instance instance{.rows = writer.kernel.rows,
+                          .arrays = data.data(),
+                          .numbers = writer.numbers.data(),
+                          .scratch = memory.scratch.data()};
+  const double time = best_time([&] { run_fused(program, {&instance, 1}, memory.own.data()); });
   std::printf("%-40s %10.3f ns/element %12.3f us\n", name, time / elements, time / 1000);
 }
 
@@ -291,8 +308,9 @@ void bench_many(int64_t tensors, int64_t n) {
   std::vector<std::vector<void*>> data;
   std::vector<Instance> instances;
   for (auto& one : arrays) data.push_back(pointers(one));
-  for (auto& one : data) instances.push_back({n, one.data(), w.numbers.data()});
-  const double time = best_time([&] { run_fused(program, instances); });
+  const Memory memory(program);
+  for (auto& one : data) instances.push_back({n, one.data(), w.numbers.data(), memory.scratch.data()});
+  const double time = best_time([&] { run_fused(program, instances, memory.own.data()); });
   std::printf("%-40s %10.3f ns/element %12.3f us\n", "adam, 1000 tensors of 1000",
               time / static_cast<double>(tensors * n), time / 1000);
 }

@@ -15,6 +15,7 @@
 #include <set>
 
 #include "cpu/cpu_device.h"
+#include "cpu/thread_memory.h"
 #include "cuda/code/make_code.h"
 #include "cuda_driver.h"
 #include "device/device.h"
@@ -574,7 +575,9 @@ uint64_t run_on_cpu(const Kernel& kernel, std::vector<Bytes>& arrays, int64_t ro
   if (scratch->bytes > 0) std::memset(scratch->data, 0xa5, static_cast<size_t>(scratch->bytes));
   uint64_t failure = 0;
   const Instance instance{rows, data.data(), numbers, scratch->data, &failure};
-  cpu::launch_kernel(*compiled, {&instance, 1});
+  cpu::ThreadMemory memory;
+  memory.reserve(static_cast<size_t>(compiled->thread_bytes()));
+  cpu::launch_kernel(*compiled, {&instance, 1}, memory.data());
   return failure;
 }
 

@@ -180,9 +180,6 @@ export abstract class LRScheduler<O extends object = object> extends Scheduler<O
   /** A group's rate for epoch `lastEpoch`, from the rate it has and the one it began with. */
   protected abstract next(lr: number, baseLr: number): number;
 
-  /** A group's rate at construction, for the few schedules that begin with another than the group's. */
-  protected first?(lr: number, baseLr: number): number;
-
   protected override saved(): SchedulerState {
     return { base_lrs: [...this.baseLrs], _step_count: this.stepCount };
   }
@@ -198,11 +195,7 @@ export abstract class LRScheduler<O extends object = object> extends Scheduler<O
     this.lastEpoch++;
     const lrs = this.currentLrs();
     // A group added later has no rate to begin with, and is left alone as in PyTorch.
-    this.setLrs(
-      this.baseLrs.map((base, i) =>
-        isInitial ? (this.first?.(lrs[i]!, base) ?? lrs[i]!) : this.next(lrs[i]!, base),
-      ),
-    );
+    this.setLrs(this.baseLrs.map((base, i) => (isInitial ? lrs[i]! : this.next(lrs[i]!, base))));
   }
 }
 

@@ -54,9 +54,10 @@ class CudaDevice final : public Device {
   bool is_host() const override { return false; }
 
   Ref<Buffer> allocate(int64_t bytes) override {
-    const DevicePointer address = gpu_.pool.allocate(*stream_.arena, bytes);
+    Ref<Buffer> buffer = new Buffer(*this, bytes);
+    buffer->data = reinterpret_cast<void*>(static_cast<uintptr_t>(gpu_.pool.allocate(*stream_.arena, bytes)));
     live_bytes_ += bytes;
-    return new Buffer(*this, reinterpret_cast<void*>(static_cast<uintptr_t>(address)), bytes);
+    return buffer;
   }
   void free(Buffer& buffer) noexcept override {
     live_bytes_ -= buffer.bytes;
