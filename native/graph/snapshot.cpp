@@ -49,7 +49,7 @@ void Snapshot::take(uint32_t epoch, const std::vector<Ref<Node>>& wanted) {
   entries.clear();
   leaves.clear();
   held_results_.clear();
-  path_.clear(); // an earlier walk may have ended where memory did
+  path_.clear();                // an earlier walk may have ended where memory did
   numbers.assign(1, Number(0)); // a number that is always there
   key = {};
   const auto enter = [&](Node* node) {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import {
   arange,
   autograd,
@@ -25,7 +25,7 @@ import {
   type Tensor,
 } from "../../lib/index.js";
 import { elementwise, native } from "../../lib/native.js";
-import { Tensor as TensorClass } from "../../lib/tensor.js";
+import { handleOf, Tensor as TensorClass } from "../../lib/tensor.js";
 import { errorOf, numbers } from "../helpers/reference.js";
 
 // Tensors that are taken for what they are not, and arguments that nobody would pass on purpose: nobody falls over.
@@ -356,5 +356,90 @@ describe("hostile arguments", () => {
     const identity = native.eye({}, [3, 3], native.dtypes.indexOf("float32"), 0);
     native.data(identity);
     stillWorks();
+  });
+
+  describe("entries that read arrays whose getters call others", () => {
+    let value: Tensor;
+    let handle: number;
+    beforeEach(() => {
+      value = tensor([1, 2], { requiresGrad: true }).sin();
+      handle = handleOf(value, "sin");
+    });
+    /** An array whose first element is asked of `get`. */
+    function trapped(get: () => unknown): number[] {
+      const array = [handle];
+      Object.defineProperty(array, 0, { get, enumerable: true });
+      return array;
+    }
+
+    test("end a recording that is being ended", () => {
+      const objects = [{}, {}];
+      const [param] = native.beginRecording("hostile", objects, [handle]);
+      const array = trapped(() => {
+        native.abandonRecording();
+        return param;
+      });
+      expect(errorOf(() => native.endRecording(array, [handle]))).toMatchObject({ code: "ERR_ARGUMENT" });
+      stillWorks();
+    });
+
+    test("fail while a recording begins", () => {
+      let reads = 0;
+      const objects = [{}, {}];
+      Object.defineProperty(objects, 1, {
+        get() {
+          if (++reads > 1) throw new Error("trap");
+          return 7;
+        },
+      });
+      expect(errorOf(() => native.beginRecording("hostile", objects, [handle])).code).toBe("ERR_ARGUMENT");
+      stillWorks(); // nothing is confined
+    });
+
+    test("read a number for a tensor", () => {
+      native.beginRecording("hostile", [{}, {}], [handle]);
+      const scalar = native.recordScalar({});
+      native.abandonRecording();
+      for (const read of [
+        () => native.read(scalar, true),
+        () => native.read(scalar, false),
+        () => native.item(scalar),
+        () => native.data(scalar),
+      ])
+        expect(errorOf(read)).toMatchObject({
+          name: "TypeError",
+          code: expect.stringMatching(/^ERR_/) as string,
+        });
+      stillWorks();
+    });
+
+    test("use up a graph without a place for its gradients", () => {
+      const x = tensor([1, 2], { requiresGrad: true });
+      const loss = x.square().sum();
+      const gradients = (...args: unknown[]) =>
+        (native.gradients as (...args: unknown[]) => unknown)(...args);
+      for (const objects of [undefined, 7, [], [7]])
+        expect(
+          errorOf(() =>
+            gradients(objects, [handleOf(loss, "grad")], [0], [handleOf(x, "grad")], false, false, false),
+          ),
+        ).toMatchObject({ code: "ERR_ARGUMENT" });
+      loss.backward();
+      expect(x.grad!.toArray()).toEqual([2, 4]);
+    });
+
+    test("are given objects that are none", () => {
+      for (const out of [undefined, null, 7, "text"])
+        expect(errorOf(() => elementwise.sin(out as never, handle, 0))).toMatchObject({
+          code: "ERR_ARGUMENT",
+        });
+    });
+
+    test("take bytes for booleans", () => {
+      const from = (...bytes: number[]) => native.fromArray({}, Uint8Array.from(bytes), null, true, 0);
+      expect(errorOf(() => from(1, 2))).toMatchObject({ code: "ERR_VALUE" });
+      expect(errorOf(() => from(255))).toMatchObject({ code: "ERR_VALUE" });
+      expect(Array.from(native.data(from(0, 1)) as Uint8Array)).toEqual([0, 1]);
+    });
   });
 });
