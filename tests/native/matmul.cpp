@@ -64,7 +64,7 @@ template <class T> struct Case {
 // Gives an operand random strides (gaps, flips, broadcasts, any order of axes), and memory that just covers
 // them.
 template <class T>
-void lay_out(MatrixOperand& operand, const Dims& batch, int64_t rows, int64_t columns,
+void lay_out(adjoint::MatrixOperand& operand, const Dims& batch, int64_t rows, int64_t columns,
              std::vector<uint8_t>& bytes) {
   Dims extents = batch;
   extents.push_back(rows);
@@ -253,7 +253,7 @@ Case<T> dense_case(int64_t batch, int64_t rows, int64_t inner, int64_t columns, 
   kernel.columns = columns;
   kernel.inner = inner;
   if (batch > 1) kernel.batch.push_back(batch);
-  const auto dense = [&](MatrixOperand& operand, int64_t height, int64_t width, bool transposed,
+  const auto dense = [&](adjoint::MatrixOperand& operand, int64_t height, int64_t width, bool transposed,
                          std::vector<uint8_t>& bytes) {
     operand.row_stride = transposed ? 1 : width;
     operand.column_stride = transposed ? height : 1;
