@@ -244,7 +244,7 @@ export class Tensor {
    */
   toArray(): NestedArray {
     const { shape, dtype } = this;
-    checkRoomForArrays("toArray", shape);
+    checkRoomForArrays("toArray", shape, dtype, 1);
     const values = this.dataSync<TypedArray>();
     const element = (i: number): Scalar => (dtype === "bool" ? values[i] === 1 : values[i]!);
     let next = 0;
@@ -271,6 +271,7 @@ export class Tensor {
   }
   /** Nested arrays; int64 elements become numbers, as JSON has nothing else. */
   toJSON(): unknown {
+    checkRoomForArrays("toJSON", this.shape, this.dtype, 2);
     const plain = (value: NestedArray): unknown =>
       Array.isArray(value) ? value.map(plain) : typeof value === "bigint" ? Number(value) : value;
     return plain(this.toArray());

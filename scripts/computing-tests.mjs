@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const elsewhere = /^(tools\/.*|gpu\/cuda-.*|engine\/modes|engine\/native)\.test\.ts$/;
+const elsewhere = /^(tools\/.*|gpu\/cuda-.*|engine\/(modes|native|failing|pollution))\.test\.ts$/;
 
 /** Their files. */
 export const computingTests = readdirSync("tests", { recursive: true })

@@ -15,13 +15,10 @@
 #ifdef __linux__
 #include <sched.h>
 #endif
-#ifndef _WIN32
-#include <pthread.h>
-#include <signal.h>
-#endif
 
 #include "cpu/thread_memory.h"
 #include "device/environment.h"
+#include "device/thread.h"
 
 namespace adjoint::cpu {
 
@@ -98,24 +95,6 @@ int default_thread_count() {
   return wanted > 0 ? static_cast<int>(wanted) : processor_count();
 }
 
-// Workers take no signals: handlers are the business of the threads that were there before.
-class SignalsBlocked {
- public:
-#ifndef _WIN32
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-#endif
-};
-
 class Pool {
  public:
   // Never destroyed: workers outlive main.
@@ -164,11 +143,11 @@ class Pool {
 
   void start_workers(int count) {
     if (workers_ >= count || is_refused_.load(std::memory_order_relaxed)) return;
-    const SignalsBlocked blocked;
-    try {
-      for (; workers_ < count; ++workers_) std::thread([this] { serve(); }).detach();
-    } catch (...) {
-      is_refused_.store(true, std::memory_order_relaxed); // until another count is wanted
+    for (; workers_ < count; ++workers_) {
+      std::thread worker = start_thread([this] { serve(); });
+      if (!worker.joinable())
+        return is_refused_.store(true, std::memory_order_relaxed); // until another count is wanted
+      worker.detach();
     }
   }
 

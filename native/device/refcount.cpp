@@ -1,25 +1,20 @@
 #include "device/refcount.h"
 
-#include <vector>
-
 namespace adjoint {
 
 void RefCounted::bury(const RefCounted* object) {
   struct Graveyard {
-    std::vector<const RefCounted*> dead;
+    const RefCounted* last = nullptr;
     bool is_open = false;
   };
-  thread_local Graveyard of_thread;
-  Graveyard& graveyard = of_thread;
-  if (graveyard.is_open) {
-    graveyard.dead.push_back(object);
-    return;
-  }
+  thread_local Graveyard graveyard;
+  object->next_dead_ = graveyard.last;
+  graveyard.last = object;
+  if (graveyard.is_open) return;
   graveyard.is_open = true;
-  delete object;
-  while (!graveyard.dead.empty()) {
-    object = graveyard.dead.back();
-    graveyard.dead.pop_back();
+  while ((object = graveyard.last)) {
+    graveyard.last = object->next_dead_;
+    object->references_ = 0;
     delete object;
   }
   graveyard.is_open = false;

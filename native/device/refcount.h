@@ -1,6 +1,6 @@
 // Intrusive reference counts for objects of one engine's thread. A graph can be a chain of a million nodes,
 // so the last release never recurses: a dead object is buried, and the outermost burial frees one after
-// another. They live in the heap of small blocks, since every op makes some.
+// another. The dead are linked by themselves, since letting go must need no memory. They live in the heap of small blocks, since every op makes some.
 #pragma once
 #include <cstdint>
 #include <utility>
@@ -19,7 +19,7 @@ class RefCounted {
   void release() const {
     if (--references_ == 0) bury(this);
   }
-  uint32_t references() const { return references_; }
+  uint64_t references() const { return references_; }
 
   static void* operator new(size_t bytes) { return heap::take(bytes); }
   static void operator delete(void* block, size_t bytes) noexcept { heap::give_back(block, bytes); }
@@ -29,7 +29,10 @@ class RefCounted {
 
  private:
   static void bury(const RefCounted* object);
-  mutable uint32_t references_ = 0;
+  union {
+    mutable uint64_t references_ = 0;
+    mutable const RefCounted* next_dead_; // of an object that nobody refers to
+  };
 };
 
 // An owning pointer to a RefCounted; null is allowed.

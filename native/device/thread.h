@@ -1,6 +1,6 @@
 // Threads of the engine's own.
 #pragma once
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -11,23 +11,37 @@
 
 namespace adjoint {
 
-// The thread is not joinable if the system has none to give. It takes no signals: those are the business of
-// Node's threads.
-template <class Body> std::thread start_thread(Body&& body) {
-  std::thread thread;
+// As long as it lives, threads that are started take no signals: those are the business of Node's threads.
+class SignalsBlocked {
+ public:
 #ifndef _WIN32
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-#endif
-  try {
-    thread = std::thread(std::forward<Body>(body));
-  } catch (const std::system_error&) {
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
-#ifndef _WIN32
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+#else
+  SignalsBlocked() {}
+  ~SignalsBlocked() {}
 #endif
-  return thread;
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+#ifndef _WIN32
+ private:
+  sigset_t before_;
+#endif
+};
+
+// The thread is not joinable if the system has none to give, or no memory for it.
+template <class Body> std::thread start_thread(Body&& body) noexcept {
+  const SignalsBlocked blocked;
+  try {
+    return std::thread(std::forward<Body>(body));
+  } catch (const std::exception&) {
+    return {};
+  }
 }
 
 } // namespace adjoint

@@ -209,9 +209,9 @@ void backward(Session& session, const Value& root, const Value& seed, std::span<
   root.node->engine.announce(root.node);
 }
 
-std::vector<Value> gradients(Session& session, const std::vector<Value>& roots,
-                             const std::vector<Value>& seeds, const std::vector<Value>& inputs,
-                             const BackwardOptions& options) {
+void gradients(Session& session, const std::vector<Value>& roots, const std::vector<Value>& seeds,
+               const std::vector<Value>& inputs, const BackwardOptions& options,
+               const std::function<void(const std::vector<Value>& results)>& take) {
   if (inputs.empty()) throw autograd_error("`inputs` argument to `grad()` cannot be empty.", "grad");
   if (!seeds.empty() && seeds.size() != roots.size())
     throw autograd_error("got " + std::to_string(roots.size()) + " tensors and " +
@@ -233,10 +233,13 @@ std::vector<Value> gradients(Session& session, const std::vector<Value>& roots,
               "behavior. (here: { allowUnused: true })",
           "grad");
   }
+  for (const Value& result : results)
+    if (result) result.node->engine.expect_announcements(results.size());
+  take(results);
+  // Nothing throws from here on.
   pass.free_graph(options);
   for (const Value& result : results)
     if (result) result.node->engine.announce(result.node);
-  return results;
 }
 
 } // namespace adjoint

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -19,8 +20,9 @@ void backward(Session& session, const Value& root, const Value& seed, std::span<
 
 // The gradients of the roots with respect to `inputs`, without touching any leaf. An unused input gives an
 // empty Value when that is allowed.
-std::vector<Value> gradients(Session& session, const std::vector<Value>& roots,
-                             const std::vector<Value>& seeds, const std::vector<Value>& inputs,
-                             const BackwardOptions& options);
+// `take` gets the gradients before the graph is freed: if it throws, everything is as it was.
+void gradients(Session& session, const std::vector<Value>& roots, const std::vector<Value>& seeds,
+               const std::vector<Value>& inputs, const BackwardOptions& options,
+               const std::function<void(const std::vector<Value>& results)>& take);
 
 } // namespace adjoint

@@ -50,7 +50,9 @@ void Engine::run(const std::vector<Ref<Node>>& wanted, const RunRequest& request
     run_plan(nodes_, request);
   } catch (const std::exception&) {
     // An announced value must not stand in the way of the wanted ones; it can be read on its own.
-    if (nodes_.size() == wanted.size()) throw;
+    const bool was_all_wanted = nodes_.size() == wanted.size();
+    nodes_.clear(); // what only they hold makes room
+    if (was_all_wanted) throw;
     run_plan(wanted, request);
   }
 }
@@ -126,10 +128,10 @@ void Engine::compute(const Ref<Node>& node) {
 
 std::optional<Error> Engine::settle() {
   if (!unsettled_) return std::nullopt;
+  device->download(unsettled_->read_words.data(), *unsettled_->words, unsettled_->words->bytes);
+  land();
   Unsettled run = std::move(*unsettled_);
   unsettled_.reset();
-  device->download(run.read_words.data(), *run.words, run.words->bytes);
-  land();
   const auto failed =
       std::find_if(run.read_words.begin(), run.read_words.end(), [](uint64_t word) { return word != 0; });
   if (failed == run.read_words.end()) return std::nullopt;
@@ -292,12 +294,17 @@ void Engine::expect_announcements(size_t count) {
     if (list.capacity() < size) list.reserve(std::max(size, 2 * list.capacity()));
   };
   make_room(announced_leaves_, count);
-  make_room(announced_nodes_, 1);
+  make_room(announced_nodes_, count + 1);
 }
 
 void Engine::announce(const Ref<Node>& node) {
   announced_nodes_.push_back(node);
-  if (announced_nodes_.size() + announced_leaves_.size() > max_announced) run(std::vector<Ref<Node>>());
+  if (announced_nodes_.size() + announced_leaves_.size() <= max_announced) return;
+  try {
+    run(std::vector<Ref<Node>>());
+  } catch (const std::exception&) {
+    // They can be read on their own, and then say what is wrong.
+  }
 }
 
 void Engine::after_recording(const Ref<Node>& node) {

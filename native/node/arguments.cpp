@@ -122,14 +122,18 @@ Napi::Error to_javascript(Napi::Env env, const Error& error) {
                        : error.kind == ErrorClass::type_error
                            ? Napi::Error(Napi::TypeError::New(env, error.what()))
                            : Napi::Error::New(env, error.what());
+  // Defined rather than set, which Object.prototype could forbid.
   Napi::Object object = thrown.Value();
-  object.Set("code", error.code);
-  if (!error.op.empty()) object.Set("op", error.op);
+  const auto define = [&](const char* name, const Napi::Value& value) {
+    object.DefineProperty(Napi::PropertyDescriptor::Value(name, value, napi_default_jsproperty));
+  };
+  define("code", Napi::String::New(env, error.code));
+  if (!error.op.empty()) define("op", Napi::String::New(env, error.op));
   if (!error.shapes.empty()) {
     auto shapes = Napi::Array::New(env, error.shapes.size());
     for (size_t i = 0; i < error.shapes.size(); ++i)
       shapes.Set(static_cast<uint32_t>(i), to_array(env, error.shapes[i]));
-    object.Set("shapes", shapes);
+    define("shapes", shapes);
   }
   return thrown;
 }

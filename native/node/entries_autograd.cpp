@@ -48,15 +48,17 @@ Napi::Value gradients_entry(const Binding& binding, const Napi::CallbackInfo& in
   const std::vector<Value> outputs = addon.values(info[1], "grad"), inputs = addon.values(info[3], "grad");
   if (objects.size() < inputs.size())
     throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected an object for each input");
-  const std::vector<Value> results = gradients(addon.session, outputs, seeds, inputs, read_options(info, 4));
-  auto handles = Napi::Array::New(info.Env(), results.size());
-  for (uint32_t i = 0; i < results.size(); ++i) {
-    uint32_t handle = 0;
-    if (results[i]) {
-      handle = addon.handles.bind(objects[i].As<Napi::Object>(), addon.cell_of(results[i]));
+  auto handles = Napi::Array::New(info.Env(), inputs.size());
+  const auto take = [&](const std::vector<Value>& results) {
+    for (uint32_t i = 0; i < results.size(); ++i) {
+      uint32_t handle = 0;
+      if (results[i]) {
+        handle = addon.handles.bind(objects[i].As<Napi::Object>(), addon.cell_of(results[i]));
+      }
+      handles.Set(i, Napi::Number::New(info.Env(), handle));
     }
-    handles.Set(i, Napi::Number::New(info.Env(), handle));
-  }
+  };
+  gradients(addon.session, outputs, seeds, inputs, read_options(info, 4), take);
   return handles;
 }
 

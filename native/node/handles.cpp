@@ -144,11 +144,12 @@ Napi::Array Handles::end_scope(std::vector<uint32_t> kept) {
   std::sort(kept.begin(), kept.end());
   if (scopes_.empty()) return Napi::Array::New(env_);
   const size_t first = scopes_.back();
-  scopes_.pop_back();
   std::vector<std::pair<uint32_t, uint32_t>> created(created_.begin() + static_cast<int64_t>(first),
                                                      created_.end());
-  created_.resize(first);
   std::vector<Napi::Value> objects;
+  objects.reserve(created.size());
+  scopes_.pop_back();
+  created_.resize(first); // and keeps its capacity
   for (const auto& [handle, generation] : created) {
     if (slots_[handle].generation != generation || !slots_[handle].cell) continue;
     if (std::binary_search(kept.begin(), kept.end(), handle)) {

@@ -105,12 +105,8 @@ Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
   if (!is_item) std::tie(array, filled) = array_for(env, *node);
   // The value's device copies it, so that JavaScript need not wait for that either.
   reader.place_of_bytes = is_item ? reader.element : filled;
-  Device::ReadCall call = [this, &reader](const Error* problem) {
-    try {
-      if (problem) reader.problem = *problem;
-    } catch (const std::bad_alloc&) {
-      reader.is_out_of_memory = true;
-    }
+  Device::ReadCall call = [this, &reader](const std::exception* problem) {
+    if (problem) reader.note(*problem);
     napi_call_threadsafe_function(channel_, &reader, napi_tsfn_nonblocking);
   };
   NAPI_THROW_IF_FAILED(env, napi_create_promise(env, &reader.promise, &promise), Napi::Value());
@@ -121,14 +117,23 @@ Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
   // If that throws, the device will not call.
   try {
     node->engine.device->read(reader.place_of_bytes, *node->buffer, node->bytes(), std::move(call));
-  } catch (const Error& problem) {
-    reader.problem = problem;
-    finish(env, reader);
-  } catch (const std::bad_alloc&) {
-    reader.is_out_of_memory = true;
+  } catch (const std::exception& problem) {
+    reader.note(problem);
     finish(env, reader);
   }
   return {env, promise};
+}
+
+void Readers::Reader::note(const std::exception& found) noexcept {
+  try {
+    if (const auto* error = dynamic_cast<const Error*>(&found)) {
+      problem = *error;
+      return;
+    }
+  } catch (const std::bad_alloc&) {
+    // Said below.
+  }
+  is_out_of_memory = true;
 }
 
 void Readers::open_channel(Napi::Env env) {

@@ -29,7 +29,8 @@ class Readers {
     alignas(8) std::byte element[8]{}; // there is none
     void* place_of_bytes = nullptr;    // in either
     std::optional<Error> problem;
-    bool is_out_of_memory = false; // the problem could not be noted
+    bool is_out_of_memory = false; // that is the problem, or it could not be noted
+    void note(const std::exception& found) noexcept;
     std::list<Reader>::iterator place;
   };
   void open_channel(Napi::Env env);

@@ -51,7 +51,9 @@ describe.skipIf(!isThere)(`allocations that fail${reason}`, () => {
     // Every step of these is planned anew, which asks for much.
     const most = !isLong && name.includes("new shapes") ? "150" : "100000";
     const failed = Number(await sweep(name, most, failures));
-    expect(failed).toBeGreaterThan(0);
+    // Letting go needs no memory.
+    if (name === "dispose") expect(failed).toBe(0);
+    else expect(failed).toBeGreaterThan(0);
     total += failed;
   });
   afterAll(() => console.log(`${total} allocations failed`));
@@ -113,13 +115,22 @@ describe.skipIf(noUlimit)(`reads for which there is no room${noUlimit}`, () => {
   const little = freemem() < 4e9 ? " (skipped: less than 4 GB are free)" : "";
   test.skipIf(little)(`as nested arrays are errors${little}`, { timeout: 120_000 }, () => {
     const { status, stdout, stderr } = printed(
-      `import { full } from "adjoint"; ${failures}
-       console.log(await failure(() => full([2 ** 27], 1, { dtype: "uint8" }).toArray()),
-         await failure(() => full([1000, 1_000_000], 1, { dtype: "uint8" }).toArray()),
-         full([1000, 1100], 2, { dtype: "uint8" }).toArray()[999][1099]);`,
+      `import { full, tensor } from "adjoint"; ${failures}
+       const codes = [];
+       for (const [shape, dtype] of [
+         [[2 ** 27], "uint8"],
+         [[1000, 1_000_000], "uint8"],
+         [[100_000_000, 0], "float32"],
+         [[999_999, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "uint8"],
+         [[60_000_000], "int64"],
+       ])
+         codes.push(await failure(() => full(shape, 1, { dtype }).toArray()));
+       codes.push(await failure(() => JSON.stringify(full([130_000_000], 1, { dtype: "uint8" }))));
+       console.log(codes.join(), full([1000, 1100], 2, { dtype: "uint8" }).toArray()[999][1099]);`,
+      { NODE_OPTIONS: "--max-old-space-size=1500" },
     );
     expect(stderr).toBe("");
-    expect(stdout).toBe("ERR_HOST_OOM ERR_HOST_OOM 2\n");
+    expect(stdout).toBe(`${Array(6).fill("ERR_HOST_OOM").join()} 2\n`);
     expect(status).toBe(0);
   });
 });

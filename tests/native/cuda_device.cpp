@@ -329,7 +329,7 @@ void check_reads() {
     held.push_back(next);
     value = next;
     device->read(read[static_cast<size_t>(i)].data(), *value, value->bytes,
-                 [&order, i](const Error* problem) {
+                 [&order, i](const std::exception* problem) {
                    expect(!problem, "a read has no problem");
                    order.push_back(i);
                  });
@@ -338,7 +338,7 @@ void check_reads() {
   const Ref<Buffer> big = uploaded(*device, many);
   Floats big_read(large);
   bool is_notified = false;
-  device->read(big_read.data(), *big, big->bytes, [&](const Error*) { order.push_back(100); });
+  device->read(big_read.data(), *big, big->bytes, [&](const std::exception*) { order.push_back(100); });
   device->notify([&] { is_notified = order.size() == 101; });
   device->wait();
   expect(is_notified, "a notice comes after what was asked for earlier");
@@ -675,7 +675,7 @@ void check_fatal_errors() {
     refuse([&] { each->allocate(4); });
     refuse([&] { each->upload(*value, &number, 4); });
     refuse([&] { each->download(&number, *value, 4); });
-    refuse([&] { each->read(&number, *value, 4, [](const Error*) {}); });
+    refuse([&] { each->read(&number, *value, 4, [](const std::exception*) {}); });
     refuse([&] { each->compile(kernel_of(TestKernel::scale, 1)); });
     refuse([&] {
       each->submit(work_of(program, {{value.get(), value.get()}, {value.get(), value.get()}}), false);
@@ -734,8 +734,9 @@ void check_fatal_read() {
   };
   Floats read(100);
   std::string code;
-  device->read(read.data(), *value, 400,
-               [&](const Error* problem) { code = problem ? problem->code : "none"; });
+  device->read(read.data(), *value, 400, [&](const std::exception* problem) {
+    code = problem ? dynamic_cast<const Error&>(*problem).code : "none";
+  });
   expect_error(error_of([&] {
                  device->wait();
                  device->wait();
@@ -785,7 +786,7 @@ void check_exit() {
       for (int step = 0;; ++step) {
         try {
           device->submit(work_of(program, {{in.get(), out.get()}, {in.get(), out.get()}}), false);
-          device->read(read.data(), *in, 4000, [](const Error*) {});
+          device->read(read.data(), *in, 4000, [](const std::exception*) {});
           if (step % 10 == 0) device->wait();
         } catch (const Error&) {
           std::this_thread::sleep_for(std::chrono::seconds(10)); // the driver has gone before this thread

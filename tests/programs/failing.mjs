@@ -17,6 +17,7 @@ import {
   realize,
   setNumThreads,
   tensor,
+  tidy,
 } from "adjoint";
 
 setNumThreads(2);
@@ -91,7 +92,7 @@ const pure = {
   },
   // Several works under way on the queue's thread, and memory asked for meanwhile.
   async works() {
-    const promises = [1, 2, 3].map((k) => huge.mul(k).sum().itemAsync());
+    const promises = [1, 2, 3].map(async (k) => await huge.mul(k).sum().itemAsync());
     const results = await Promise.allSettled(promises);
     const other = ones([9_000_000]);
     realize(other);
@@ -212,6 +213,77 @@ async function tryPure(name) {
   };
 }
 
+/** Calls that must be possible once more, on the very same tensors: `prepare` makes them, without failures. */
+const repeated = {
+  grad: {
+    prepare() {
+      const xs = Array.from({ length: 40 }, (_, i) => tensor(wave(20, i), { requiresGrad: true }));
+      return { xs, loss: xs.map((x) => x.sin().mul(x).sum()).reduce((a, b) => a.add(b)) };
+    },
+    call: ({ xs, loss }) => autograd.grad(loss, xs),
+  },
+  backward: {
+    prepare() {
+      const xs = Array.from({ length: 300 }, (_, i) => tensor(wave(20, i), { requiresGrad: true }));
+      return { xs, loss: xs.map((x) => x.sin().mul(x).sum()).reduce((a, b) => a.add(b)) };
+    },
+    call({ xs, loss }) {
+      loss.backward();
+      return xs.map((x) => x.grad);
+    },
+  },
+  "in place": {
+    prepare: () => ({ x: tensor(wave(1000)) }),
+    call({ x }) {
+      x.mul_(2);
+      return [x];
+    },
+  },
+  set: {
+    prepare: () => ({ x: tensor(wave(1000)).reshape(10, 100).clone() }),
+    call({ x }) {
+      x.set("1:3", 7);
+      return [x];
+    },
+  },
+  dispose: {
+    prepare() {
+      let last = tensor(wave(100));
+      const first = last;
+      for (let i = 0; i < 200; ++i) last = last.add(first);
+      return { first, last };
+    },
+    call({ first, last }) {
+      last.dispose();
+      return [first];
+    },
+  },
+  tidy: {
+    prepare: () => ({ x: tensor(wave(100)) }),
+    call: ({ x }) => [tidy(() => x.add(1).mul(x).sub(x.sin()))],
+  },
+};
+
+function tryRepeated({ prepare, call }) {
+  return (n) => {
+    const wanted = read(call(prepare()));
+    const given = prepare();
+    let got;
+    let failed;
+    arm(n);
+    try {
+      got = call(given);
+      failed = disarm();
+    } catch (error) {
+      failed = disarm();
+      if (error.code !== "ERR_HOST_OOM") wrong(`allocation ${n}: ${error.stack}`);
+      got = call(given);
+    }
+    expectSame(`allocation ${n}`, read(got), wanted);
+    return failed;
+  };
+}
+
 const programs = Object.fromEntries([
   ...Object.keys(pure).map((name) => [name, () => tryPure(name)]),
   ...optimizers
@@ -222,6 +294,7 @@ const programs = Object.fromEntries([
       [`${name} in new shapes`, () => stepper(name, { isNew: true })],
     ]),
   ["LBFGS", lbfgsStepper],
+  ...Object.entries(repeated).map(([name, one]) => [name, () => tryRepeated(one)]),
   // What this program must find.
   [
     "planted",

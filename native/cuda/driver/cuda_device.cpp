@@ -79,12 +79,12 @@ class CudaDevice final : public Device {
     if (size <= chunk_bytes) chunk = gpu_.staging.lease_at_once();
     if (!chunk) {
       return notices_.add(stream_.handle, [this, to, address = address_of(from), size,
-                                           done = std::move(done)](const Error* problem) {
+                                           done = std::move(done)](const std::exception* problem) {
         if (problem) return done(problem);
         try {
           if (!copies_) copies_.emplace(gpu_);
           copy_out(copies_->handle, to, address, size);
-        } catch (const Error& error) {
+        } catch (const std::exception& error) {
           return done(&error);
         }
         done(nullptr);
@@ -92,7 +92,7 @@ class CudaDevice final : public Device {
     }
     copy_async(chunk.data(), address_of(from), size, stream_.handle);
     auto shared = std::make_shared<Staging::Lease>(std::move(chunk));
-    notices_.add(stream_.handle, [to, size, shared, done = std::move(done)](const Error* problem) {
+    notices_.add(stream_.handle, [to, size, shared, done = std::move(done)](const std::exception* problem) {
       if (!problem && size > 0) std::memcpy(to, shared->data(), size);
       done(problem);
     });
@@ -136,7 +136,7 @@ class CudaDevice final : public Device {
   void notify(std::function<void()> done) override {
     gpu_.context.enter();
     if (is_idle()) return done();
-    notices_.add(stream_.handle, [done = std::move(done)](const Error*) { done(); });
+    notices_.add(stream_.handle, [done = std::move(done)](const std::exception*) { done(); });
   }
 
   int64_t capacity_bytes() const override {

@@ -117,7 +117,12 @@ DevicePointer Pool::allocate(Arena& arena, int64_t bytes) {
   if (size <= largest_slot_bytes) {
     address = take_slot(arena, size);
   } else if (const auto block = take_block(arena, size)) {
-    live_.emplace((*block)->address, Live{*block, nullptr});
+    try {
+      live_.emplace((*block)->address, Live{*block, nullptr});
+    } catch (const std::bad_alloc&) {
+      free_block(*block);
+      throw;
+    }
     address = (*block)->address;
   }
   if (!address) throw_out_of_memory(bytes);
@@ -146,12 +151,15 @@ DevicePointer Pool::take_slot(Arena& arena, int64_t bytes) {
   const SlotSize size = slot_size(bytes);
   std::list<Slab>& roomy = arena.roomy[size.index];
   if (roomy.empty()) {
+    std::list<Slab> one;
+    one.push_front({&arena, size.index, size.bytes, {}, {}, {}});
+    Slab& slab = one.front();
+    slab.self = one.begin();
+    for (size_t slot = slab.slot_count(); slot-- > 0;) slab.free_slots.push_back(static_cast<uint32_t>(slot));
     const auto block = take_block(arena, slab_bytes);
     if (!block) return 0;
-    roomy.push_front({&arena, size.index, size.bytes, *block, {}, {}});
-    Slab& slab = roomy.front();
-    slab.self = roomy.begin();
-    for (size_t slot = slab.slot_count(); slot-- > 0;) slab.free_slots.push_back(static_cast<uint32_t>(slot));
+    slab.block = *block;
+    roomy.splice(roomy.begin(), one);
   }
   Slab& slab = roomy.front();
   const DevicePointer address =

@@ -16,16 +16,19 @@ Notices::~Notices() {
 }
 
 void Notices::add(StreamHandle stream, Call call) {
-  Notice notice{take_event(), std::move(call)};
+  std::list<Notice> one(1);
+  Notice& notice = one.back();
+  notice.call = std::move(call);
+  notice.event = take_event();
   try {
     context_.check(driver().cuEventRecord(notice.event, stream), "marking a point of the stream");
-  } catch (const Error&) {
+  } catch (...) {
     const std::lock_guard lock(mutex_);
     events_.push_back(notice.event);
     throw;
   }
   std::unique_lock lock(mutex_);
-  notices_.push_back(std::move(notice));
+  notices_.splice(notices_.end(), one);
   if (has_thread()) return has_notices_.notify_one();
   // The system has no thread to give, so this one runs it.
   lock.unlock();
@@ -70,7 +73,8 @@ void Notices::serve() {
   for (;;) {
     has_notices_.wait(lock, [this] { return !notices_.empty() || is_stopping_; });
     if (notices_.empty()) return;
-    Notice notice{notices_.front().event, std::move(notices_.front().call)};
+    Notice& notice =
+        notices_.front(); // which stays, so that the list is not empty before the call has returned
     lock.unlock();
     run(notice);
     notice.call = {};
@@ -81,11 +85,11 @@ void Notices::serve() {
   }
 }
 
-void Notices::run(const Notice& notice) {
+void Notices::run(const Notice& notice) noexcept {
   try {
     context_.enter();
     context_.check(driver().cuEventSynchronize(notice.event), "running kernels");
-  } catch (const Error& problem) {
+  } catch (const std::exception& problem) {
     return notice.call(&problem);
   }
   notice.call(nullptr);
