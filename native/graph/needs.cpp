@@ -65,11 +65,8 @@ constexpr unsigned names_of(Op op, size_t input) {
 constexpr auto needs_table = [] {
   std::array<std::array<GradientNeeds, max_inputs>, op_count> table;
   for (size_t op = 0; op < op_count; ++op)
-    for (size_t input = 0; input < info(static_cast<Op>(op)).arity; ++input) {
-      const unsigned names = names_of(static_cast<Op>(op), input);
-      for (size_t i = 0; i < max_inputs; ++i) table[op][input].inputs[i] = (names & keeps::a << i) != 0;
-      for (size_t i = 0; i < max_results; ++i) table[op][input].results[i] = (names & keeps::out << i) != 0;
-    }
+    for (size_t input = 0; input < info(static_cast<Op>(op)).arity; ++input)
+      table[op][input].names = names_of(static_cast<Op>(op), input);
   return table;
 }();
 

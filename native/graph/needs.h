@@ -5,8 +5,9 @@
 namespace adjoint {
 
 struct GradientNeeds {
-  bool inputs[max_inputs] = {};
-  bool results[max_results] = {};
+  unsigned names = keeps::none;
+  bool input(size_t i) const { return names & keeps::a << i; }
+  bool result(size_t i) const { return names & keeps::out << i; }
 };
 
 // The needs of one input's gradient.

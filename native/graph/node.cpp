@@ -33,16 +33,6 @@ Node::~Node() {
   --engine.live_nodes;
 }
 
-void Node::add_input(const Ref<Node>& input) {
-  inputs[input_count++] = input;
-  depth = std::max<uint16_t>(depth, static_cast<uint16_t>(input->depth + 1));
-  if (op == Op::result) input->results->items[attributes->result].node = this;
-}
-
-void Node::leave_bundle() {
-  if (op == Op::result && inputs[0]) inputs[0]->results->items[attributes->result].node = nullptr;
-}
-
 void Node::store(Ref<Buffer> result) {
   leave_bundle();
   buffer = std::move(result);
@@ -64,21 +54,19 @@ void Node::unstore(Recipe recipe) {
 void Function::save_input(size_t i, const Ref<Node>& node) {
   saved_inputs[i] = node;
   ++node->saved_count;
+  ++saved_count;
 }
 
 void Function::save_result(size_t i, const Ref<Node>& node) {
   saved_results[i] = node;
   ++node->saved_count;
-}
-
-bool Function::has_saved() const {
-  const auto is_there = [](const Ref<Node>& node) { return static_cast<bool>(node); };
-  return std::any_of(saved_inputs.begin(), saved_inputs.end(), is_there) ||
-         std::any_of(saved_results.begin(), saved_results.end(), is_there);
+  ++saved_count;
 }
 
 void Function::free_saved() {
-  if (has_saved()) is_freed = true;
+  if (saved_count == 0) return;
+  is_freed = true;
+  saved_count = 0;
   const auto free = [](Ref<Node>& node) {
     if (node) --node->saved_count;
     node = {};

@@ -120,14 +120,20 @@ struct Node final : RefCounted {
   int64_t elements() const { return element_count(shape.dims()); }
   int64_t bytes() const { return elements() * bytes_of(dtype); }
   // A result makes itself known to its bundle.
-  void add_input(const Ref<Node>& input);
+  void add_input(const Ref<Node>& input) {
+    inputs[input_count++] = input;
+    depth = std::max<uint16_t>(depth, static_cast<uint16_t>(input->depth + 1));
+    if (op == Op::result) input->results->items[attributes->result].node = this;
+  }
   void store(Ref<Buffer> result);
   Recipe recipe() const { return {inputs, input_count, depth, attributes}; }
   // Undoes store().
   void unstore(Recipe recipe);
 
  private:
-  void leave_bundle();
+  void leave_bundle() {
+    if (op == Op::result && inputs[0]) inputs[0]->results->items[attributes->result].node = nullptr;
+  }
 };
 
 // The target of a gradient: a Function, or a Cell that is a leaf.
@@ -165,6 +171,7 @@ struct Function final : Source {
   bool is_freed = false;   // saved values were there and have been freed
   uint8_t edge_count = 0;
   uint8_t result_count = 1;
+  uint8_t saved_count = 0; // inputs and results
   std::array<Edge, max_inputs> edges;
   std::array<Ref<Node>, max_inputs> saved_inputs; // null unless the gradient names them
   std::array<Ref<Node>, max_results> saved_results;
@@ -172,7 +179,6 @@ struct Function final : Source {
 
   void save_input(size_t i, const Ref<Node>& node);
   void save_result(size_t i, const Ref<Node>& node);
-  bool has_saved() const;
   void free_saved();
   std::string name() const { return std::string(label) + "Backward" + suffix; }
 };

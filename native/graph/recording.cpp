@@ -9,7 +9,7 @@ namespace {
 
 // Parameters are part of a plan's key, and of what a gradient knows: a routine that has them must not forget them.
 void check_parameters(Op op, const Ref<Attributes>& attributes) {
-  if (is_routine(op) && !info(op).parameters.empty() && (!attributes || attributes->parameters.empty()))
+  if (!info(op).parameters.empty() && (!attributes || attributes->parameters.empty()))
     throw internal_error(std::string(info(op).name) + " is recorded without its parameters",
                          std::string(info(op).name));
 }
@@ -31,12 +31,10 @@ GradientNeeds begin(Function& function, std::span<const Value> inputs, const Ref
   for (size_t i = 0; i < inputs.size(); ++i) {
     function.edges[i] = {inputs[i].source, inputs[i].node->shape, inputs[i].dtype()};
     if (!inputs[i].source) continue;
-    const GradientNeeds own = gradient_needs(function.op, i);
-    for (size_t j = 0; j < max_inputs; ++j) needs.inputs[j] |= own.inputs[j];
-    for (size_t j = 0; j < max_results; ++j) needs.results[j] |= own.results[j];
+    needs.names |= gradient_needs(function.op, i).names;
   }
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (needs.inputs[i]) function.save_input(i, inputs[i].node);
+    if (needs.input(i)) function.save_input(i, inputs[i].node);
   return needs;
 }
 
@@ -44,7 +42,7 @@ GradientNeeds begin(Function& function, std::span<const Value> inputs, const Ref
 
 Ref<Node> make_node(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
                     const Ref<Attributes>& attributes) {
-  check_parameters(op, attributes);
+  if (is_routine(op)) check_parameters(op, attributes);
   Ref<Node> node = new Node(engine, op, dtype, shape);
   if (attributes) node->attributes = attributes;
   for (const Value& input : inputs) node->add_input(input.node);
@@ -53,11 +51,11 @@ Ref<Node> make_node(Engine& engine, Op op, DType dtype, const Shape& shape, std:
 }
 
 Value attach(Ref<Node> node, Op op, std::span<const Value> inputs, const Ref<Attributes>& attributes) {
-  check_parameters(op, attributes);
+  if (is_routine(op)) check_parameters(op, attributes);
   Engine& engine = node->engine;
   if (!is_floating(node->dtype) || !wants_history(engine, inputs)) return {std::move(node), {}};
   Ref<Function> function = new Function(op, engine.session.next_sequence++);
-  if (begin(*function, inputs, attributes).results[0]) function->save_result(0, node);
+  if (begin(*function, inputs, attributes).result(0)) function->save_result(0, node);
   return {std::move(node), std::move(function)};
 }
 
@@ -70,7 +68,7 @@ RoutineValues record(Engine& engine, Op op, std::span<const ResultType> results,
                      std::span<const Value> inputs, const Ref<Attributes>& attributes) {
   if (results.size() == 1)
     return {record(engine, op, results[0].dtype, results[0].shape, inputs, attributes)};
-  check_parameters(op, attributes);
+  if (is_routine(op)) check_parameters(op, attributes);
   Ref<Node> bundle = new Node(engine, op, results[0].dtype, results[0].shape);
   bundle->attributes = attributes;
   bundle->results = std::make_unique<Results>();
@@ -90,7 +88,7 @@ RoutineValues record(Engine& engine, Op op, std::span<const ResultType> results,
     function->result_count = static_cast<uint8_t>(results.size());
     const GradientNeeds needs = begin(*function, inputs, attributes);
     for (size_t i = 0; i < results.size(); ++i) {
-      if (needs.results[i]) function->save_result(i, values[i].node);
+      if (needs.result(i)) function->save_result(i, values[i].node);
       if (is_floating(results[i].dtype)) values[i].source = result_function(*function, i, *values[i].node);
     }
   }
