@@ -59,8 +59,9 @@ class Device {
   // Waits for all that has been submitted.
   virtual void download(void* to, const Buffer& from, int64_t bytes) const = 0;
   // The same without waiting: `done` is called, from some thread or at once, when the bytes are there, with
-  // the problem (an Error or std::bad_alloc) or null; it must not throw. If read() throws, there is no call. Until then both ends must stay, and nothing may be submitted that writes to `from`.
-  // A read counts as submitted, and calls come in order.
+  // the problem (an Error or std::bad_alloc) or null; it must not throw. If read() itself throws, there is no
+  // call. Until then both ends must stay, and nothing may be submitted that writes to `from`. A read counts as
+  // submitted, and calls come in order.
   using ReadCall = std::function<void(const std::exception* problem)>;
   virtual void read(void* to, const Buffer& from, int64_t bytes, ReadCall done) = 0;
   // Throws ERR_HOST_OOM when there is no memory for it.

@@ -1,6 +1,7 @@
 // Intrusive reference counts for objects of one engine's thread. A graph can be a chain of a million nodes,
 // so the last release never recurses: a dead object is buried, and the outermost burial frees one after
-// another. The dead are linked by themselves, since letting go must need no memory. They live in the heap of small blocks, since every op makes some.
+// another. The dead are linked by themselves, since letting go must need no memory. Objects live in the heap of
+// small blocks, since every op makes some.
 #pragma once
 #include <cstdint>
 #include <utility>

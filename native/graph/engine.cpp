@@ -9,6 +9,7 @@
 
 #include "device/environment.h"
 #include "device/error.h"
+#include "device/room.h"
 #include "graph/routine_facts.h"
 
 namespace adjoint {
@@ -289,12 +290,8 @@ Ref<Buffer> Engine::allocate(int64_t bytes) {
 }
 
 void Engine::expect_announcements(size_t count) {
-  const auto make_room = [](auto& list, size_t more) {
-    const size_t size = list.size() + more;
-    if (list.capacity() < size) list.reserve(std::max(size, 2 * list.capacity()));
-  };
-  make_room(announced_leaves_, count);
-  make_room(announced_nodes_, count + 1);
+  make_room(announced_leaves_, announced_leaves_.size() + count);
+  make_room(announced_nodes_, announced_nodes_.size() + count + 1);
 }
 
 void Engine::announce(const Ref<Node>& node) {

@@ -20,7 +20,9 @@ int64_t product_of_sizes(const Dims& dims) {
 // before, by the memory of the device and with words of their own.
 Node::Node(Engine& engine, Op op, DType dtype, Shape shape)
     : engine(engine), op(op), dtype(dtype), shape(std::move(shape)) {
-  if (this->shape.product() > most_countable / bytes_of(dtype))
+  // No division, since every op comes here; a product of that size times eight fits.
+  if (const int64_t product = this->shape.product();
+      product > most_countable || product * bytes_of(dtype) > most_countable)
     throw shape_error(std::string(info(op).name),
                       std::string(info(op).name) + ": a " + std::string(info(dtype).label) +
                           " tensor of shape " + to_string(this->shape) + " has more bytes than 2**53",

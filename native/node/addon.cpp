@@ -46,8 +46,6 @@ Cell& Addon::tensor(const Napi::CallbackInfo& info, size_t i, const char* op) co
   return found;
 }
 
-void Addon::compute(Cell& cell) { cell.node->engine.compute(cell.node); }
-
 void Binding::refuse_in_update() const {
   throw Error(ErrorClass::type_error, "ERR_RULE",
               addon.rules.recording->who + ": update is recorded once and then repeated, so it cannot " +

@@ -57,8 +57,6 @@ class Addon {
   // The same of the object passed at `i`; returns its integer.
   uint32_t bind_at(const Napi::CallbackInfo& info, size_t i, const Value& value,
                    const char* view_of = nullptr);
-  // Computes a value if need be; downloading it waits for it.
-  void compute(Cell& cell);
 };
 
 using Entry = Napi::Value (*)(const Binding& binding, const Napi::CallbackInfo& info);

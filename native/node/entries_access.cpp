@@ -48,7 +48,7 @@ Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   // Held, since a run sweeps, and JavaScript may have let go of the Tensor already.
   const Ref<Cell> held = &binding.addon.tensor(info, 0, "item");
   check_is_single(*held->node);
-  binding.addon.compute(*held);
+  held->node->engine.compute(held->node);
   alignas(8) std::byte element[8];
   held->node->engine.download(element, *held->node->buffer, held->node->bytes());
   return item_at(info.Env(), held->node->dtype, element);
@@ -56,7 +56,7 @@ Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 
 Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Ref<Cell> held = &binding.addon.tensor(info, 0, "data");
-  binding.addon.compute(*held);
+  held->node->engine.compute(held->node);
   const auto [array, to] = binding.addon.readers.array_for(info.Env(), *held->node);
   held->node->engine.download(to, *held->node->buffer, held->node->bytes());
   return array;

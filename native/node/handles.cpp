@@ -5,6 +5,7 @@
 #include "node/handles.h"
 
 #include "device/error.h"
+#include "device/room.h"
 
 namespace adjoint::node {
 
@@ -21,11 +22,6 @@ constexpr size_t references_per_scope = 1024;
 constexpr size_t filler_elements = 8000;
 constexpr int most_fillers = 2048;
 constexpr int cheap_fillers = 64;
-
-// Room for one more, at no cost on average: nothing can fail between taking something and putting it there.
-template <class T> void make_room(std::vector<T>& list, size_t size) {
-  if (list.capacity() < size) list.reserve(std::max(size, 2 * list.capacity()));
-}
 
 } // namespace
 

@@ -73,8 +73,8 @@ void Notices::serve() {
   for (;;) {
     has_notices_.wait(lock, [this] { return !notices_.empty() || is_stopping_; });
     if (notices_.empty()) return;
-    Notice& notice =
-        notices_.front(); // which stays, so that the list is not empty before the call has returned
+    // It stays in the list until its call has returned, so that nobody takes the list for empty.
+    Notice& notice = notices_.front();
     lock.unlock();
     run(notice);
     notice.call = {};
