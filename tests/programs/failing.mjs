@@ -19,6 +19,7 @@ import {
   tensor,
   tidy,
 } from "adjoint";
+import { native } from "../../dist/lib/native.js";
 
 setNumThreads(2);
 const [program, most = "100000", inARow = "1"] = process.argv.slice(2);
@@ -194,6 +195,10 @@ const read = (results) => results.map((x) => Array.from(ArrayBuffer.isView(x) ? 
 
 async function tryPure(name) {
   const body = pure[name];
+  // What it gives where nothing has ever failed; the plans for that are forgotten.
+  const always = body.length === 0 ? read(await settled(body())) : null;
+  native.setFused(process.env["ADJOINT_FUSION"] !== "0");
+  const expected = async (n) => always ?? read(await settled(body(n)));
   return async (n) => {
     let got = null;
     arm(n);
@@ -203,12 +208,11 @@ async function tryPure(name) {
     } catch (error) {
       disarm();
       if (error.code !== "ERR_HOST_OOM") wrong(`${name}, allocation ${n}: ${error.stack}`);
-      const wanted = read(await settled(body(n)));
-      expectSame(`${name} once more`, read(await settled(body(n))), wanted);
+      expectSame(`${name} once more`, read(await settled(body(n))), await expected(n));
       return 1;
     }
     const failed = disarm();
-    expectSame(`${name}, allocation ${n}`, read(got), read(await settled(body(n))));
+    expectSame(`${name}, allocation ${n}`, read(got), await expected(n));
     return failed;
   };
 }
