@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "device/environment.h"
+#include "device/sanitizers.h"
 
 namespace adjoint::cpu {
 
@@ -42,6 +43,11 @@ void* map(int64_t bytes) {
   void* data =
       mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return data == MAP_FAILED ? nullptr : data;
+}
+
+[[maybe_unused]] void* exact_block(int64_t bytes) {
+  void* data = nullptr;
+  return posix_memalign(&data, alignment, static_cast<size_t>(bytes)) == 0 ? data : nullptr;
 }
 
 // Memory that begins at a multiple of the huge page, backed by huge pages where the system has them.
@@ -110,6 +116,7 @@ void* Allocator::take(size_t index) {
 void Allocator::keep(void* data, size_t index) { kept_[index] = new (data) Link{kept_[index]}; }
 
 void* Allocator::allocate(int64_t bytes) {
+  if constexpr (blocks_are_exact) return exact_block(bytes);
   const SizeClass size = size_class(bytes);
   if (size.bytes >= large_bytes) return allocate_large(size);
   if (void* data = allocate_small(size)) return data;
@@ -121,6 +128,7 @@ void* Allocator::allocate(int64_t bytes) {
 }
 
 void Allocator::free(void* data, int64_t bytes) noexcept {
+  if constexpr (blocks_are_exact) return std::free(data);
   const SizeClass size = size_class(bytes);
   if (size.bytes < large_bytes)
     free_small(data, size);

@@ -14,6 +14,7 @@
 #include "cpu/queue.h"
 #include "cpu/routine.h"
 #include "device/error.h"
+#include "device/sanitizers.h"
 
 namespace adjoint::cpu {
 
@@ -21,7 +22,10 @@ namespace {
 
 // Blocks for scalars and small vectors: one size, kept by the engine's own thread without a lock.
 constexpr int64_t small_bytes = 64;
-constexpr size_t most_small_blocks = 4096;
+constexpr size_t most_small_blocks = blocks_are_exact ? 0 : 4096;
+constexpr int64_t block_bytes(int64_t bytes) {
+  return bytes <= small_bytes && !blocks_are_exact ? small_bytes : bytes;
+}
 
 // The bytes that the engines of all threads hold, small blocks aside.
 std::atomic<int64_t> held_bytes = 0;
@@ -73,7 +77,7 @@ class CpuDevice final : public Device {
       buffer->data = small_blocks_.back();
       small_blocks_.pop_back();
     } else if (bytes <= small_bytes) {
-      buffer->data = Allocator::shared().allocate(small_bytes);
+      buffer->data = Allocator::shared().allocate(block_bytes(bytes));
     } else if (held_bytes.fetch_add(bytes) + bytes > usable_bytes_ ||
                !(buffer->data = Allocator::shared().allocate(bytes))) {
       held_bytes -= bytes;
@@ -93,7 +97,7 @@ class CpuDevice final : public Device {
     } else if (small_blocks_.size() < small_blocks_.capacity()) {
       small_blocks_.push_back(buffer.data);
     } else {
-      Allocator::shared().free(buffer.data, small_bytes);
+      Allocator::shared().free(buffer.data, block_bytes(buffer.bytes));
     }
   }
   void upload(Buffer& to, const void* from, int64_t bytes) override { copy(to.data, from, bytes); }

@@ -4,6 +4,8 @@
 #include <new>
 #include <utility>
 
+#include "device/sanitizers.h"
+
 namespace adjoint::heap {
 
 namespace {
@@ -11,11 +13,7 @@ namespace {
 constexpr size_t grain_bytes = 32;
 constexpr size_t largest_bytes = 512;
 // The bytes that are kept of each size. More are let go: a peak must not be held for ever.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr size_t most_kept_bytes = 0; // so that uses after a free are seen
-#else
-constexpr size_t most_kept_bytes = 4 << 20;
-#endif
+constexpr size_t most_kept_bytes = blocks_are_exact ? 0 : 4 << 20;
 
 struct FreeBlock {
   FreeBlock* next;

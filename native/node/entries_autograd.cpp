@@ -39,10 +39,11 @@ Napi::Value gradients_entry(const Binding& binding, const Napi::CallbackInfo& in
   if (!info[0].IsArray()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected an array of objects");
   const auto array = info[0].As<Napi::Array>();
   std::vector<Napi::Value> objects; // read before the graph is used up, since reading may call JavaScript
-  for (uint32_t i = 0; i < array.Length(); ++i) objects.push_back(array.Get(i));
-  for (const Napi::Value& object : objects)
-    if (!object.IsObject())
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    objects.push_back(array.Get(i));
+    if (!objects.back().IsObject())
       throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected an array of objects");
+  }
   std::vector<Value> seeds;
   for (uint32_t handle : read_handles(info[2])) seeds.push_back(optional_value(addon, handle, "grad"));
   const std::vector<Value> outputs = addon.values(info[1], "grad"), inputs = addon.values(info[3], "grad");

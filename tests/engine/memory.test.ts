@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { atMost } from "../helpers/effort.js";
-import { autograd, engineStats, ones, tensor, tidy } from "adjoint";
+import { autograd, engineStats, getDefaultDevice, ones, tensor, tidy } from "adjoint";
 
 // The loops run as programs of their own, so that nothing but them is measured.
 function run(program: string, ...options: string[]): unknown {
@@ -42,6 +42,16 @@ test(
     expect(run("pages.mjs", "8", "20", "10")).toBeLessThan(200);
   },
 );
+
+test.skipIf(getDefaultDevice() !== "cpu")("what is given back is the system's, in all sizes", () => {
+  const words = ["tests/programs/limited.mjs", "resident"];
+  const env = { ...process.env, ADJOINT_MAX_BYTES: "150M" };
+  const { megabytes } = JSON.parse(execFileSync(process.execPath, words, { encoding: "utf8", env })) as {
+    megabytes: number;
+  };
+  // 150 MB of tensors at most, kept ones and all, beside Node itself.
+  expect(megabytes).toBeLessThan(250);
+});
 
 describe("releasing at once", () => {
   const mebibyte = () => tensor(new Float32Array(2 ** 18));

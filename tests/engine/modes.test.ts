@@ -29,6 +29,7 @@ for (const name of ["graph-hashes", "large-graphs", "random-graphs", "repeatable
 const modes = {
   usual: {},
   "fusion off": { ADJOINT_FUSION: "0", ADJOINT_NUM_THREADS: "4" },
+  "loops alone": { ADJOINT_JIT: "0" },
   "one thread": { ADJOINT_NUM_THREADS: "1" },
   "three threads": { ADJOINT_NUM_THREADS: "3" },
   v4: { ADJOINT_ISA: "v4" },
@@ -63,6 +64,7 @@ names.forEach((mode, i) => {
 describe("random graphs and ops over whole arrays give the same bits", () => {
   test.for<[Mode, Mode]>([
     ["fusion off", "usual"],
+    ["loops alone", "usual"],
     ["one thread", "usual"],
     ["three threads", "usual"],
     ["v4", "v3"],
