@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { startWorker } from "../helpers/workers.js";
 import { arange, full, linspace, noGrad, ones, optim, realize, tensor, type Tensor } from "adjoint";
@@ -9,12 +9,6 @@ function slow(elements = 1_000_000, rounds = 20): Tensor {
   for (let i = 0; i < rounds; ++i) y = y.sin().exp();
   return y;
 }
-
-const script = (code: string, env = {}) =>
-  spawnSync(process.execPath, ["--input-type=module", "-e", code], {
-    encoding: "utf8",
-    env: { ...process.env, ...env },
-  });
 
 describe("while something large is computed", () => {
   test("timers go on", () => {
@@ -105,29 +99,6 @@ describe("what cannot be read rejects", () => {
     await expect(wrong).rejects.toMatchObject({ code: "ERR_ITEM" });
     expect(await before).toBeGreaterThan(0);
     expect(await after).toBe(5);
-  });
-});
-
-describe("a process", () => {
-  const preamble = `import { linspace, realize } from "adjoint";
-    let y = linspace(0, 1, 2_000_000);
-    for (let i = 0; i < 20; ++i) y = y.sin().exp();`;
-
-  test("stays for what it awaits, and ends by itself", () => {
-    const { status, stdout, stderr } = script(`${preamble}
-      console.log((await y.mean().itemAsync()) > 0, (await y.data()).length);
-      await y.add(1).itemAsync().catch((error) => console.log(error.code));`);
-    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "true 2000000\nERR_ITEM\n", stderr: "" });
-  });
-
-  test.each([
-    ["without waiting for anything", "realize(y);", 0],
-    ["with promises that nobody awaits", "void y.data(); void y.sum().itemAsync();", 0],
-    ["by process.exit in the middle", "void y.data(); process.exit(5);", 5],
-    ["by process.exit during a copy", "const p = y.data(); y.sum().item(); process.exit(6);", 6],
-    ["by an error in the middle", "void y.data(); throw new Error('on purpose');", 1],
-  ])("ends %s", (_, code, status) => {
-    expect(script(`${preamble}${code}`).status).toBe(status);
   });
 });
 

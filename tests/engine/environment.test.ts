@@ -40,32 +40,6 @@ describe("worker threads", () => {
 });
 
 describe("the process", () => {
-  test("ends by itself, without a sound", () => {
-    const { status, stdout, stderr } = run(`
-      import { tensor } from "adjoint";
-      const x = tensor([1, 2], { requiresGrad: true });
-      x.square().sum().backward();
-      console.log(String(x.grad));`);
-    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "tensor([2., 4.])\n", stderr: "" });
-  });
-
-  test.each([
-    ["process.exit(7)", 7],
-    ["throw new Error('on purpose')", 1],
-    ["setImmediate(() => process.exit(3))", 3],
-  ])("keeps the exit code of %s", (ending, code) => {
-    const { status } = run(`import { rand } from "adjoint"; const x = rand([1000]); x.sum(); ${ending};`);
-    expect(status).toBe(code);
-  });
-
-  test("frees what is pending, however long the chain", () => {
-    const { status } = run(`
-      import { tensor } from "adjoint";
-      let x = tensor([1], { requiresGrad: true });
-      for (let i = 0; i < 200_000; ++i) x = x.add(1);`);
-    expect(status).toBe(0);
-  });
-
   test("runs with frozen intrinsics and without __proto__", () => {
     const { status, stderr } = run(
       `import { tensor } from "adjoint"; if (tensor([1]).add(1).item() !== 2) process.exit(1);`,
