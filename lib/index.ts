@@ -7,14 +7,13 @@ export type {
   NumberArray,
   Operand,
   ReduceOptions,
-  SortOptions,
 } from "./tensor.js";
-export { logSoftmax, softmax } from "./functional/activations.js";
-export type { SoftmaxOptions } from "./functional/activations.js";
+export * from "./functions.js";
+export type { SortOptions, ValuesAndIndices } from "./functional/along.js";
 export type { Conversion } from "./functional/conversion.js";
-export { logsumexp, std, variance as var } from "./functional/reductions.js";
 export type { VarianceOptions } from "./functional/reductions.js";
 export type { Unique, UniqueOptions } from "./functional/selection.js";
+export type { SoftmaxOptions } from "./functional/shares.js";
 export type { OpaqueScalar } from "./opaque.js";
 export type { Index } from "./indexing.js";
 export type { EngineStats, Scalar, TypedArray } from "./native.js";
@@ -52,4 +51,4 @@ export { getPrintOptions, setPrintOptions } from "./print.js";
 export type { PrintOptions } from "./print.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
-export * as linalg from "./linalg.js";
+export * as linalg from "./linalg/index.js";

@@ -2,16 +2,8 @@ import { inspect } from "node:util";
 import { cudaDevice, deviceOf, getDefaultDevice, type Device } from "./device.js";
 import { dtypeName, getDefaultDtype, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
-import * as activations from "./functional/activations.js";
-import * as arithmetic from "./functional/arithmetic.js";
-import * as conversion from "./functional/conversion.js";
-import * as linalg from "./functional/linalg.js";
-import * as reducing from "./functional/reductions.js";
-import * as selection from "./functional/selection.js";
-import type { SoftmaxOptions } from "./functional/activations.js";
-import type { Conversion } from "./functional/conversion.js";
-import type { VarianceOptions } from "./functional/reductions.js";
-import type { Unique, UniqueOptions } from "./functional/selection.js";
+import { scaled } from "./functional/alpha.js";
+import { to, type Conversion } from "./functional/conversion.js";
 import { parseIndices, type Index } from "./indexing.js";
 import {
   elementwise,
@@ -50,14 +42,6 @@ export interface ReduceOptions {
   keepdim?: boolean;
 }
 
-/** Options of {@link Tensor.sort} and {@link Tensor.argsort}. */
-export interface SortOptions {
-  /** From the largest to the smallest. */
-  descending?: boolean;
-  /** Equal elements keep their order; here they always do. */
-  stable?: boolean;
-}
-
 /** Options of {@link Tensor.backward}. */
 export interface BackwardOptions {
   /** Keep the graph, so that backward can run again. */
@@ -74,7 +58,7 @@ const backwardDefaults = Object.freeze({
   inputs: null as readonly Tensor[] | null,
 });
 const multiply = routines.get("matmul")!.entry;
-const sortDefaults: Readonly<Required<SortOptions>> = Object.freeze({ descending: false, stable: false });
+export const reduceDefaults: Readonly<Required<ReduceOptions>> = Object.freeze({ keepdim: false });
 const padDefaults: { value: Scalar } = Object.freeze({ value: 0 });
 
 const disposed: Handle = 0xffffffff;
@@ -91,6 +75,7 @@ let haveHandles: (tensors: readonly Tensor[], handles: Uint32Array, first: numbe
 let binary: (entry: ElementwiseEntry, a: Operand, b: Operand) => Tensor;
 let ternary: (entry: ElementwiseEntry, a: Operand, b: Operand, c: Operand) => Tensor;
 let create: (record: (out: object) => Handle) => Tensor;
+let rebind: <T extends Tensor>(op: string, target: T, value: Tensor) => T;
 let forget: (tensors: readonly object[]) => void;
 let fresh: (count: number, record: (out: object[]) => Handle[]) => (Tensor | null)[];
 
@@ -156,6 +141,14 @@ export class Tensor {
         third === undefined ? (c as Scalar) : 0,
       );
       return out;
+    };
+    rebind = (op, target, value) => {
+      try {
+        native.rebind(target.#handle, value.#handle, 0, op, false);
+      } finally {
+        value.dispose();
+      }
+      return target;
     };
     forget = (tensors) => {
       for (const tensor of tensors)
@@ -538,15 +531,11 @@ export class Tensor {
 
   /** x + alpha * other */
   add(other: Operand, options?: { alpha?: Factor }): Tensor {
-    return binary(elementwise.add, this, arithmetic.scaled("add", other, options));
+    return binary(elementwise.add, this, scaled("add", other, options));
   }
   /** x - alpha * other */
   sub(other: Operand, options?: { alpha?: Factor }): Tensor {
-    return binary(elementwise.sub, this, arithmetic.scaled("sub", other, options));
-  }
-  /** other - x, for a number on the left. */
-  rsub(other: Scalar | OpaqueScalar): Tensor {
-    return arithmetic.rsub(this, other);
+    return binary(elementwise.sub, this, scaled("sub", other, options));
   }
   /** x * other */
   mul(other: Operand): Tensor {
@@ -624,23 +613,10 @@ export class Tensor {
   lerp(end: Operand, weight: Operand): Tensor {
     return ternary(elementwise.lerp, this, end, weight);
   }
-  /** Limits to [min, max]; a bound that is null or left out does not limit. The gradient is 1 at the bounds. */
-  clamp(min?: Operand | null, max?: Operand | null): Tensor {
-    return arithmetic.clamp(this, min, max);
-  }
-  /** x + value * a * b */
-  addcmul(a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
-    return arithmetic.addcmul(this, a, b, options);
-  }
-  /** x + value * a / b */
-  addcdiv(a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
-    return arithmetic.addcdiv(this, a, b, options);
-  }
-
   // --- Reductions ----------------------------------------------------------------------------------------------
 
   #reduce(op: ReductionRow, dim: Dims, options: ReduceOptions | undefined): Tensor {
-    const { keepdim } = readOptions(op, options, reducing.reduceDefaults);
+    const { keepdim } = readOptions(op, options, reduceDefaults);
     const axes = typeof dim === "number" ? [dim] : (dim ?? null);
     return create((out) => reductions[op](out, this.#handle, axes, keepdim));
   }
@@ -660,29 +636,6 @@ export class Tensor {
   amin(dim?: Dims, options?: ReduceOptions): Tensor {
     return this.#reduce("amin", dim, options);
   }
-  /** The largest of all elements; {@link amax} takes dimensions. */
-  max(...unexpected: []): Tensor {
-    return reducing.max(this, unexpected);
-  }
-  /** The smallest of all elements; {@link amin} takes dimensions. */
-  min(...unexpected: []): Tensor {
-    return reducing.min(this, unexpected);
-  }
-  /** log(sum(e**x)) without overflow; integers and bool give the default dtype. */
-  logsumexp(dim?: Dims, options?: ReduceOptions): Tensor {
-    return reducing.logsumexp(this, dim, options);
-  }
-  /**
-   * The variance of a floating tensor: the sum of the squared distances of elements from their mean, divided by their
-   * number less `correction`, which is 1 when left out.
-   */
-  var(dim?: Dims, options?: VarianceOptions): Tensor {
-    return reducing.variance(this, dim, options);
-  }
-  /** The standard deviation, the root of {@link var}; the gradient is 0 where it is 0. */
-  std(dim?: Dims, options?: VarianceOptions): Tensor {
-    return reducing.std(this, dim, options);
-  }
   /** Whether an element is nonzero. */
   any(dim?: Dims, options?: ReduceOptions): Tensor {
     return this.#reduce("any", dim, options);
@@ -692,89 +645,12 @@ export class Tensor {
     return this.#reduce("all", dim, options);
   }
 
-  // --- Shares --------------------------------------------------------------------------------------------------
-
-  /** e**x divided by the sum of e**x along `dim`, without overflow. `dtype` converts first. */
-  softmax(dim: number, options?: SoftmaxOptions): Tensor {
-    return activations.softmax(this, dim, options);
-  }
-  /** The logarithm of {@link softmax}, accurate where that is small. */
-  logSoftmax(dim: number, options?: SoftmaxOptions): Tensor {
-    return activations.logSoftmax(this, dim, options);
-  }
-
   // --- Products ------------------------------------------------------------------------------------------------
 
   /** The matrix product, as in NumPy: 1-D tensors are vectors, dimensions before the last two are batches. */
   matmul(other: Tensor): Tensor {
     return create((out) => multiply(out, this.#handle, handleOf(other, "matmul")) as Handle);
   }
-  /** The sum of products of two 1-D tensors of one length. */
-  dot(other: Tensor): Tensor {
-    return linalg.dot(this, other);
-  }
-
-  // --- Along a dimension ---------------------------------------------------------------------------------------
-
-  /** The running sum along `dim`; integers and bool add up in int64. float32 adds up in double precision. */
-  cumsum(dim: number): Tensor {
-    return recordRoutine("cumsum", [this], dim)[0]!;
-  }
-  /** The running product along `dim`; the dtypes are those of {@link cumsum}. Its gradient holds where elements are 0. */
-  cumprod(dim: number): Tensor {
-    return recordRoutine("cumprod", [this], dim)[0]!;
-  }
-  /** The largest element so far along `dim`, and its int64 position: of equal ones the last. NaN is larger than all. */
-  cummax(dim: number): { values: Tensor; indices: Tensor } {
-    const [values, indices] = recordRoutine("cummax", [this], dim);
-    return { values: values!, indices: indices! };
-  }
-  /**
-   * The elements in ascending order along `dim`, the last one when left out, and the int64 positions at which they were.
-   * Equal elements keep their order, whether `stable` asks for it or not, and NaN counts as the largest.
-   */
-  sort(dim = -1, options?: SortOptions): { values: Tensor; indices: Tensor } {
-    const { descending } = readOptions("sort", options, sortDefaults);
-    const [values, indices] = recordRoutine("sort", [this], dim, Number(descending));
-    return { values: values!, indices: indices! };
-  }
-  /** The positions alone that {@link sort} gives. */
-  argsort(dim = -1, options?: SortOptions): Tensor {
-    const { descending } = readOptions("argsort", options, sortDefaults);
-    return recordRoutine("sort", [this], dim, Number(descending))[1]!;
-  }
-  /**
-   * The elements that `index` names along `dim`, in each line, in the shape of `index`, which is no larger than the
-   * tensor in its other dimensions. An index out of range is an error (`ERR_INDEX`) when the result is read.
-   */
-  gather(dim: number, index: Tensor): Tensor {
-    return recordRoutine("gather", [this, index], dim)[0]!;
-  }
-  /** The slices along `dim` that a vector of positions names; an index out of range is an error when the result is read. */
-  indexSelect(dim: number, index: Tensor): Tensor {
-    return recordRoutine("indexSelect", [this, index], dim)[0]!;
-  }
-  /**
-   * The tensor with each element of `src` added at the place along `dim` that `index` names. Summands of one element
-   * are added in order, so the bits are the same every time, on every device.
-   */
-  scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor {
-    return recordRoutine("scatterAdd", [this, index, src], dim)[0]!;
-  }
-
-  /** The indices of the elements that are not zero, a row for each. Computed at the call, which says how many there are. */
-  nonzero(options?: Readonly<Record<string, never>>): Tensor {
-    return selection.nonzero(this, options);
-  }
-  /** The elements at which the bool tensor `mask`, which broadcasts, is true. The mask is computed at the call. */
-  maskedSelect(mask: Tensor): Tensor {
-    return selection.maskedSelect(this, mask);
-  }
-  /** The values that occur, in ascending order; where each element is among them and how often each occurs, if asked. */
-  unique(options?: UniqueOptions): Unique {
-    return selection.unique(this, options);
-  }
-
   // --- Shape and position --------------------------------------------------------------------------------------
 
   /** The same elements in another shape; one size may be -1. */
@@ -845,7 +721,7 @@ export class Tensor {
    * there is no such device, Error (`ERR_NO_CUDA`) where no GPU can be used.
    */
   to(target: Conversion, ...more: DType[]): Tensor {
-    return conversion.to(this, target, more);
+    return to(this, target, more);
   }
   /** The same as `to("cpu")`. */
   cpu(): Tensor {
@@ -860,54 +736,6 @@ export class Tensor {
 
   // These rebind: the tensor gets a new value, and uses of the old one keep it.
 
-  #rebind(op: string, value: Tensor): this {
-    try {
-      native.rebind(this.#handle, value.#handle, 0, op, false);
-    } finally {
-      value.dispose();
-    }
-    return this;
-  }
-  /** x := x + alpha * other */
-  add_(other: Operand, options?: { alpha?: Factor }): this {
-    return this.#rebind("add_", this.add(other, options));
-  }
-  /** x := x - alpha * other */
-  sub_(other: Operand, options?: { alpha?: Factor }): this {
-    return this.#rebind("sub_", this.sub(other, options));
-  }
-  /** x := x * other */
-  mul_(other: Operand): this {
-    return this.#rebind("mul_", this.mul(other));
-  }
-  /** x := x / other */
-  div_(other: Operand): this {
-    return this.#rebind("div_", this.div(other));
-  }
-  /** x := x ** other */
-  pow_(other: Operand): this {
-    return this.#rebind("pow_", this.pow(other));
-  }
-  /** x := -x */
-  neg_(): this {
-    return this.#rebind("neg_", this.neg());
-  }
-  /** x := x within [min, max] */
-  clamp_(min?: Operand | null, max?: Operand | null): this {
-    return this.#rebind("clamp_", this.clamp(min, max));
-  }
-  /** x := x + weight * (end - x) */
-  lerp_(end: Operand, weight: Operand): this {
-    return this.#rebind("lerp_", this.lerp(end, weight));
-  }
-  /** x := x + value * a * b */
-  addcmul_(a: Tensor, b: Operand, options?: { value?: Factor }): this {
-    return this.#rebind("addcmul_", this.addcmul(a, b, options));
-  }
-  /** x := x + value * a / b */
-  addcdiv_(a: Tensor, b: Operand, options?: { value?: Factor }): this {
-    return this.#rebind("addcdiv_", this.addcdiv(a, b, options));
-  }
   /** x := source, broadcast and converted to this shape and dtype. */
   copy_(source: Tensor): this {
     native.rebind(this.#handle, handleOf(source, "copy_"), 0, "copy_", true);
@@ -933,7 +761,7 @@ export class Tensor {
     const whole = create((out) =>
       native.splice(out, this.#handle, indices, handle ?? 0, handle === undefined ? (value as Scalar) : 0),
     );
-    return this.#rebind("set", whole);
+    return rebind("set", this, whole);
   }
 }
 
@@ -980,6 +808,6 @@ function recordRoutine(name: string, inputs: readonly Tensor[], ...numbers: numb
 
 // `binary` and `ternary` record an elementwise op of operands any of which may be a number; `create` makes a
 // tensor from an entry that records a value for the fresh object it is given; `fresh` makes several, null
-// where the entry gives no handle; `forget` marks tensors that native code has disposed of; `haveHandles`
+// where the entry gives no handle; `rebind` gives a tensor another's value; `forget` marks tensors that native code has disposed of; `haveHandles`
 // tells whether these handles are still those of these tensors.
-export { binary, create, forget, fresh, haveHandles, recordRoutine, ternary };
+export { binary, create, forget, fresh, haveHandles, rebind, recordRoutine, ternary };

@@ -1,13 +1,13 @@
 import { integerBounds } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { elementwise, type Scalar } from "../native.js";
-import { OpaqueScalar } from "../opaque.js";
+import type { OpaqueScalar } from "../opaque.js";
 import { readOptions } from "../options.js";
-import { binary, handleOf, isTensor, ternary, type Factor, type Operand, type Tensor } from "../tensor.js";
+import { binary, isTensor, ternary, type Factor, type Operand, type Tensor } from "../tensor.js";
+import { times } from "./alpha.js";
 import { named } from "./history.js";
 
 const factorDefaults: Readonly<{ value: Factor }> = Object.freeze({ value: 1 });
-const alphaDefaults: Readonly<{ alpha: Factor }> = Object.freeze({ alpha: 1 });
 
 /** other - x */
 export function rsub(x: Tensor, other: Scalar | OpaqueScalar): Tensor {
@@ -37,22 +37,4 @@ export function addcmul(x: Tensor, a: Tensor, b: Operand, options?: { value?: Fa
 export function addcdiv(x: Tensor, a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
   const { value } = readOptions("addcdiv", options, factorDefaults);
   return named(x.add(times("addcdiv", a, value).div(b)), "Addcdiv");
-}
-
-/** The operand of `add` and `sub`, times alpha. */
-export function scaled(op: string, other: Operand, options: { alpha?: Factor } | undefined): Operand {
-  if (options === undefined) return other;
-  const { alpha } = readOptions(op, options, alphaDefaults);
-  if (isTensor(other)) return times(op, other, alpha);
-  if (alpha === 1) return other;
-  // This throws, since an opaque scalar has no value.
-  if (alpha instanceof OpaqueScalar || other instanceof OpaqueScalar) return Number(alpha) * Number(other);
-  if (typeof alpha !== "number" || !["number", "bigint", "boolean"].includes(typeof other))
-    throw makeError(TypeError, `${op}: alpha and the operand must be numbers`, { code: "ERR_ARGUMENT", op });
-  return Number(other) * alpha;
-}
-
-function times(op: string, tensor: Tensor, factor: Factor): Tensor {
-  handleOf(tensor, op);
-  return factor === 1 ? tensor : tensor.mul(factor);
 }

@@ -1,8 +1,8 @@
 import { getDefaultDtype, isFloating } from "../dtype.js";
 import { makeError } from "../errors.js";
-import { native } from "../native.js";
 import { describe, readOptions } from "../options.js";
-import { handleOf, type Dims, type ReduceOptions, type Tensor } from "../tensor.js";
+import { reduceDefaults, type Dims, type ReduceOptions, type Tensor } from "../tensor.js";
+import { axesOf } from "./axes.js";
 import { named } from "./history.js";
 
 /** Options of `var` and `std`. */
@@ -11,26 +11,20 @@ export interface VarianceOptions extends ReduceOptions {
   correction?: number;
 }
 
-export const reduceDefaults: Readonly<Required<ReduceOptions>> = Object.freeze({ keepdim: false });
 const varianceDefaults: Readonly<Required<VarianceOptions>> = Object.freeze({
   correction: 1,
   keepdim: false,
 });
 const refused = { unbiased: "give correction: 1 for true, 0 for false" };
 
-/** The dimensions that are meant, in ascending order; none of a 0-d tensor. */
-export function axesOf(op: string, x: Tensor, dim: Dims): number[] {
-  return native.axes(handleOf(x, op), typeof dim === "number" ? [dim] : (dim ?? null), op);
-}
-
-/** The largest of all elements. */
-export function max(x: Tensor, unexpected: readonly unknown[]): Tensor {
+/** The largest of all elements; {@link Tensor.amax} takes dimensions. */
+export function max(x: Tensor, ...unexpected: []): Tensor {
   refuseDims("max", "amax", unexpected);
   return named(x.amax(), "Max", "1");
 }
 
-/** The smallest of all elements. */
-export function min(x: Tensor, unexpected: readonly unknown[]): Tensor {
+/** The smallest of all elements; {@link Tensor.amin} takes dimensions. */
+export function min(x: Tensor, ...unexpected: []): Tensor {
   refuseDims("min", "amin", unexpected);
   return named(x.amin(), "Min", "1");
 }
@@ -65,9 +59,9 @@ function finiteTop(x: Tensor, axes: readonly number[]): Tensor {
 
 /**
  * The variance of a floating tensor: the sum of the squared distances of elements from their mean, divided by their
- * number less `correction`. Exported as `var`.
+ * number less `correction`, which is 1 when left out.
  */
-export function variance(x: Tensor, dim?: Dims, options?: VarianceOptions): Tensor {
+function variance(x: Tensor, dim?: Dims, options?: VarianceOptions): Tensor {
   return named(spread("var", x, dim, options), "Var");
 }
 
@@ -100,3 +94,5 @@ function spread(op: string, x: Tensor, dim: Dims, options: VarianceOptions | und
     .sum(axes, { keepdim })
     .div(Math.max(count - correction, 0));
 }
+
+export { variance as var };

@@ -1,6 +1,6 @@
-import { makeError } from "../errors.js";
-import { describe, readOptions } from "../options.js";
-import { handleOf, recordRoutine, type Tensor } from "../tensor.js";
+import { makeError } from "../../errors.js";
+import { describe, readOptions } from "../../options.js";
+import { handleOf, recordRoutine, type Tensor } from "../../tensor.js";
 
 /** One number for height and width, or both. */
 export type Pair = number | readonly [number, number];

@@ -1,0 +1,2 @@
+// PyTorch's torch.linalg.
+export * from "./factors.js";

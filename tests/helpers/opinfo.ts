@@ -1,0 +1,266 @@
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import * as adjoint from "../../lib/index.js";
+import { tensor, Tensor, type DType } from "../../lib/index.js";
+import { camelCase } from "../../lib/options.js";
+import { isClose } from "./reference.js";
+
+// Replays PyTorch's own sample inputs (goldens/opinfo.py). How a sample becomes a call is the rule of names: PyTorch's
+// name in camelCase, where it lives in PyTorch; required arguments by position; the others by name in one object.
+
+interface SampleTensor {
+  tensor: (number | { float: string })[];
+  shape: number[];
+  dtype: DType;
+  rg: boolean;
+}
+interface Sample {
+  input: unknown;
+  args: unknown[];
+  kwargs: Record<string, unknown>;
+}
+export interface Case extends Sample {
+  outs: unknown[];
+  grads?: ((number | { float: string })[] | null)[];
+}
+export interface Refused extends Sample {
+  error: string;
+  match: string;
+}
+export interface Entry {
+  gauge: boolean;
+  signatures: string[][];
+  cases: Case[];
+  errors: Refused[];
+}
+
+export const entries = (
+  JSON.parse(gunzipSync(readFileSync(new URL("../goldens/opinfo.json.gz", import.meta.url))).toString()) as {
+    ops: Record<string, Entry>;
+  }
+).ops;
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/** Calls that the rule does not give: Python's reflected operators, and functions of a list of tensors. */
+const exceptions: Record<string, (input: unknown, args: unknown[], options: object | undefined) => unknown> =
+  {
+    __radd__: (x, [other]) => (x as Tensor).add(other as never),
+    __rmul__: (x, [other]) => (x as Tensor).mul(other as never),
+    __rsub__: (x, [other]) => method(x, "rsub", [other]),
+    __rpow__: (x, [other]) => method(x, "rpow", [other]),
+    __rmod__: (x, [other]) => call("remainder", [scalarOf(other, x), x]),
+    __rand__: (x, [other]) => method(x, "bitwiseAnd", [other]),
+    __ror__: (x, [other]) => method(x, "bitwiseOr", [other]),
+    __rxor__: (x, [other]) => method(x, "bitwiseXor", [other]),
+    __rmatmul__: (x, [other]) => (other as Tensor).matmul(x as Tensor),
+    where: (x, [condition, other]) => adjoint.where(condition as Tensor, x as Tensor, other as Tensor),
+    broadcast_tensors: (x, rest) => call("broadcastTensors", [[x, ...rest]]),
+    cartesian_prod: (x, rest) => call("cartesianProd", [[x, ...rest]]),
+    block_diag: (x, rest) => call("blockDiag", [[x, ...rest]]),
+    "meshgrid.variadic_tensors": (x, rest, options) => call("meshgrid", [[x, ...rest], ...given(options)]),
+    atleast_1d: (x, rest) => (Array.isArray(x) ? call("atleast1d", [x]) : method(x, "atleast1d", rest)),
+    atleast_2d: (x, rest) => (Array.isArray(x) ? call("atleast2d", [x]) : method(x, "atleast2d", rest)),
+    atleast_3d: (x, rest) => (Array.isArray(x) ? call("atleast3d", [x]) : method(x, "atleast3d", rest)),
+    einsum: (x, rest) => call("einsum", [rest[0], x]),
+    slice: (x, args) => {
+      const [dim, start, end, step] = args as [number, number?, number?, number?];
+      const index = (x as Tensor).shape.map(() => ":");
+      index[dim] = `${start ?? ""}:${end ?? ""}:${step ?? 1}`;
+      return (x as Tensor).at(...(index as never[]));
+    },
+  };
+const given = (options: object | undefined) => (options === undefined ? [] : [options]);
+const scalarOf = (other: unknown, like: unknown) =>
+  other instanceof Tensor ? other : tensor(other as number, { dtype: (like as Tensor).dtype });
+function call(name: string, args: unknown[]): unknown {
+  const made = (adjoint as unknown as Record<string, AnyFunction>)[name];
+  if (typeof made !== "function") throw new Error(`there is no ${name}`);
+  return made(...args);
+}
+function method(x: unknown, name: string, args: unknown[]): unknown {
+  const made = (x as Record<string, AnyFunction>)[name];
+  if (typeof made !== "function") throw new Error(`there is no method ${name}`);
+  return made.apply(x, args);
+}
+
+/** An entry's function, and whether its first argument may be what a method is called on. */
+function functionOf(entry: string): AnyFunction {
+  const path = entry.split(".");
+  const depth = path[0] === "nn" ? 2 : path[0] === "linalg" || path[0] === "special" ? 1 : 0;
+  const name = camelCase(path[depth]!);
+  let space: unknown = adjoint;
+  for (const part of path.slice(0, depth)) space = (space as Record<string, unknown>)[part] ?? {};
+  const made = (space as Record<string, unknown>)[name];
+  if (depth > 0) {
+    if (typeof made !== "function")
+      throw new Error(`there is no ${[...path.slice(0, depth), name].join(".")}`);
+    return made as AnyFunction;
+  }
+  return (input, ...args) => {
+    if (input instanceof Tensor && typeof Reflect.get(input, name) === "function")
+      return method(input, name, args);
+    if (typeof made !== "function") throw new Error(`there is no ${name}`);
+    return (made as AnyFunction)(input, ...args);
+  };
+}
+
+const number = (element: number | boolean | { float: string }): number =>
+  typeof element === "object" ? Number(element.float.replace("inf", "Infinity")) : Number(element);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Tensor);
+
+/** A sample's value as ours; the leaves that require gradients are added to `leaves`. */
+function made(value: unknown, leaves: Tensor[]): unknown {
+  if (Array.isArray(value)) return value.map((one) => made(one, leaves));
+  if (!isObject(value)) return value;
+  if ("float" in value) return number(value as { float: string });
+  if ("torch_dtype" in value) return value["torch_dtype"];
+  if ("slice" in value) return (value["slice"] as (number | null)[]).map((one) => one ?? "").join(":");
+  if ("dict" in value) return value["dict"];
+  const { tensor: data, shape, dtype, rg } = value as unknown as SampleTensor;
+  const elements = data.map(number);
+  const flat = dtype === "int64" ? tensor(BigInt64Array.from(elements, BigInt)) : tensor(elements, { dtype });
+  const whole = flat.reshape(shape).clone();
+  if (rg) leaves.push(whole.requiresGrad_());
+  return whole;
+}
+
+const flattened = (result: unknown): unknown[] =>
+  Array.isArray(result)
+    ? result.flatMap(flattened)
+    : isObject(result)
+      ? Object.values(result)
+          .filter((one) => one !== undefined && one !== null)
+          .flatMap(flattened)
+      : [result];
+
+/** The ways to call: more or fewer of the arguments by position, the others by name. */
+function* waysToCall(entry: Entry, sample: Sample) {
+  const { args } = sample;
+  const names = Object.keys(sample.kwargs);
+  const signatures = entry.signatures.filter(
+    (words) => words.length >= args.length && names.every((name) => words.includes(name)),
+  );
+  const seen = new Set<string>();
+  for (const words of [...signatures, [...args.map((_, i) => `argument${i}`), ...names]]) {
+    const ordered: [string, unknown][] = args.map((arg, i) => [words[i]!, arg]);
+    for (const word of words) if (names.includes(word)) ordered.push([word, sample.kwargs[word]]);
+    for (let count = ordered.length; count >= 0; --count) {
+      const way = ordered.map(([word], i) => (i < count ? "" : word)).join();
+      if (seen.has(way)) continue;
+      seen.add(way);
+      yield { way, positional: ordered.slice(0, count), named: ordered.slice(count) };
+    }
+  }
+}
+
+function callOne(
+  name: string,
+  sample: Sample,
+  way: ReturnType<typeof waysToCall> extends Generator<infer W> ? W : never,
+) {
+  const leaves: Tensor[] = [];
+  const input = made(sample.input, leaves);
+  const args = way.positional.map(([, value]) => made(value, leaves));
+  const options = Object.fromEntries(
+    way.named.map(([word, value]) => [camelCase(word), made(value, leaves)]),
+  );
+  const hasOptions = way.named.length > 0;
+  const exception = exceptions[name] ?? exceptions[name.split(".")[0]!];
+  if (exception) return { leaves, result: exception(input, args, hasOptions ? options : undefined) };
+  return { leaves, result: functionOf(name)(input, ...args, ...(hasOptions ? [options] : [])) };
+}
+
+const weights = (x: Tensor) =>
+  tensor(
+    Array.from({ length: x.numel() }, (_, i) => Math.cos(1 + 0.7 * i)),
+    { dtype: "float64" },
+  ).reshape(x.shape);
+
+function problemOf(result: unknown, leaves: Tensor[], sample: Case, gauge: boolean): string | null {
+  const outs = flattened(result);
+  if (outs.length !== sample.outs.length) return `${outs.length} results instead of ${sample.outs.length}`;
+  for (const [k, out] of outs.entries()) {
+    const wanted = sample.outs[k];
+    if (!isObject(wanted) || !("tensor" in wanted)) {
+      const value = isObject(wanted) ? number(wanted as { float: string }) : wanted;
+      if (out !== value) return `result ${k} is ${String(out)} instead of ${String(value)}`;
+      continue;
+    }
+    if (!(out instanceof Tensor)) return `result ${k} is no tensor`;
+    const { shape, dtype, tensor: elements } = wanted as unknown as SampleTensor;
+    if (String(out.shape) !== String(shape)) return `shape ${k} is [${out.shape}] instead of [${shape}]`;
+    if (out.dtype !== dtype) return `dtype ${k} is ${out.dtype} instead of ${dtype}`;
+    const values = Array.from((gauge ? out.abs() : out).detach().dataSync() as ArrayLike<number>, Number);
+    const relative = dtype === "float32" ? 2e-6 : 1e-7;
+    const bad = elements.findIndex((one, i) => !isClose(values[i]!, number(one), relative, 1e-9));
+    if (bad >= 0)
+      return `element ${bad} of result ${k} is ${values[bad]} instead of ${number(elements[bad]!)}`;
+  }
+  if (!sample.grads) return null;
+  const tracked = outs.filter((out): out is Tensor => out instanceof Tensor && out.requiresGrad);
+  if (tracked.length === 0) return "no result requires a gradient";
+  tracked
+    .map((out) => (gauge ? out.abs() : out).to("float64").mul(weights(out)).sum())
+    .reduce((a, b) => a.add(b))
+    .backward();
+  for (const [k, grad] of sample.grads.entries()) {
+    if (!grad) continue;
+    const found = leaves[k]?.grad;
+    const values = found ? Array.from(found.dataSync() as ArrayLike<number>, Number) : grad.map(() => 0);
+    const bad = grad.findIndex((one, i) => !isClose(values[i]!, number(one), 1e-5, 1e-8));
+    if (bad >= 0) return `element ${bad} of gradient ${k} is ${values[bad]} instead of ${number(grad[bad]!)}`;
+  }
+  return null;
+}
+
+const messageOf = (error: unknown) => {
+  const { message, code } = error as { message: string; code?: string };
+  return code ? `${code}: ${message}` : `no code: ${message}`;
+};
+
+/** What is wrong with an entry: a line for each case that does not give PyTorch's values and gradients. */
+export function problemsOf(name: string, entry: Entry): string[] {
+  const problems: string[] = [];
+  for (const [i, sample] of entry.cases.entries()) {
+    let least: string | undefined;
+    let way = "";
+    for (const one of waysToCall(entry, sample)) {
+      let problem: string | null;
+      try {
+        const { leaves, result } = callOne(name, sample, one);
+        problem = problemOf(result, leaves, sample, entry.gauge);
+      } catch (error) {
+        problem = messageOf(error);
+      }
+      if (problem === null) {
+        least = undefined;
+        break;
+      }
+      // The mistake of the call that came farthest is told.
+      if (least === undefined || /^(ERR_OPTION|ERR_ARGUMENT)/.test(least)) [least, way] = [problem, one.way];
+    }
+    if (least !== undefined) problems.push(`${name} case ${i} (${way}): ${least}`);
+  }
+  return problems;
+}
+
+/** Of what PyTorch refuses, what is accepted here: a line for each. */
+export function acceptedOf(name: string, entry: Entry): string[] {
+  const accepted: string[] = [];
+  for (const [i, sample] of entry.errors.entries()) {
+    const ways = [...waysToCall(entry, sample)];
+    const isRefused = ways.some((way) => {
+      try {
+        const { result } = callOne(name, sample, way);
+        for (const out of flattened(result)) if (out instanceof Tensor) out.dataSync();
+        return false;
+      } catch (error) {
+        return !/^(ERR_OPTION|no code)/.test(messageOf(error));
+      }
+    });
+    if (!isRefused) accepted.push(`${name} refused ${i}: ${sample.match}`);
+  }
+  return accepted;
+}
