@@ -65,15 +65,14 @@ function shapeOf(shape: ShapeLike): readonly number[] {
 /**
  * Makes a tensor from data, which is copied now.
  *
- * Numbers (whole ones too) make the default dtype, booleans bool, bigints int64; typed arrays keep their type and
- * are one-dimensional. `dtype` converts.
+ * Numbers (whole ones too) make the default dtype, booleans bool, bigints int64; typed arrays keep their type, also as
+ * rows of an array, and those of a kind that no dtype has are widened. `dtype` converts.
  * @throws RangeError (`ERR_RAGGED`) for rows of unequal length, with the place; TypeError for an element that is
  * no number.
  */
 export function tensor(data: TensorData, options?: CreationOptions): Tensor {
   const { dtype, device, requiresGrad } = read("tensor", options);
-  if (ArrayBuffer.isView(data))
-    return finish(fromTypedArray(data as TypedArray, dtype, device), requiresGrad);
+  if (ArrayBuffer.isView(data)) return finish(fromTypedArray(data, dtype, device), requiresGrad);
   const shape = shapeOfNested(data);
   const chosen = dtype ?? inferDtype(data, shape.length);
   dtypeIndex(chosen);
@@ -93,9 +92,10 @@ export function tensor(data: TensorData, options?: CreationOptions): Tensor {
   );
 }
 
-function fromTypedArray(data: TypedArray, dtype: DType | undefined, device: number): Tensor {
-  if (data.length === 0) refuseOutOfBounds(data);
-  const made = create((out) => native.fromArray(out, data, null, false, device));
+function fromTypedArray(data: ArrayBufferView, dtype: DType | undefined, device: number): Tensor {
+  if (data.byteLength === 0) refuseOutOfBounds(data);
+  const elements = readable(data);
+  const made = create((out) => native.fromArray(out, elements, null, false, device));
   if (dtype === undefined || dtype === made.dtype) return made;
   try {
     return made.to(dtype);
@@ -162,17 +162,73 @@ function refuseDetached(buffer: ArrayBufferLike): void {
   }
 }
 
-/** All booleans make bool, all bigints int64; the first leaf that is something else settles it. */
+/**
+ * What typed arrays are as tensors: the five kinds as they are, the others as the narrowest dtype that holds all of their
+ * elements (int64 for BigUint64Array, whose larger elements are refused).
+ */
+const dtypesOfArrays: Readonly<Record<string, DType>> = Object.freeze({
+  Float32Array: "float32",
+  Float64Array: "float64",
+  Int32Array: "int32",
+  BigInt64Array: "int64",
+  Uint8Array: "uint8",
+  Uint8ClampedArray: "uint8",
+  Int8Array: "int32",
+  Int16Array: "int32",
+  Uint16Array: "int32",
+  Uint32Array: "int64",
+  BigUint64Array: "int64",
+  Float16Array: "float32",
+});
+
+/** The kind of a view of memory, whatever its prototype has become. */
+function kindOf(data: ArrayBufferView): string {
+  const kind: unknown = Reflect.get(typedArrays, Symbol.toStringTag, data);
+  return typeof kind === "string" ? kind : "DataView";
+}
+
+/** A typed array as one of the kinds that native code reads. */
+function readable(data: ArrayBufferView): TypedArray {
+  const kind = kindOf(data);
+  const dtype = dtypesOfArrays[kind];
+  if (dtype === undefined)
+    throw makeError(TypeError, `tensor: expected numbers or a typed array, got a ${kind}`, {
+      code: "ERR_ARGUMENT",
+      op: "tensor",
+    });
+  const made = typedArrayOf(dtype, 0);
+  if (made.constructor.name === kind) return data as TypedArray;
+  const values = data as unknown as ArrayLike<number | bigint>;
+  const copy = typedArrayOf(dtype, values.length);
+  for (let i = 0; i < values.length; ++i) copy[i] = element(values[i], dtype, () => `[${i}]`) as never;
+  return copy;
+}
+
+/**
+ * The dtype of nested data: what the rows promote to. A typed array has its own; of other rows, booleans alone make bool,
+ * bigints alone int64, and anything else the default dtype.
+ */
 function inferDtype(data: unknown, rank: number): DType {
-  const isAll = (kind: string, level: unknown, depth: number): boolean =>
-    depth < rank && Array.isArray(level)
-      ? level.every((item) => isAll(kind, item, depth + 1))
-      : typeof level === kind;
-  let first = data;
-  while (Array.isArray(first)) first = first[0] as unknown;
-  if (typeof first === "boolean" && isAll("boolean", data, 0)) return "bool";
-  if (typeof first === "bigint" && isAll("bigint", data, 0)) return "int64";
-  return getDefaultDtype();
+  let dtype: DType | undefined;
+  const join = (next: DType) => {
+    dtype = dtype === undefined || dtypeIndex(next) > dtypeIndex(dtype) ? next : dtype;
+  };
+  const kinds = new Set<string>();
+  const visit = (level: unknown, depth: number): void => {
+    if (ArrayBuffer.isView(level)) join(dtypesOfArrays[kindOf(level)] ?? getDefaultDtype());
+    else if (depth === rank || !Array.isArray(level)) kinds.add(typeof level);
+    else
+      for (const item of level) {
+        visit(item, depth + 1);
+        // Anything but a boolean and a bigint settles it, where an array may be long and hold nothing.
+        if (depth === rank - 1 && typeof item !== "boolean" && typeof item !== "bigint") break;
+      }
+  };
+  visit(data, 0);
+  if (kinds.size === 1 && kinds.has("boolean")) join("bool");
+  else if (kinds.size === 1 && kinds.has("bigint")) join("int64");
+  else if (kinds.size > 0) join(getDefaultDtype());
+  return dtype ?? getDefaultDtype();
 }
 
 const typeNames = { number: "numbers", boolean: "booleans", bigint: "bigints" };

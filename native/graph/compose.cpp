@@ -2,6 +2,7 @@
 // shapes. All other compositions are in lib/functional/.
 #include <numeric>
 
+#include "graph/numbers.h"
 #include "graph/record.h"
 
 namespace adjoint {
@@ -148,6 +149,7 @@ Value at(const Value& input, const std::vector<AxisIndex>& indices) {
 
 Value with_part(const Value& base, const std::vector<AxisIndex>& indices, const Value& part) {
   const Region region = resolve("set", base.shape(), indices);
+  if (part.node->is_number()) check_fits("set", part.node->number, base.dtype());
   Value fit = part;
   if (!part.shape().empty()) fit = fitted(part, region.result_shape);
   if (!fit.shape().empty() && !(region.shape == region.result_shape)) fit = reshape(fit, region.shape);
@@ -155,6 +157,7 @@ Value with_part(const Value& base, const std::vector<AxisIndex>& indices, const 
 }
 
 Value assigned(std::string_view op, const Value& value, const Node& target) {
+  if (value.node->is_number()) check_fits(op, value.node->number, target.dtype);
   const Value moved = to(transfer(value, target.engine), target.dtype);
   if (moved.shape() == target.shape) return moved;
   broadcast_shapes(op, target.shape, moved.shape());
@@ -253,7 +256,7 @@ Value pad(const Value& input, const Dims& widths, Number value) {
                           " dimensions; give pairs (before, after), last dimension first",
                       {input.shape()});
   const Value part = cropped == input.shape() ? input : slice(input, cropped_starts, Dims(rank, 1), cropped);
-  const Value base = full(input.node->engine, value, shape, input.dtype());
+  const Value base = full(input.node->engine, value, shape, input.dtype(), "pad");
   return named(splice(base, part, starts, Dims(rank, 1), cropped), "ConstantPadNd");
 }
 

@@ -9,6 +9,7 @@
 #include <bit>
 #include <numeric>
 
+#include "graph/numbers.h"
 #include "graph/recording.h"
 #include "ops/arithmetic.h"
 
@@ -187,8 +188,9 @@ Value literal(Engine& engine, double value) {
   return made;
 }
 
-Value full(Engine& engine, Number value, const Shape& shape, DType dtype) {
-  check_shape(engine, "full", shape, dtype);
+Value full(Engine& engine, Number value, const Shape& shape, DType dtype, std::string_view op) {
+  check_shape(engine, op, shape, dtype);
+  check_fits(op, value, dtype);
   Value scalar = to(number(engine, value), dtype);
   if (shape.empty()) return scalar;
   return record(engine, Op::expand, dtype, shape, std::span(&scalar, 1));
@@ -245,6 +247,22 @@ Value eye(Engine& engine, const Shape& shape, DType dtype) {
   return to(record(engine, Op::eq, DType::boolean, shape, both), dtype);
 }
 
+// A comparison of a tensor of integers with a number; none where that is as exact in any other way.
+Value exact_comparison(Op op, std::span<const Value> inputs) {
+  const bool number_is_first = inputs[0].node->is_number();
+  const Value &scalar = inputs[number_is_first ? 0 : 1], &integers = inputs[number_is_first ? 1 : 0];
+  if (!scalar.node->is_number() || integers.node->is_number()) return {};
+  const std::optional<Comparison> comparison =
+      comparison_with(op, integers.dtype(), scalar.node->number, number_is_first);
+  if (!comparison) return {};
+  Engine& engine = integers.node->engine;
+  if (comparison->answer)
+    return full(engine, Number::of_boolean(*comparison->answer), integers.shape(), DType::boolean);
+  const Value bound = number(engine, comparison->bound);
+  const Value both[] = {number_is_first ? bound : integers, number_is_first ? integers : bound};
+  return record(engine, op, DType::boolean, integers.shape(), both);
+}
+
 Value elementwise(Op op, std::span<const Value> inputs) {
   const OpInfo& row = info(op);
   // The usual case, which needs no promotion and no broadcast: numbers, and floating tensors of one dtype and
@@ -265,6 +283,8 @@ Value elementwise(Op op, std::span<const Value> inputs) {
     return record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : model->dtype, model->shape,
                   inputs);
 
+  if (row.dtypes == Dtypes::truth && inputs.size() == 2)
+    if (Value compared = exact_comparison(op, inputs)) return compared;
   const Shape shape = broadcast_shape(row.name, inputs);
   const DType dtype = compute_dtype(engine, row, inputs);
   check_shape(engine, row.name, shape, dtype);
@@ -280,8 +300,16 @@ Value elementwise(Op op, std::span<const Value> inputs) {
   }
   std::array<Value, 3> operands;
   std::copy(inputs.begin(), inputs.end(), operands.begin());
-  for (size_t i = first; i < inputs.size(); ++i)
-    if (!operands[i].node->is_number()) operands[i] = to(operands[i], dtype);
+  for (size_t i = first; i < inputs.size(); ++i) {
+    if (!operands[i].node->is_number()) {
+      operands[i] = to(operands[i], dtype);
+    } else if (!is_floating(dtype)) {
+      const Number& given = operands[i].node->number;
+      const Number fitted = fitted_number(row, given, dtype);
+      if (fitted.dtype != given.dtype || fitted.integer != given.integer)
+        operands[i] = number(engine, fitted);
+    }
+  }
   return record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : dtype, shape,
                 std::span(operands.data(), inputs.size()));
 }

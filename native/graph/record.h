@@ -27,7 +27,8 @@ DType promoted_dtype(const Engine& engine, std::span<const Value> values);
 Value number(Engine& engine, Number value);
 // The same for numbers in formulas, which come back all the time: a node of one is kept and shared.
 Value literal(Engine& engine, double value);
-Value full(Engine& engine, Number value, const Shape& shape, DType dtype);
+// Throws where the dtype cannot hold the number.
+Value full(Engine& engine, Number value, const Shape& shape, DType dtype, std::string_view op = "full");
 Value zeros(Engine& engine, const Shape& shape, DType dtype);
 Value from_buffer(Engine& engine, Ref<Buffer> buffer, const Dims& shape, DType dtype);
 // 0, 1, ... along the only axis. Positions, and values made of them alone, have no history.

@@ -88,7 +88,8 @@ std::vector<uint32_t> read_handles(const Napi::Value& value) {
 Number read_number(const Napi::Value& value, const char* op) {
   double number = 0;
   if (napi_get_value_double(value.Env(), value, &number) == napi_ok) {
-    const bool is_whole = number == std::floor(number) && std::abs(number) <= largest_safe_integer &&
+    // Whole numbers are integers, as far as int64 goes: a number's dtype must not depend on its size.
+    const bool is_whole = number == std::floor(number) && number >= -0x1p63 && number < 0x1p63 &&
                           !(number == 0 && std::signbit(number));
     return is_whole ? Number::of_integer(static_cast<int64_t>(number)) : Number(number);
   }

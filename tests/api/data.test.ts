@@ -166,15 +166,41 @@ describe("typed arrays", () => {
     expect(tensor([new Float32Array([1, 2]), new Float32Array([3, 4])]).shape).toEqual([2, 2]);
   });
 
-  test("of other kinds are refused", () => {
-    for (const data of [
-      new Int8Array(1),
-      new Int16Array(1),
-      new Uint16Array(1),
-      new Uint32Array(1),
-      new BigUint64Array(1),
-    ])
-      expect(errorOf(() => tensor(data as never))).toMatchObject({ name: "TypeError", code: "ERR_DTYPE" });
+  test("of other kinds are widened, also as rows", () => {
+    const cases: [ArrayLike<number | bigint>, string][] = [
+      [Int8Array.of(-128, 127), "int32"],
+      [Int16Array.of(-32768, 32767), "int32"],
+      [Uint16Array.of(0, 65535), "int32"],
+      [Uint32Array.of(0, 4294967295), "int64"],
+      [BigUint64Array.of(0n, 2n ** 63n - 1n), "int64"],
+      [Uint8ClampedArray.of(0, 255), "uint8"],
+      [Buffer.from([0, 255]), "uint8"],
+    ];
+    for (const [data, dtype] of cases)
+      for (const x of [tensor(data as never), tensor([data] as never).reshape(-1)]) {
+        expect(x.dtype).toBe(dtype);
+        expect(Array.from(x.dataSync() as ArrayLike<unknown>, BigInt as never)).toEqual(
+          Array.from(data, BigInt),
+        );
+      }
+    expect(errorOf(() => tensor(BigUint64Array.of(2n ** 63n) as never)).message).toContain("9223372036854775808");
+  });
+
+  test("as rows give what they promote to", () => {
+    const rows: [unknown[], string][] = [
+      [[new Float64Array([0.1])], "float64"],
+      [[new Float32Array(1), new Float64Array(1)], "float64"],
+      [[new Uint8Array(1), new Int32Array(1)], "int32"],
+      [[new BigInt64Array(1), new Float32Array(1)], "float32"],
+      [[new Int32Array(1), [1.5]], "float32"],
+      [[new Int32Array(1), [2n]], "int64"],
+      [[[new Uint8Array(2)], [new BigInt64Array(2)]], "int64"],
+    ];
+    for (const [data, dtype] of rows) expect(tensor(data as never).dtype).toBe(dtype);
+    expect(tensor([new Float64Array([0.1])]).toArray()).toEqual([[0.1]]);
+  });
+
+  test("that are none are refused", () => {
     for (const data of [new DataView(new ArrayBuffer(8)), new ArrayBuffer(8), new SharedArrayBuffer(8)])
       expect(errorOf(() => tensor(data as never))).toMatchObject({ name: "TypeError", code: "ERR_ARGUMENT" });
     expect(errorOf(() => tensor([new DataView(new ArrayBuffer(8))] as never)).code).toBe("ERR_ARGUMENT");
