@@ -183,7 +183,9 @@ describe("typed arrays", () => {
           Array.from(data, BigInt),
         );
       }
-    expect(errorOf(() => tensor(BigUint64Array.of(2n ** 63n) as never)).message).toContain("9223372036854775808");
+    expect(errorOf(() => tensor(BigUint64Array.of(2n ** 63n) as never)).message).toContain(
+      "9223372036854775808",
+    );
   });
 
   test("as rows give what they promote to", () => {
