@@ -8,6 +8,7 @@ export type {
   Operand,
   ReduceOptions,
 } from "./tensor.js";
+import "./missing.js";
 export * from "./functions.js";
 export type { SortOptions, ValuesAndIndices } from "./functional/along.js";
 export type { Conversion } from "./functional/conversion.js";

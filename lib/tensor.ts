@@ -64,10 +64,34 @@ const padDefaults: { value: Scalar } = Object.freeze({ value: 0 });
 const disposed: Handle = 0xffffffff;
 /** Only this module can make a Tensor; others go through {@link create}. */
 const key = Symbol("adjoint");
-/** A value that structuredClone and postMessage refuse, so that a tensor never arrives empty in a worker. */
-const uncloneable = () => {
-  throw new Error("a Tensor cannot be sent to another thread; send its toArray() or data()");
-};
+/**
+ * What libraries find that compare objects by their own properties, such as node:assert: dtype, shape and elements, read
+ * when they are looked at. structuredClone and postMessage refuse it, so that a tensor never arrives empty in a worker.
+ */
+class Contents implements ProxyHandler<object> {
+  readonly #tensor: Tensor;
+  constructor(tensor: Tensor) {
+    this.#tensor = tensor;
+  }
+  ownKeys() {
+    return ["dtype", "shape", "data"];
+  }
+  has(_: object, name: string | symbol) {
+    return this.ownKeys().includes(name as string);
+  }
+  get(_: object, name: string | symbol): unknown {
+    if (name === "data") return this.#tensor.dataSync();
+    return name === "dtype" || name === "shape" ? this.#tensor[name] : undefined;
+  }
+  getOwnPropertyDescriptor(target: object, name: string | symbol) {
+    return { value: this.get(target, name), enumerable: true, configurable: true };
+  }
+  getPrototypeOf() {
+    return Object.prototype;
+  }
+}
+/** What node:assert prints of it. */
+const unread = { hint: "toArray() shows the elements" };
 
 let handleOfTensor: (tensor: unknown) => Handle | undefined;
 let handleOfOperand: (operand: unknown) => Handle | undefined;
@@ -89,7 +113,7 @@ let fresh: (count: number, record: (out: object[]) => Handle[]) => (Tensor | nul
  */
 export class Tensor {
   #handle: Handle = disposed;
-  protected readonly uncloneable = uncloneable;
+  protected readonly contents: object = new Proxy(unread, new Contents(this));
 
   static {
     handleOfTensor = (tensor) =>
@@ -269,12 +293,22 @@ export class Tensor {
       Array.isArray(value) ? value.map(plain) : typeof value === "bigint" ? Number(value) : value;
     return plain(this.toArray());
   }
-  /** Its slices along the first dimension. */
-  *[Symbol.iterator](): Generator<Tensor, void> {
-    const { shape } = this;
-    if (shape.length === 0)
-      throw makeError(TypeError, "iteration over a 0-d tensor", { code: "ERR_SHAPE", shapes: [shape] });
-    for (let i = 0; i < shape[0]!; ++i) yield this.select(0, i);
+  /**
+   * Its slices along the first dimension, for `for ... of` and destructuring. A 0-d tensor is not iterable, which also lets
+   * `toEqual` of Vitest and Jest compare its element.
+   */
+  get [Symbol.iterator](): () => Generator<Tensor, void> {
+    const [size] = this.shape;
+    if (size === undefined) return undefined as never;
+    return function* (this: Tensor) {
+      for (let i = 0; i < size; ++i) yield this.select(0, i);
+    };
+  }
+  /** A text that is the same for tensors of one dtype, shape and elements; for libraries that compare by it. */
+  valueOf(): string {
+    const data = this.dataSync<TypedArray>();
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    return `${this.dtype} [${this.shape.join()}] ${bytes.toString("base64")}`;
   }
   /** Text where text is wanted; JavaScript's operators would silently compute nonsense, so they throw. */
   [Symbol.toPrimitive](hint: string): string {

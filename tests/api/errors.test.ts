@@ -443,15 +443,6 @@ describe("PyTorch's sentences, with class, code, op and shapes", () => {
       "clamp",
     ],
     [
-      "iterating a 0-d tensor",
-      () => [...tensor(1)],
-      "iteration over a 0-d tensor",
-      "TypeError",
-      "ERR_SHAPE",
-      undefined,
-      [[]],
-    ],
-    [
       "arange with step 0",
       () => arange(0, 1, 0),
       "step must be nonzero",

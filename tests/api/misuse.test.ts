@@ -86,6 +86,24 @@ describe("JavaScript on tensors", () => {
     );
   });
 
+  test("methods that PyTorch and TensorFlow.js have say what there is instead", () => {
+    const x = tensor([1, 2]) as unknown as Record<string, () => unknown>;
+    for (const [name, instead] of [
+      ["tolist", "tolist is PyTorch's; here it is toArray()"],
+      ["log_softmax", "log_softmax is PyTorch's; here it is logSoftmax()"],
+      ["requires_grad_", "requires_grad_ is PyTorch's; here it is requiresGrad_()"],
+      ["arraySync", "arraySync is TensorFlow.js's; here it is toArray()"],
+      ["expandDims", "expandDims is TensorFlow.js's; here it is unsqueeze(dim)"],
+    ] as const)
+      expect(errorOf(() => x[name]!())).toMatchObject({
+        name: "TypeError",
+        code: "ERR_ARGUMENT",
+        message: instead,
+      });
+    expect(Object.keys(TensorClass.prototype)).toEqual([]);
+    expect(errorOf(() => [...tensor(1)]).message).toContain("not iterable");
+  });
+
   test("structuredClone and postMessage", () => {
     const x = tensor([1]);
     expect(errorOf(() => structuredClone(x)).name).toBe("DataCloneError");

@@ -57,7 +57,7 @@ const uncalled = /^(set[A-Z].*|cuda|cpu|dispose|constructor|manualSeed|device|Te
 /** Every function that can be called, by name: methods get the tensor first. */
 const callables = new Map();
 for (const [name, { value, get }] of Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype))) {
-  if (uncalled.test(name)) continue;
+  if (uncalled.test(name) || value?.name === "elsewhere") continue;
   if (typeof value === "function")
     callables.set(`x.${name}`, { call: (x, args) => x[name](...args), made: value });
   else if (get) callables.set(`x.${name}`, { call: (x) => x[name], made: null });
