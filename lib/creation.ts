@@ -2,7 +2,7 @@ import { deviceNumber, deviceOf, type Device } from "./device.js";
 import { dtypeIndex, getDefaultDtype, integerBounds, typedArrayOf, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { native, type Scalar, type TypedArray } from "./native.js";
-import { describe as inWords, readOptions } from "./options.js";
+import { readOptions } from "./options.js";
 import { create, handleOf, isTensor, type Tensor } from "./tensor.js";
 
 /** The data that {@link tensor} accepts: elements, nested arrays of them, or a typed array. */
@@ -23,7 +23,8 @@ export interface CreationOptions {
 const deepest = 32;
 const mostElements = 2 ** 32;
 
-function read(op: string, options: CreationOptions | undefined) {
+/** The options of what makes a tensor, with its device as a number. */
+export function read(op: string, options: CreationOptions | undefined) {
   if (typeof options === "number")
     throw makeError(
       TypeError,
@@ -43,7 +44,8 @@ function read(op: string, options: CreationOptions | undefined) {
   return { ...given, device: deviceNumber(op, device) };
 }
 
-function finish(made: Tensor, requiresGrad: boolean): Tensor {
+/** The tensor that has been made, with a gradient if that is wanted. */
+export function finish(made: Tensor, requiresGrad: boolean): Tensor {
   if (!requiresGrad) return made;
   try {
     return made.requiresGrad_();
@@ -301,7 +303,13 @@ function describe(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value.slice(0, 20)) : `a ${typeof value}`;
 }
 
-function filled(op: string, shape: ShapeLike, value: Scalar, options: CreationOptions | undefined): Tensor {
+/** A tensor of one value, for the function of a name. */
+export function filled(
+  op: string,
+  shape: ShapeLike,
+  value: Scalar,
+  options: CreationOptions | undefined,
+): Tensor {
   const { dtype, device, requiresGrad } = read(op, options);
   const inferred =
     dtype ?? (typeof value === "boolean" ? "bool" : typeof value === "bigint" ? "int64" : undefined);
@@ -324,93 +332,26 @@ export function full(shape: ShapeLike, value: Scalar, options?: CreationOptions)
   return filled("full", shape, value, options);
 }
 
-function likeOptions(
-  op: string,
-  like: Tensor,
-  value: Scalar,
-  options: CreationOptions | undefined,
-): [number[], Scalar, CreationOptions] {
-  const device = deviceOf(handleOf(like, op));
-  return [like.shape, value, { dtype: like.dtype, device, ...options }];
+/** Options with the dtype and the device of a tensor where they name no other. */
+export function optionsLike(op: string, like: Tensor, options: CreationOptions | undefined): CreationOptions {
+  const handle = handleOf(like, op);
+  const given = { ...options };
+  return { ...given, dtype: given.dtype ?? like.dtype, device: given.device ?? deviceOf(handle) };
 }
 /** Zeros of another tensor's shape and dtype, on its device. */
 export function zerosLike(like: Tensor, options?: CreationOptions): Tensor {
-  return filled("zerosLike", ...likeOptions("zerosLike", like, 0, options));
+  const given = optionsLike("zerosLike", like, options);
+  return filled("zerosLike", like.shape, 0, given);
 }
 /** Ones of another tensor's shape and dtype, on its device. */
 export function onesLike(like: Tensor, options?: CreationOptions): Tensor {
-  return filled("onesLike", ...likeOptions("onesLike", like, 1, options));
+  const given = optionsLike("onesLike", like, options);
+  return filled("onesLike", like.shape, 1, given);
 }
 /** One value in another tensor's shape and dtype, on its device. */
 export function fullLike(like: Tensor, value: Scalar, options?: CreationOptions): Tensor {
-  return filled("fullLike", ...likeOptions("fullLike", like, value, options));
-}
-
-function finite(op: string, name: string, value: unknown): number {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw makeError(RangeError, `${op}: ${name} must be a finite number, got ${inWords(value)}`, {
-    code: "ERR_ARGUMENT",
-    op,
-  });
-}
-
-/**
- * start, start + step, ... up to but without `end`: `arange(end)` or `arange(start, end, step)`. The dtype is
- * the default one unless `dtype` says otherwise, since JavaScript does not tell whole numbers apart.
- * @throws RangeError (`ERR_ARGUMENT`) for a step of zero or one that leads away from `end`.
- */
-export function arange(end: number, options?: CreationOptions): Tensor;
-export function arange(start: number, end: number, options?: CreationOptions): Tensor;
-export function arange(start: number, end: number, step: number, options?: CreationOptions): Tensor;
-export function arange(...given: (number | CreationOptions | undefined)[]): Tensor {
-  const numbers = given.filter((value) => typeof value === "number");
-  const { dtype, device, requiresGrad } = read(
-    "arange",
-    given[numbers.length] as CreationOptions | undefined,
-  );
-  const [start, end, step] =
-    numbers.length < 2 ? [0, numbers[0], 1] : [numbers[0], numbers[1], numbers[2] ?? 1];
-  const from = finite("arange", "start", start);
-  const to = finite("arange", "end", end);
-  const by = finite("arange", "step", step);
-  if (by === 0)
-    throw makeError(RangeError, "step must be nonzero; arange", { code: "ERR_ARGUMENT", op: "arange" });
-  if ((to - from) / by < 0)
-    throw makeError(
-      RangeError,
-      `upper bound and lower bound inconsistent with step sign; arange: from ${from} to ${to} by ${by}`,
-      { code: "ERR_ARGUMENT", op: "arange" },
-    );
-  const count = Math.ceil((to - from) / by);
-  return finish(
-    create((out) => native.arange(out, [count], dtypeIndex(dtype), device, from, by)),
-    requiresGrad,
-  );
-}
-
-/** `steps` evenly spaced numbers from `start` to `end`, both included. */
-export function linspace(start: number, end: number, steps: number, options?: CreationOptions): Tensor {
-  const { dtype, device, requiresGrad } = read("linspace", options);
-  const from = finite("linspace", "start", start);
-  const to = finite("linspace", "end", end);
-  finite("linspace", "steps", steps);
-  const step = steps > 1 ? (to - from) / (steps - 1) : 0;
-  return finish(
-    create((out) =>
-      native.linspace(out, [steps], dtypeIndex(dtype), device, from, steps > 1 ? to : from, step),
-    ),
-    requiresGrad,
-  );
-}
-
-/** The identity matrix of n rows and m (or n) columns. */
-export function eye(n: number, m: number | CreationOptions = n, options?: CreationOptions): Tensor {
-  const columns = typeof m === "number" ? m : n;
-  const { dtype, device, requiresGrad } = read("eye", typeof m === "number" ? options : m);
-  return finish(
-    create((out) => native.eye(out, [n, columns], dtypeIndex(dtype), device)),
-    requiresGrad,
-  );
+  const given = optionsLike("fullLike", like, options);
+  return filled("fullLike", like.shape, value, given);
 }
 
 function drawn(op: "rand" | "randn", shape: ShapeLike, options: CreationOptions | undefined): Tensor {
@@ -433,22 +374,23 @@ export function manualSeed(seed: number | bigint): void {
   native.manualSeed(seed);
 }
 
-function handlesOf(op: string, tensors: readonly Tensor[]): number[] {
-  if (Array.isArray(tensors)) return tensors.map((tensor) => handleOf(tensor, op));
-  throw makeError(TypeError, `${op}: expected an array of Tensors`, { code: "ERR_ARGUMENT", op });
+/** One value in a 0-d tensor of the default dtype. */
+export function scalarTensor(value: Scalar, options?: CreationOptions): Tensor {
+  return filled("scalarTensor", [], value, { dtype: getDefaultDtype(), ...options });
 }
-/** Joins tensors along an existing dimension. */
-export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
-  const handles = handlesOf("cat", tensors);
-  return create((out) => native.cat(out, handles, dim));
-}
-/** Joins tensors of one shape along a new dimension. */
-export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  const handles = handlesOf("stack", tensors);
-  return create((out) => native.stack(out, handles, dim));
-}
-/** Elements of `then` where `condition` (bool) is true, of `otherwise` elsewhere. */
-export function where(condition: Tensor, then: Tensor | Scalar, otherwise: Tensor | Scalar): Tensor {
+
+/**
+ * Elements of `then` where `condition` (bool) is true, of `otherwise` elsewhere. Of a condition alone, the positions where
+ * it is not zero: a vector for each dimension.
+ */
+export function where(condition: Tensor): Tensor[];
+export function where(condition: Tensor, then: Tensor | Scalar, otherwise: Tensor | Scalar): Tensor;
+export function where(
+  condition: Tensor,
+  then?: Tensor | Scalar,
+  otherwise?: Tensor | Scalar,
+): Tensor | Tensor[] {
   handleOf(condition, "where");
-  return condition.where(then, otherwise);
+  if (then === undefined && otherwise === undefined) return condition.nonzero({ asTuple: true });
+  return condition.where(then!, otherwise!);
 }

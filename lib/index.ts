@@ -3,6 +3,7 @@ export type {
   BackwardOptions,
   Dims,
   Factor,
+  Index,
   NestedArray,
   NumberArray,
   Operand,
@@ -12,11 +13,20 @@ import "./missing.js";
 export * from "./functions.js";
 export type { SortOptions, ValuesAndIndices } from "./functional/along.js";
 export type { Conversion } from "./functional/conversion.js";
+export type { DiagonalOption, DiagonalOptions, OffsetOption } from "./functional/diagonals.js";
+export type { RepeatOptions } from "./functional/order.js";
+export type { Cuts, SliceOptions } from "./functional/parts.js";
+export type { AccumulateOptions } from "./functional/positions.js";
+export type {
+  IndexAddOptions,
+  ReduceAtOptions,
+  ScatterOptions,
+  ScatterReduction,
+} from "./functional/scatter.js";
 export type { VarianceOptions } from "./functional/reductions.js";
-export type { Unique, UniqueOptions } from "./functional/selection.js";
+export type { NonzeroOptions, Unique, UniqueOptions } from "./functional/selection.js";
 export type { SoftmaxOptions } from "./functional/shares.js";
 export type { OpaqueScalar } from "./opaque.js";
-export type { Index } from "./indexing.js";
 export type { EngineStats, Scalar, TypedArray } from "./native.js";
 export * as cuda from "./cuda.js";
 export { device, getDefaultDevice, setDefaultDevice } from "./device.js";
@@ -24,24 +34,41 @@ export type { Device } from "./device.js";
 export { getDefaultDtype, setDefaultDtype } from "./dtype.js";
 export type { DType } from "./dtype.js";
 export {
-  arange,
-  cat,
-  eye,
   full,
   fullLike,
-  linspace,
   manualSeed,
   ones,
   onesLike,
   rand,
   randn,
-  stack,
+  scalarTensor,
   tensor,
   where,
   zeros,
   zerosLike,
 } from "./creation.js";
 export type { CreationOptions, ShapeLike, TensorData } from "./creation.js";
+export { cartesianProd, combinations, meshgrid, trilIndices, triuIndices, unravelIndex } from "./grids.js";
+export type { CombinationsOptions, MeshgridOptions, TriangleOptions } from "./grids.js";
+export {
+  atleast1d,
+  atleast2d,
+  atleast3d,
+  blockDiag,
+  broadcastShapes,
+  broadcastTensors,
+  cat,
+  columnStack,
+  concat,
+  concatenate,
+  dstack,
+  hstack,
+  rowStack,
+  stack,
+  vstack,
+} from "./joining.js";
+export { arange, eye, linspace, logspace } from "./ranges.js";
+export type { Bound, LogspaceOptions } from "./ranges.js";
 export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
 export type { GradOptions } from "./autograd.js";
 export * as autograd from "./autograd.js";

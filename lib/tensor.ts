@@ -3,8 +3,12 @@ import { cudaDevice, deviceOf, getDefaultDevice, type Device } from "./device.js
 import { dtypeName, getDefaultDtype, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { scaled } from "./functional/alpha.js";
+import { at, isBasic, put } from "./functional/advanced.js";
 import { to, type Conversion } from "./functional/conversion.js";
-import { parseIndices, type Index } from "./indexing.js";
+import { matricesTransposed } from "./functional/transposes.js";
+import { narrowFrom } from "./functional/narrowing.js";
+import { parseIndices, type BasicIndex } from "./indexing.js";
+import { list, type Listed } from "./lists.js";
 import {
   elementwise,
   native,
@@ -35,6 +39,13 @@ export type NestedArray = Scalar | NestedArray[];
 export type NumberArray = Exclude<TypedArray, BigInt64Array>;
 /** Which dimensions a reduction takes away; all of them when left out. Negative ones count from the end. */
 export type Dims = number | readonly number[] | null | undefined;
+
+/**
+ * One entry of an index: a position, a range in Python's spelling such as `":"`, `"1:"`, `":-1"`, `"::2"`, `"..."` for
+ * all the dimensions that are not named, null for a new dimension, or a tensor: integers, uint8 among them, are
+ * positions, and several such tensors broadcast; bool says for each position of as many dimensions whether it is meant.
+ */
+export type Index = BasicIndex | Tensor | null;
 
 /** Options of reductions. */
 export interface ReduceOptions {
@@ -688,7 +699,7 @@ export class Tensor {
   // --- Shape and position --------------------------------------------------------------------------------------
 
   /** The same elements in another shape; one size may be -1. */
-  reshape(...shape: number[] | [readonly number[]]): Tensor {
+  reshape(...shape: Listed): Tensor {
     return create((out) => native.reshape(out, this.#handle, list(shape)));
   }
   /** The dimensions from `startDim` to `endDim` as one. */
@@ -702,10 +713,11 @@ export class Tensor {
   /** Without the dimensions of size 1, or those among `dim`. */
   squeeze(dim?: Dims): Tensor {
     const dims = typeof dim === "number" ? [dim] : (dim ?? null);
+    if (dims?.length === 0) return this.reshape(this.shape);
     return create((out) => native.squeeze(out, this.#handle, dims));
   }
   /** With its dimensions in another order. */
-  permute(...dims: number[] | [readonly number[]]): Tensor {
+  permute(...dims: Listed): Tensor {
     return create((out) => native.permute(out, this.#handle, list(dims)));
   }
   /** With two dimensions exchanged. */
@@ -716,16 +728,28 @@ export class Tensor {
   get T(): Tensor {
     return this.permute(this.shape.map((_, dim) => dim).reverse());
   }
+  /** With the last two dimensions exchanged: matrices transposed. */
+  get mT(): Tensor {
+    return matricesTransposed("mT", this);
+  }
+  /** The same as {@link mT}: elements are real. */
+  get mH(): Tensor {
+    return matricesTransposed("mH", this);
+  }
   /** With dimensions of size 1 repeated to `shape`, and new ones in front; -1 keeps a size. */
-  expand(...shape: number[] | [readonly number[]]): Tensor {
+  expand(...shape: Listed): Tensor {
     return create((out) => native.expand(out, this.#handle, list(shape)));
   }
   /** Backwards along `dims`. */
-  flip(...dims: number[] | [readonly number[]]): Tensor {
+  flip(...dims: Listed): Tensor {
     return create((out) => native.flip(out, this.#handle, list(dims)));
   }
-  /** `length` positions from `start` along `dim`. */
-  narrow(dim: number, start: number, length: number): Tensor {
+  /**
+   * `length` positions from `start` along `dim`. A start that is a 0-d integer tensor need not be known yet; out of range
+   * it is an error (`ERR_INDEX`) when the result is read.
+   */
+  narrow(dim: number, start: number | Tensor, length: number): Tensor {
+    if (isTensor(start)) return narrowFrom(this, dim, start, length);
     return create((out) => native.narrow(out, this.#handle, dim, start, length));
   }
   /** One position along `dim`, which goes away. */
@@ -734,9 +758,13 @@ export class Tensor {
   }
   /**
    * Reads a part, as Python's brackets do: `x.at(0)` is `x[0]`, `x.at("1:", -1)` is `x[1:, -1]`, and
-   * `x.at("...", "::2")` is `x[..., ::2]`. The result is a value of its own.
+   * `x.at("...", "::2")` is `x[..., ::2]`. Tensors name positions: `x.at(rows, columns)` and `x.at(mask)`. What they name
+   * comes in the place of the dimensions that they name it in, or in front where these are no neighbours. The result is
+   * a value of its own.
+   * @throws RangeError (`ERR_INDEX`) for positions out of range: where a tensor has them, when the result is read.
    */
   at(...index: Index[]): Tensor {
+    if (!isBasic(index)) return at(this, index);
     return create((out) => native.at(out, this.#handle, parseIndices("at", index)));
   }
   /**
@@ -787,20 +815,18 @@ export class Tensor {
   }
   /**
    * Gives a part new values: `x.set([0], 5)` is `x[0] = 5`, `x.set(["1:", -1], y)` is `x[1:, -1] = y`. The value
-   * broadcasts.
+   * broadcasts. Indices are those of {@link at}; of several values for one element the last one counts.
    */
   set(index: Index | readonly Index[], value: Operand): this {
-    const indices = parseIndices("set", Array.isArray(index) ? index : [index as Index]);
+    const entries = Array.isArray(index) ? (index as readonly Index[]) : [index as Index];
+    if (!isBasic(entries)) return rebind("set", this, put("set", this, entries, value, false));
+    const indices = parseIndices("set", entries);
     const handle = handleOfOperand(value);
     const whole = create((out) =>
       native.splice(out, this.#handle, indices, handle ?? 0, handle === undefined ? (value as Scalar) : 0),
     );
     return rebind("set", this, whole);
   }
-}
-
-function list(given: number[] | [readonly number[]]): readonly number[] {
-  return Array.isArray(given[0]) ? (given[0] as readonly number[]) : (given as number[]);
 }
 
 function seedHandle(gradient: Tensor): Handle {

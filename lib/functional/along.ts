@@ -63,11 +63,3 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   return recordRoutine("indexSelect", [x, index], dim)[0]!;
 }
-
-/**
- * The tensor with each element of `src` added at the place along `dim` that `index` names. Summands of one element
- * are added in order, so the bits are the same every time, on every device.
- */
-export function scatterAdd(x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor {
-  return recordRoutine("scatterAdd", [x, index, src], dim)[0]!;
-}

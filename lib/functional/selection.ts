@@ -6,6 +6,12 @@ import { named } from "./history.js";
 
 // Ops whose shape depends on values: their inputs are computed when they are called.
 
+/** Options of {@link nonzero}. */
+export interface NonzeroOptions {
+  /** A vector of indices for each dimension, as {@link Tensor.at} takes them. */
+  asTuple?: boolean;
+}
+
 /** Options of {@link Tensor.unique}. */
 export interface UniqueOptions {
   /** Also where each element is among the values. */
@@ -24,14 +30,26 @@ export interface Unique {
   counts?: Tensor;
 }
 
+const nonzeroDefaults: Readonly<Required<NonzeroOptions>> = Object.freeze({ asTuple: false });
 const uniqueDefaults: Readonly<Required<UniqueOptions>> = Object.freeze({
   returnInverse: false,
   returnCounts: false,
 });
 
+/** The indices of elements that are not zero: a row for each, or with `asTuple` a vector for each dimension. */
+export function nonzero(x: Tensor, options: NonzeroOptions & { asTuple: true }): Tensor[];
+export function nonzero(x: Tensor, options?: NonzeroOptions & { asTuple?: false }): Tensor;
+export function nonzero(x: Tensor, options?: NonzeroOptions): Tensor | Tensor[] {
+  const { asTuple } = readOptions("nonzero", options, nonzeroDefaults);
+  if (!asTuple) return recordRoutine("nonzero", [x])[0]!;
+  // A number counts as a vector of one element.
+  const { shape } = x;
+  const rows = recordRoutine("nonzero", [shape.length === 0 ? x.reshape(1) : x])[0]!;
+  return Array.from({ length: Math.max(shape.length, 1) }, (_, dim) => rows.select(1, dim));
+}
+
 /** The indices of elements that are not zero, a row for each. */
-export function nonzero(x: Tensor, options?: Readonly<Record<string, never>>): Tensor {
-  readOptions("nonzero", options, {});
+export function argwhere(x: Tensor): Tensor {
   return recordRoutine("nonzero", [x])[0]!;
 }
 
@@ -45,7 +63,7 @@ export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
       { code: "ERR_DTYPE", op: "maskedSelect" },
     );
   const shape = mask.where(mask, x.isnan()).shape;
-  const places = nonzero(mask.expand(shape).reshape(-1)).reshape(-1);
+  const places = argwhere(mask.expand(shape).reshape(-1)).reshape(-1);
   return named(x.expand(shape).reshape(-1).indexSelect(0, places), "MaskedSelect");
 }
 
@@ -68,7 +86,7 @@ export function unique(x: Tensor, options?: UniqueOptions): Unique {
     .narrow(0, 1, count - 1)
     .ne(values.narrow(0, 0, count - 1))
     .pad([1, 0], { value: true });
-  const starts = nonzero(isFirst).reshape(-1);
+  const starts = argwhere(isFirst).reshape(-1);
   const result: Unique = { output: values.indexSelect(0, starts) };
   if (returnInverse) {
     const ranks = isFirst.cumsum(0).sub(1);

@@ -1,6 +1,7 @@
 import { noGrad } from "../autograd.js";
 import { realize, tidy } from "../engine.js";
-import { cat, zeros } from "../creation.js";
+import { zeros } from "../creation.js";
+import { cat } from "../joining.js";
 import { makeError } from "../errors.js";
 import { describe } from "../options.js";
 import { isTensor, type Tensor } from "../tensor.js";

@@ -42,7 +42,12 @@ interface Args {
   dims: number[];
   dim0: number;
   dim1: number;
+  dim2: number;
   dim: number;
+  shifts: number;
+  diagonal: number;
+  offset: number;
+  repeats: number[];
   slice: [number, number];
   start_dim: number;
   start: number;
@@ -91,6 +96,12 @@ const builders: Record<string, Build> = {
   cumprod: ([x], { dim }) => x!.cumprod(dim),
   sort: ([x], { dim }) => x!.sort(dim).values,
   gather: ([x], { dim, index }) => x!.gather(dim, tensor(index, { dtype: "int64" })),
+  roll: ([x], { shifts, dim }) => x!.roll(shifts, dim),
+  tril: ([x], { diagonal }) => x!.tril({ diagonal }),
+  triu: ([x], { diagonal }) => x!.triu({ diagonal }),
+  diagonal: ([x], { offset, dim1, dim2 }) => x!.diagonal({ offset, dim1, dim2 }),
+  repeat: ([x], { repeats }) => x!.repeat(repeats),
+  masked_fill: ([x], { value }) => x!.maskedFill(x!.gt(0), value),
   index_select: ([x], { dim, index }) => x!.indexSelect(dim, tensor(index, { dtype: "int64" })),
 };
 

@@ -329,6 +329,17 @@ const functions: Record<string, [label: string, ...((x: Tensor) => Tensor)[]]> =
   gather: ["GatherBackward0", (x) => x.gather(1, index())],
   indexSelect: ["IndexSelectBackward0", (x) => x.indexSelect(0, tensor([3n, 0n, 3n]))],
   scatterAdd: ["ScatterAddBackward0", (x) => x.scatterAdd(1, index(), x.square())],
+  scatter: ["ScatterBackward0", (x) => x.scatter(1, index(), x.square())],
+  scatterReduce: [
+    "ScatterReduceBackward0",
+    (x) => x.scatterReduce(1, index(), x.sin(), "amax"),
+    (x) => x.scatterReduce(1, index(), x.sin(), "amin", { includeSelf: false }),
+    (x) => x.scatterReduce(1, index(), x.sin(), "prod"),
+    // Zeros stop nothing: one, two and three at a place.
+    (x) => x.mul(tensor([1, 0, 1], { dtype: "float64" })).scatterReduce(1, index(), x, "prod"),
+    (x) => x.scatterReduce(1, index(), x.mul(tensor([0, 1, 0], { dtype: "float64" })), "prod"),
+    (x) => x.scatterReduce(1, index(), x.mul(tensor([0, 1, 1], { dtype: "float64" })), "prod"),
+  ],
   unfold: ["Im2ColBackward0", (x) => nn.functional.unfold(x.reshape([1, 4, 3]), 2)],
   fold: ["Col2ImBackward0", (x) => nn.functional.fold(x, [2, 4], 2)],
   cholesky: [
@@ -675,7 +686,7 @@ describe("numbers and vectors of one element", () => {
       x[op](1).sum().backward();
       expect(x.grad!.shape).toEqual([3, 0]);
     }
-    expect(errorOf(() => ones([2]).nonzero({ asTuple: true } as never))).toMatchObject({
+    expect(errorOf(() => ones([2]).nonzero({ tuple: true } as never))).toMatchObject({
       code: "ERR_OPTION",
     });
   });

@@ -59,9 +59,9 @@ const exceptions: Record<string, (input: unknown, args: unknown[], options: obje
     cartesian_prod: (x, rest) => call("cartesianProd", [[x, ...rest]]),
     block_diag: (x, rest) => call("blockDiag", [[x, ...rest]]),
     "meshgrid.variadic_tensors": (x, rest, options) => call("meshgrid", [[x, ...rest], ...given(options)]),
-    atleast_1d: (x, rest) => (Array.isArray(x) ? call("atleast1d", [x]) : method(x, "atleast1d", rest)),
-    atleast_2d: (x, rest) => (Array.isArray(x) ? call("atleast2d", [x]) : method(x, "atleast2d", rest)),
-    atleast_3d: (x, rest) => (Array.isArray(x) ? call("atleast3d", [x]) : method(x, "atleast3d", rest)),
+    atleast_1d: (x) => call("atleast1d", [x]),
+    atleast_2d: (x) => call("atleast2d", [x]),
+    atleast_3d: (x) => call("atleast3d", [x]),
     einsum: (x, rest) => call("einsum", [rest[0], x]),
     slice: (x, args) => {
       const [dim, start, end, step] = args as [number, number?, number?, number?];
@@ -120,7 +120,10 @@ function made(value: unknown, leaves: Tensor[]): unknown {
   if ("dict" in value) return value["dict"];
   const { tensor: data, shape, dtype, rg } = value as unknown as SampleTensor;
   const elements = data.map(number);
-  const flat = dtype === "int64" ? tensor(BigInt64Array.from(elements, BigInt)) : tensor(elements, { dtype });
+  // The greatest int64 is no double: JSON has made it one more.
+  const integer = (element: number) => (element < 2 ** 63 ? BigInt(element) : 2n ** 63n - 1n);
+  const flat =
+    dtype === "int64" ? tensor(BigInt64Array.from(elements, integer)) : tensor(elements, { dtype });
   const whole = flat.reshape(shape).clone();
   if (rg) leaves.push(whole.requiresGrad_());
   return whole;

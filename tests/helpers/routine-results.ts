@@ -38,8 +38,13 @@ const lines = (dtype: DType, shape: readonly number[], dim: number): Tensor[] =>
   const half = arange(0, shape[dim]!, 2, { dtype: "int64" });
   const selected = x.indexSelect(dim, half);
   // Many elements meet in each place.
-  const added = x.detach().scatterAdd(dim, order.to("float64").div(7).floor().to("int64"), x);
-  const results = [sorted.values, sums, products, maxima.values, gathered, selected, added];
+  const places = order.to("float64").div(7).floor().to("int64");
+  const added = x.detach().scatterAdd(dim, places, x);
+  const written = x.detach().scatter(dim, places, x);
+  const greatest = x.detach().scatterReduce(dim, places, x, "amax");
+  const multiplied = x.detach().scatterReduce(dim, places, x, "prod");
+  const scattered = [added, written, greatest, multiplied];
+  const results = [sorted.values, sums, products, maxima.values, gathered, selected, ...scattered];
   results
     .map((result) => result.sin().sum())
     .reduce((a, b) => a.add(b))

@@ -20,6 +20,7 @@
 #include "cuda_driver.h"
 #include "device/device.h"
 #include "device/product.h"
+#include "ops/combination.h"
 #include "random_kernels.h"
 #include "written_kernels.h"
 
@@ -359,6 +360,14 @@ std::vector<RoutineKernel> indexing() {
                          {{dtype, whole}}, {axis});
         kernel.inputs[2] = laid_out(kernel.inputs[2], layout);
         list.push_back(kernel);
+        kernel.op = Op::scatter;
+        list.push_back(kernel);
+        kernel.op = Op::scatterReduce;
+        for (int64_t combination = 0; combination <= static_cast<int64_t>(Combination::greatest);
+             ++combination) {
+          kernel.parameters = {axis, combination};
+          list.push_back(kernel);
+        }
       }
   return list;
 }
@@ -744,7 +753,7 @@ bool check_draw(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& c
                        {Number::of_integer(0x123456789abcdef), Number::of_integer(77)}, chip);
 }
 
-// Few different values, so that there are equal ones; along an axis indices ascend, as scatterAdd wants them.
+// Few different values, so that there are equal ones; along an axis indices ascend, as scatterAdd and its like want them.
 bool check_lines(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& chip,
                  bool has_wrong_indices) {
   Random random{static_cast<uint64_t>(kernel.inputs[0].elements()) + 7};

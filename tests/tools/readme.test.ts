@@ -126,7 +126,7 @@ import * as adjoint from "adjoint";
 import * as plot from "adjoint/plot";
 const { arange, autograd, cat, engineStats, explain, eye, linspace, manualSeed, noGrad, optim, randn } = adjoint;
 const { cuda, setDefaultDevice, setFloat32MatmulPrecision, setPrintOptions, stack, tensor, tidy, where } = adjoint;
-const { linalg, nn, softmax, zeros } = adjoint;
+const { cartesianProd, hstack, linalg, meshgrid, nn, softmax, zeros } = adjoint;
 const { Adam, AdamW, LBFGS, SGD, rule, RuleOptimizer } = optim;
 const { option, learningRate } = optim.checks;
 const { ReduceLROnPlateau } = optim.lrScheduler;
@@ -181,7 +181,7 @@ describe("tables", () => {
   const f = loss(x);
   loss(x).backward();
   const y = arange(12).reshape(4, 3).clone(), a = y.gt(3), b = y.lt(5), v = tensor([1]), A = eye(3), c = x.gt(3);
-  const places = y.argsort(1), rows = tensor([2n, 0n]), L = linalg.cholesky(A);
+  const places = y.argsort(1), rows = tensor([2n, 0n]), columns = tensor([1n, 2n]), L = linalg.cholesky(A);
   const images = zeros([1, 1, 28, 28]), patches = nn.functional.unfold(images, 3, { padding: 1 });
   ${code};
 } catch (error) {

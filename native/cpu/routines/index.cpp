@@ -8,6 +8,7 @@
 #include "cpu/routines/failing.h"
 #include "device/integers.h"
 #include "device/lines.h"
+#include "ops/combination.h"
 
 namespace adjoint::cpu {
 
@@ -96,15 +97,15 @@ Routine gathering(const RoutineKernel& kernel) {
   }};
 }
 
-// Adds whole rows. Threads share their columns, so that rows are added in order.
-template <class T> void add_rows(const Lines& lines, const Instance& instance) {
+// Combines whole rows. Threads share their columns, so that rows come in order.
+template <Combination combination, class T> void scatter_rows(const Lines& lines, const Instance& instance) {
   const auto &index = lines[0], &part = lines[1], &out = lines[2];
   const auto* indices = data<const int64_t>(instance, lines, 0) + index.offset;
-  const int64_t width = std::max<int64_t>(lines_at_once, task_elements / index.extent);
+  const int64_t width = std::max<int64_t>(lines_at_once, task_elements / std::max<int64_t>(index.extent, 1));
   parallel_for(quotient_up(lines.count(), width), [&](int64_t task) {
     const int64_t first = task * width, count = std::min(width, lines.count() - first);
     const auto* parts = data<const T>(instance, lines, 1) + part.offset + first;
-    auto* sums = data<T>(instance, lines, 2) + out.offset + first;
+    auto* targets = data<T>(instance, lines, 2) + out.offset + first;
     for (int64_t k = 0; k < index.extent; ++k) {
       const int64_t i = indices[k * index.stride];
       if (!is_inside(i, out.extent)) {
@@ -112,28 +113,63 @@ template <class T> void add_rows(const Lines& lines, const Instance& instance) {
         continue;
       }
       const T* row = parts + k * part.stride;
-      T* sum = sums + i * out.stride;
-      for (int64_t j = 0; j < count; ++j) sum[j] = static_cast<T>(sum[j] + row[j]);
+      T* target = targets + i * out.stride;
+      for (int64_t j = 0; j < count; ++j) target[j] = combined<combination>(target[j], row[j]);
     }
   });
 }
 
-template <class T> void scatter_add(const Lines& all, const Lines& lines, const Instance& instance) {
-  const auto* whole = data<const T>(instance, all, 0);
-  auto* target = data<T>(instance, all, 1);
-  each_element(all, all[1].extent, all[1].stride == 1, [&](int64_t k, const Offsets& offsets) {
-    target[offsets[1] + k * all[1].stride] = whole[offsets[0] + k * all[0].stride];
-  });
-  if (has_rows(lines, 0)) return add_rows<T>(lines, instance);
+template <Combination combination, class T> void scatter(const Lines& lines, const Instance& instance) {
+  if (has_rows(lines, 0)) return scatter_rows<combination, T>(lines, instance);
   const auto &index = lines[0], &part = lines[1], &out = lines[2];
   const auto* indices = data<const int64_t>(instance, lines, 0);
   const auto* parts = data<const T>(instance, lines, 1);
+  auto* targets = data<T>(instance, lines, 2);
   each_element(lines, index.extent, part.stride == 1, [&](int64_t k, const Offsets& offsets) {
     const int64_t i = indices[offsets[0] + k * index.stride];
     if (!is_inside(i, out.extent)) return fail(instance, index_failure(i));
-    T& sum = target[offsets[2] + i * out.stride];
-    sum = static_cast<T>(sum + parts[offsets[1] + k * part.stride]);
+    T& target = targets[offsets[2] + i * out.stride];
+    target = combined<combination>(target, parts[offsets[1] + k * part.stride]);
   });
+}
+
+template <class T> void copy_lines(const Lines& lines, const Instance& instance) {
+  const auto &from = lines[0], &to = lines[1];
+  const auto* source = data<const T>(instance, lines, 0);
+  auto* target = data<T>(instance, lines, 1);
+  each_element(lines, to.extent, to.stride == 1, [&](int64_t k, const Offsets& offsets) {
+    target[offsets[1] + k * to.stride] = source[offsets[0] + k * from.stride];
+  });
+}
+
+template <class T> void scatter_by(Combination combination, const Lines& lines, const Instance& instance) {
+  switch (combination) {
+  case Combination::product:
+    return scatter<Combination::product, T>(lines, instance);
+  case Combination::least:
+    return scatter<Combination::least, T>(lines, instance);
+  case Combination::greatest:
+    return scatter<Combination::greatest, T>(lines, instance);
+  case Combination::sum:
+    return scatter<Combination::sum, T>(lines, instance);
+  case Combination::last:
+    return scatter<Combination::last, T>(lines, instance);
+  }
+}
+
+Routine scattering(const RoutineKernel& kernel) {
+  const RoutineKernel::Operand &whole = kernel.inputs[0], &index = kernel.inputs[1], &part = kernel.inputs[2];
+  const RoutineKernel::Operand& out = kernel.results[0];
+  const int64_t axis = kernel.parameters[0];
+  return {[all = Lines(whole.shape, axis, {&whole, &out}),
+           lines = Lines(index.shape, axis, {&index, &part, &out}),
+           combination = combination_of(kernel.op, kernel.parameters),
+           dtype = out.dtype](const Instance& instance) {
+    with_type(dtype, [&]<class T>() {
+      copy_lines<T>(all, instance);
+      scatter_by<T>(combination, lines, instance);
+    });
+  }};
 }
 
 // Writes the indices of each counted element as a row, at the place that its count says.
@@ -163,15 +199,8 @@ Routine routine_of_nonzero(const RoutineKernel& kernel) {
 Routine routine_of_gather(const RoutineKernel& kernel) { return gathering(kernel); }
 Routine routine_of_indexSelect(const RoutineKernel& kernel) { return gathering(kernel); }
 
-Routine routine_of_scatterAdd(const RoutineKernel& kernel) {
-  const RoutineKernel::Operand &whole = kernel.inputs[0], &index = kernel.inputs[1], &part = kernel.inputs[2];
-  const RoutineKernel::Operand& out = kernel.results[0];
-  const int64_t axis = kernel.parameters[0];
-  return {[all = Lines(whole.shape, axis, {&whole, &out}),
-           lines = Lines(index.shape, axis, {&index, &part, &out}),
-           dtype = out.dtype](const Instance& instance) {
-    with_type(dtype, [&]<class T>() { scatter_add<T>(all, lines, instance); });
-  }};
-}
+Routine routine_of_scatterAdd(const RoutineKernel& kernel) { return scattering(kernel); }
+Routine routine_of_scatter(const RoutineKernel& kernel) { return scattering(kernel); }
+Routine routine_of_scatterReduce(const RoutineKernel& kernel) { return scattering(kernel); }
 
 } // namespace adjoint::cpu

@@ -5,6 +5,7 @@
 #include "cuda/kernels/lines.h"
 #include "device/dtype.h"
 #include "device/failure.h"
+#include "ops/combination.h"
 
 namespace {
 
@@ -45,9 +46,10 @@ template <int bytes, class T> __global__ void __launch_bounds__(256) copy_lines(
   }
 }
 
-// Lines: the indices, which ascend along each; the summands; the result. A thread adds all summands of one
-// index.
-template <int dtype, class T> __global__ void __launch_bounds__(256) add_runs(const uint64_t* table) {
+// Lines: the indices, which ascend along each; the elements that come to them; the result. A thread combines all
+// elements of one index.
+template <int combination, int dtype, class T>
+__global__ void __launch_bounds__(256) combine_runs(const uint64_t* table) {
   const auto* lines = reinterpret_cast<const LinesTable<3>*>(table);
   const auto &index = lines->tensor[0], &part = lines->tensor[1], &out = lines->tensor[2];
   for (int64_t item = first_item(); item < lines->count * index.extent; item += item_step()) {
@@ -63,10 +65,10 @@ template <int dtype, class T> __global__ void __launch_bounds__(256) add_runs(co
     if (k > 0 && indices[(k - 1) * index.stride] == i) continue;
     const T* parts = lines->data<T>(1) + at[1];
     T& target = lines->data<T>(2)[at[2] + i * out.stride];
-    T sum = target;
+    T value = target;
     for (int64_t j = k; j < index.extent && indices[j * index.stride] == i; ++j)
-      sum = static_cast<T>(sum + parts[j * part.stride]);
-    target = sum;
+      value = combined<static_cast<Combination>(combination)>(value, parts[j * part.stride]);
+    target = value;
   }
 }
 
@@ -97,6 +99,14 @@ OF_WIDTH(1, uint8_t)
 OF_WIDTH(4, uint32_t)
 OF_WIDTH(8, uint64_t)
 #define ROW(name, T, ...)                                                                                    \
-  template __global__ void add_runs<static_cast<int>(DType::name), T>(const uint64_t*);
+  COMBINATION(product, name, T)                                                                              \
+  COMBINATION(least, name, T)                                                                                \
+  COMBINATION(greatest, name, T)                                                                             \
+  COMBINATION(sum, name, T)                                                                                  \
+  COMBINATION(last, name, T)
+#define COMBINATION(which, name, T)                                                                          \
+  template __global__ void                                                                                   \
+  combine_runs<static_cast<int>(Combination::which), static_cast<int>(DType::name), T>(const uint64_t*);
 ADJOINT_DTYPES(ROW)
 #undef ROW
+#undef COMBINATION

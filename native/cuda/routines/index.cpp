@@ -1,4 +1,5 @@
 #include "cuda/routines/routine_code.h"
+#include "ops/combination.h"
 
 namespace adjoint::cuda {
 
@@ -15,6 +16,25 @@ std::unique_ptr<KernelCode> gathering(const RoutineKernel& kernel, const Chip& c
   RoutineTable& table = code->launch(of_width("gather", out.dtype), out.elements());
   table.lines(lines);
   table.failure();
+  code->finish();
+  return code;
+}
+
+// Indices ascend along a line when they come here: see graph/routines/index.cpp.
+std::unique_ptr<KernelCode> scattering(const RoutineKernel& kernel, const Chip& chip) {
+  const RoutineKernel::Operand &whole = kernel.inputs[0], &index = kernel.inputs[1], &part = kernel.inputs[2];
+  const RoutineKernel::Operand& out = kernel.results[0];
+  const int64_t axis = kernel.parameters[0];
+  auto code = std::make_unique<RoutineCode>("index", chip);
+  code->launch(of_width("copy_lines", out.dtype), out.elements())
+      .lines(Lines(whole.shape, axis, {&whole, &out}));
+  if (index.elements() > 0) {
+    const auto combination = static_cast<int>(combination_of(kernel.op, kernel.parameters));
+    const std::string function = instance_prefix("combine_runs", {combination, static_cast<int>(out.dtype)});
+    RoutineTable& table = code->launch(function, index.elements());
+    table.lines(Lines(index.shape, axis, {&index, &part, &out}));
+    table.failure();
+  }
   code->finish();
   return code;
 }
@@ -44,22 +64,14 @@ std::unique_ptr<KernelCode> code_of_nonzero(const RoutineKernel& kernel, const C
   return code;
 }
 
-// Indices ascend along a line when they come here: see graph/routines/index.cpp.
 std::unique_ptr<KernelCode> code_of_scatterAdd(const RoutineKernel& kernel, const Chip& chip) {
-  const RoutineKernel::Operand &whole = kernel.inputs[0], &index = kernel.inputs[1], &part = kernel.inputs[2];
-  const RoutineKernel::Operand& out = kernel.results[0];
-  const int64_t axis = kernel.parameters[0];
-  auto code = std::make_unique<RoutineCode>("index", chip);
-  code->launch(of_width("copy_lines", out.dtype), out.elements())
-      .lines(Lines(whole.shape, axis, {&whole, &out}));
-  if (index.elements() > 0) {
-    RoutineTable& table =
-        code->launch(instance_prefix("add_runs", {static_cast<int>(out.dtype)}), index.elements());
-    table.lines(Lines(index.shape, axis, {&index, &part, &out}));
-    table.failure();
-  }
-  code->finish();
-  return code;
+  return scattering(kernel, chip);
+}
+std::unique_ptr<KernelCode> code_of_scatter(const RoutineKernel& kernel, const Chip& chip) {
+  return scattering(kernel, chip);
+}
+std::unique_ptr<KernelCode> code_of_scatterReduce(const RoutineKernel& kernel, const Chip& chip) {
+  return scattering(kernel, chip);
 }
 
 } // namespace adjoint::cuda
