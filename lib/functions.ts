@@ -6,8 +6,21 @@ import { handleOf, Tensor } from "./tensor.js";
 type MethodName = {
   [Name in keyof Tensor]: Tensor[Name] extends (...rest: never[]) => unknown ? Name : never;
 }[keyof Tensor];
+/** The function that a method is, with all of its overloads, of which there are up to three. */
+type FunctionOf<Method> = Method extends (...rest: infer A) => infer One
+  ? ((...rest: A) => One) extends Method
+    ? (x: Tensor, ...rest: A) => One
+    : OverloadsOf<Method>
+  : never;
+type OverloadsOf<Method> = Method extends {
+  (...rest: infer A): infer One;
+  (...rest: infer B): infer Two;
+  (...rest: infer C): infer Three;
+}
+  ? { (x: Tensor, ...rest: A): One; (x: Tensor, ...rest: B): Two; (x: Tensor, ...rest: C): Three }
+  : never;
 type FunctionsOf<Names extends MethodName> = {
-  [Name in Names]: (x: Tensor, ...rest: Parameters<Tensor[Name]>) => ReturnType<Tensor[Name]>;
+  [Name in Names]: FunctionOf<Tensor[Name]>;
 };
 
 function functionsOf(): FunctionsOf<MethodName> {
@@ -35,7 +48,10 @@ export const {
   all,
   amax,
   amin,
+  aminmax,
   any,
+  argmax,
+  argmin,
   argsort,
   argwhere,
   asin,
@@ -43,14 +59,19 @@ export const {
   atan,
   atan2,
   atanh,
+  bincount,
   broadcastTo,
   ceil,
   chunk,
   clamp,
   clone,
+  corrcoef,
   cos,
   cosh,
+  countNonzero,
+  cov,
   cummax,
+  cummin,
   cumprod,
   cumsum,
   detach,
@@ -59,6 +80,8 @@ export const {
   diagflat,
   diagonal,
   diagonalScatter,
+  diff,
+  dist,
   div,
   dot,
   dsplit,
@@ -77,6 +100,8 @@ export const {
   gather,
   ge,
   gt,
+  histc,
+  histogram,
   hsplit,
   hypot,
   indexAdd,
@@ -88,6 +113,7 @@ export const {
   isfinite,
   isinf,
   isnan,
+  kthvalue,
   le,
   lerp,
   log,
@@ -95,6 +121,7 @@ export const {
   log1p,
   log2,
   logSoftmax,
+  logcumsumexp,
   logicalAnd,
   logicalNot,
   logicalOr,
@@ -107,22 +134,33 @@ export const {
   max,
   maximum,
   mean,
+  median,
   min,
   minimum,
+  mode,
   moveaxis,
   movedim,
+  msort,
   mul,
+  nanmean,
+  nanmedian,
+  nanquantile,
+  nansum,
   narrow,
   ne,
   neg,
   nonzero,
+  norm,
   numel,
   permute,
   pow,
+  prod,
   put,
+  quantile,
   ravel,
   reciprocal,
   relu,
+  renorm,
   repeatInterleave,
   reshape,
   roll,
@@ -159,6 +197,7 @@ export const {
   tanh,
   tensorSplit,
   tile,
+  topk,
   trace,
   transpose,
   tril,
@@ -167,6 +206,7 @@ export const {
   unbind,
   unflatten,
   unique,
+  uniqueConsecutive,
   unsafeChunk,
   unsafeSplit,
   unsafeSplitWithSizes,

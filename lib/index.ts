@@ -8,10 +8,12 @@ export type {
   NumberArray,
   Operand,
   ReduceOptions,
+  TotalOptions,
 } from "./tensor.js";
 import "./missing.js";
 export * from "./functions.js";
-export type { SortOptions, ValuesAndIndices } from "./functional/along.js";
+export type { RunningOptions, SortOptions, ValuesAndIndices } from "./functional/along.js";
+export type { Bins, HistogramOptions } from "./functional/bins.js";
 export type { Conversion } from "./functional/conversion.js";
 export type { DiagonalOption, DiagonalOptions, OffsetOption } from "./functional/diagonals.js";
 export type { RepeatOptions } from "./functional/order.js";
@@ -23,8 +25,16 @@ export type {
   ScatterOptions,
   ScatterReduction,
 } from "./functional/scatter.js";
-export type { VarianceOptions } from "./functional/reductions.js";
-export type { NonzeroOptions, Unique, UniqueOptions } from "./functional/selection.js";
+export type { NonzeroOptions } from "./functional/selection.js";
+export type { BincountOptions, HistcOptions, Histogram } from "./functional/counting.js";
+export type { CovarianceOptions } from "./functional/covariance.js";
+export type { DiffOptions } from "./functional/differences.js";
+export type { NormOptions } from "./functional/distances.js";
+export type { MinAndMax } from "./functional/extrema.js";
+export type { Interpolation, QuantileOptions } from "./functional/quantiles.js";
+export type { TopkOptions } from "./functional/ranking.js";
+export type { Unique, UniqueConsecutiveOptions, UniqueOptions } from "./functional/sets.js";
+export type { VarianceOptions } from "./functional/spread.js";
 export type { SoftmaxOptions } from "./functional/shares.js";
 export type { OpaqueScalar } from "./opaque.js";
 export type { EngineStats, Scalar, TypedArray } from "./native.js";
@@ -69,6 +79,15 @@ export {
 } from "./joining.js";
 export { arange, eye, linspace, logspace } from "./ranges.js";
 export type { Bound, LogspaceOptions } from "./ranges.js";
+export { cumulativeTrapezoid, gradient, trapezoid, trapz } from "./calculus.js";
+export type { GradientOptions, TrapezoidOptions } from "./calculus.js";
+export { cdist, pdist } from "./distances.js";
+export type { CdistOptions } from "./distances.js";
+export { histogramdd } from "./histograms.js";
+export type { HistogramOfPoints } from "./histograms.js";
+export { bucketize, isin, searchsorted } from "./searching.js";
+export type { BucketizeOptions, IsinOptions, SearchOptions } from "./searching.js";
+export { stdMean, varMean } from "./statistics.js";
 export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
 export type { GradOptions } from "./autograd.js";
 export * as autograd from "./autograd.js";

@@ -1,27 +1,45 @@
 import * as activations from "./functional/activations.js";
 import * as along from "./functional/along.js";
 import * as arithmetic from "./functional/arithmetic.js";
+import * as counting from "./functional/counting.js";
+import * as covariance from "./functional/covariance.js";
 import * as diagonals from "./functional/diagonals.js";
+import * as differences from "./functional/differences.js";
+import * as distances from "./functional/distances.js";
+import * as extrema from "./functional/extrema.js";
 import * as fresh from "./functional/fresh.js";
 import * as masks from "./functional/masks.js";
 import * as order from "./functional/order.js";
 import * as parts from "./functional/parts.js";
 import * as positions from "./functional/positions.js";
 import * as products from "./functional/products.js";
+import * as quantiles from "./functional/quantiles.js";
+import * as ranking from "./functional/ranking.js";
 import * as reductions from "./functional/reductions.js";
+import * as scans from "./functional/scans.js";
 import * as scatter from "./functional/scatter.js";
 import * as selection from "./functional/selection.js";
+import * as sets from "./functional/sets.js";
 import * as shapes from "./functional/shapes.js";
 import { rebind, Tensor } from "./tensor.js";
 
 // Methods that are made of other ops, or record a routine: every function of these modules is one, with the tensor as its
 // first argument.
 
-type MethodsOf<Functions> = {
-  [Name in keyof Functions]: Functions[Name] extends (x: Tensor, ...rest: infer Rest) => infer Result
-    ? (...rest: Rest) => Result
-    : never;
-};
+/** The method that a function is, with all of its overloads, of which there are up to three. */
+type MethodOf<F> = F extends (x: Tensor, ...rest: infer A) => infer One
+  ? ((x: Tensor, ...rest: A) => One) extends F
+    ? (...rest: A) => One
+    : OverloadsOf<F>
+  : never;
+type OverloadsOf<F> = F extends {
+  (x: Tensor, ...rest: infer A): infer One;
+  (x: Tensor, ...rest: infer B): infer Two;
+  (x: Tensor, ...rest: infer C): infer Three;
+}
+  ? { (...rest: A): One; (...rest: B): Two; (...rest: C): Three }
+  : never;
+type MethodsOf<Functions> = { [Name in keyof Functions]: MethodOf<Functions[Name]> };
 
 /** Of these there are methods with an underscore at the end of their names, which give the tensor itself the new value. */
 const inPlace = [
@@ -58,32 +76,34 @@ type InPlaceMethods = {
   ) => Self;
 };
 
-/** Methods of several types, of which the table above would take the last. */
-interface Overloaded {
-  /** The indices of elements that are not zero: a row for each, or with `asTuple` a vector for each dimension. */
-  nonzero(options: selection.NonzeroOptions & { asTuple: true }): Tensor[];
-  nonzero(options?: selection.NonzeroOptions & { asTuple?: false }): Tensor;
-}
+const functions = {
+  ...activations,
+  ...along,
+  ...arithmetic,
+  ...counting,
+  ...covariance,
+  ...diagonals,
+  ...differences,
+  ...distances,
+  ...extrema,
+  ...fresh,
+  ...masks,
+  ...order,
+  ...parts,
+  ...positions,
+  ...products,
+  ...quantiles,
+  ...ranking,
+  ...reductions,
+  ...scans,
+  ...scatter,
+  ...selection,
+  ...sets,
+  ...shapes,
+};
 
 declare module "./tensor.js" {
-  interface Tensor
-    extends
-      MethodsOf<typeof activations>,
-      MethodsOf<typeof along>,
-      MethodsOf<typeof arithmetic>,
-      MethodsOf<typeof diagonals>,
-      MethodsOf<typeof fresh>,
-      MethodsOf<typeof masks>,
-      MethodsOf<typeof order>,
-      MethodsOf<typeof parts>,
-      MethodsOf<typeof positions>,
-      MethodsOf<typeof products>,
-      MethodsOf<typeof reductions>,
-      MethodsOf<typeof scatter>,
-      MethodsOf<Omit<typeof selection, "nonzero">>,
-      Overloaded,
-      MethodsOf<typeof shapes>,
-      InPlaceMethods {}
+  interface Tensor extends MethodsOf<typeof functions>, InPlaceMethods {}
 }
 
 type AnyFunction = (x: Tensor, ...rest: unknown[]) => unknown;
@@ -93,26 +113,10 @@ function define(name: string, method: (this: Tensor, ...rest: unknown[]) => unkn
   Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true });
 }
 
-for (const functions of [
-  activations,
-  along,
-  arithmetic,
-  diagonals,
-  fresh,
-  masks,
-  order,
-  parts,
-  positions,
-  products,
-  reductions,
-  scatter,
-  selection,
-  shapes,
-])
-  for (const [name, compute] of Object.entries(functions) as [string, AnyFunction][])
-    define(name, function (...rest) {
-      return compute(this, ...rest);
-    });
+for (const [name, compute] of Object.entries(functions) as [string, AnyFunction][])
+  define(name, function (...rest) {
+    return compute(this, ...rest);
+  });
 
 for (const name of inPlace) {
   const compute = Reflect.get(Tensor.prototype, name) as (this: Tensor, ...rest: unknown[]) => Tensor;

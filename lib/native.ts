@@ -176,7 +176,7 @@ export type ElementwiseRow =
   | "lerp"
   | "clamp";
 /** The rows of native/ops/reductions.def. */
-export type ReductionRow = "sum" | "mean" | "amax" | "amin" | "any" | "all";
+export type ReductionRow = "sum" | "mean" | "prod" | "amax" | "amin" | "any" | "all";
 
 /** The entries of the addon, without those of the rows that compute. */
 export interface Native {

@@ -30,6 +30,26 @@ export function readOptions<T extends object>(
   return result as T;
 }
 
+/**
+ * An optional argument, as `dim` is, and the options behind it, which may take its place: `x.std({ correction: 0 })` is
+ * `x.std(undefined, { correction: 0 })`.
+ */
+export function withOptions<First, Options extends object>(
+  first: First | Options,
+  options: Options | undefined,
+): [First | undefined, Options | undefined] {
+  return options === undefined && isPlainObject(first)
+    ? [undefined, first as Options]
+    : [first as First, options];
+}
+
+/** Whether it is an object of no class, such as options are. */
+function isPlainObject(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** The own enumerable properties of an options object, each read once; none where it is undefined. */
 export function ownEntries(what: string, given: unknown): [string, unknown][] {
   return given === undefined ? [] : Object.entries(optionsObject(what, given));

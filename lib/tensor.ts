@@ -22,7 +22,7 @@ import {
 } from "./native.js";
 import { checkRoomForArrays } from "./nested.js";
 import { forgetOpaque, handleOfOpaque, type OpaqueScalar } from "./opaque.js";
-import { describe, readOptions } from "./options.js";
+import { describe, readOptions, withOptions } from "./options.js";
 import { formatTensor } from "./print.js";
 
 // A Tensor is an integer. Native code keeps the value behind it, checks every shape and dtype at the call, and
@@ -37,7 +37,7 @@ export type Factor = number | OpaqueScalar;
 export type NestedArray = Scalar | NestedArray[];
 /** The typed arrays of every dtype but int64. */
 export type NumberArray = Exclude<TypedArray, BigInt64Array>;
-/** Which dimensions a reduction takes away; all of them when left out. Negative ones count from the end. */
+/** Which dimensions a reduction takes away; all of them when left out, for which options may follow at once. Negative ones count from the end. */
 export type Dims = number | readonly number[] | null | undefined;
 
 /**
@@ -51,6 +51,12 @@ export type Index = BasicIndex | Tensor | null;
 export interface ReduceOptions {
   /** Keep the reduced dimensions, with size 1. */
   keepdim?: boolean;
+}
+
+/** Options of reductions that add up or multiply. */
+export interface TotalOptions extends ReduceOptions {
+  /** The dtype that the tensor is converted to first, and that of the result. */
+  dtype?: DType;
 }
 
 /** Options of {@link Tensor.backward}. */
@@ -70,6 +76,7 @@ const backwardDefaults = Object.freeze({
 });
 const multiply = routines.get("matmul")!.entry;
 export const reduceDefaults: Readonly<Required<ReduceOptions>> = Object.freeze({ keepdim: false });
+export const totalDefaults = Object.freeze({ keepdim: false, dtype: undefined as DType | undefined });
 const padDefaults: { value: Scalar } = Object.freeze({ value: 0 });
 
 const disposed: Handle = 0xffffffff;
@@ -660,33 +667,46 @@ export class Tensor {
   }
   // --- Reductions ----------------------------------------------------------------------------------------------
 
-  #reduce(op: ReductionRow, dim: Dims, options: ReduceOptions | undefined): Tensor {
+  #reduce(op: ReductionRow, first: Dims | ReduceOptions, second: ReduceOptions | undefined): Tensor {
+    const [dim, options] = withOptions<Dims, ReduceOptions>(first, second);
     const { keepdim } = readOptions(op, options, reduceDefaults);
     const axes = typeof dim === "number" ? [dim] : (dim ?? null);
     return create((out) => reductions[op](out, this.#handle, axes, keepdim));
   }
+  #total(op: "sum" | "mean" | "prod", first: Dims | TotalOptions, second: TotalOptions | undefined): Tensor {
+    const [dim, options] = withOptions<Dims, TotalOptions>(first, second);
+    const { dtype, keepdim } = readOptions(op, options, totalDefaults);
+    const axes = typeof dim === "number" ? [dim] : (dim ?? null);
+    const handle = dtype === undefined ? this.#handle : this.to(dtype).#handle;
+    const out = create((out) => reductions[op](out, handle, axes, keepdim));
+    return dtype === undefined ? out : out.to(dtype);
+  }
   /** The sum; in int64 for integers and bool. Added up in pairs, so that errors stay small. */
-  sum(dim?: Dims, options?: ReduceOptions): Tensor {
-    return this.#reduce("sum", dim, options);
+  sum(dim?: Dims | TotalOptions, options?: TotalOptions): Tensor {
+    return this.#total("sum", dim, options);
   }
   /** The arithmetic mean of a floating tensor; NaN of nothing. */
-  mean(dim?: Dims, options?: ReduceOptions): Tensor {
-    return this.#reduce("mean", dim, options);
+  mean(dim?: Dims | TotalOptions, options?: TotalOptions): Tensor {
+    return this.#total("mean", dim, options);
+  }
+  /** The product; in int64 for integers and bool. 1 of nothing. Its gradient holds where elements are 0. */
+  prod(dim?: Dims | TotalOptions, options?: TotalOptions): Tensor {
+    return this.#total("prod", dim, options);
   }
   /** The largest element; NaN wins, and equal ones share the gradient. */
-  amax(dim?: Dims, options?: ReduceOptions): Tensor {
+  amax(dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
     return this.#reduce("amax", dim, options);
   }
   /** The smallest element; NaN wins, and equal ones share the gradient. */
-  amin(dim?: Dims, options?: ReduceOptions): Tensor {
+  amin(dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
     return this.#reduce("amin", dim, options);
   }
   /** Whether an element is nonzero. */
-  any(dim?: Dims, options?: ReduceOptions): Tensor {
+  any(dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
     return this.#reduce("any", dim, options);
   }
   /** Whether no element is zero. */
-  all(dim?: Dims, options?: ReduceOptions): Tensor {
+  all(dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
     return this.#reduce("all", dim, options);
   }
 

@@ -1,46 +1,23 @@
 import { getDefaultDtype, isFloating } from "../dtype.js";
 import { makeError } from "../errors.js";
-import { describe, readOptions } from "../options.js";
-import { reduceDefaults, type Dims, type ReduceOptions, type Tensor } from "../tensor.js";
+import { readOptions, withOptions } from "../options.js";
+import {
+  reduceDefaults,
+  totalDefaults,
+  type Dims,
+  type ReduceOptions,
+  type Tensor,
+  type TotalOptions,
+} from "../tensor.js";
 import { axesOf } from "./axes.js";
 import { named } from "./history.js";
-
-/** Options of `var` and `std`. */
-export interface VarianceOptions extends ReduceOptions {
-  /** The divisor is the number of elements less this: 1 (Bessel's correction) when left out. */
-  correction?: number;
-}
-
-const varianceDefaults: Readonly<Required<VarianceOptions>> = Object.freeze({
-  correction: 1,
-  keepdim: false,
-});
-const refused = { unbiased: "give correction: 1 for true, 0 for false" };
-
-/** The largest of all elements; {@link Tensor.amax} takes dimensions. */
-export function max(x: Tensor, ...unexpected: []): Tensor {
-  refuseDims("max", "amax", unexpected);
-  return named(x.amax(), "Max", "1");
-}
-
-/** The smallest of all elements; {@link Tensor.amin} takes dimensions. */
-export function min(x: Tensor, ...unexpected: []): Tensor {
-  refuseDims("min", "amin", unexpected);
-  return named(x.amin(), "Min", "1");
-}
-
-function refuseDims(op: string, instead: string, given: readonly unknown[]): void {
-  if (given.length === 0) return;
-  throw makeError(TypeError, `${op}: takes no dim, it reduces everything; use ${instead}(dim)`, {
-    code: "ERR_ARGUMENT",
-    op,
-  });
-}
+import { momentsOf, type VarianceOptions } from "./spread.js";
 
 /** log(sum(e**x)) without overflow; integers and bool give the default dtype. */
-export function logsumexp(x: Tensor, dim?: Dims, options?: ReduceOptions): Tensor {
-  const { keepdim } = readOptions("logsumexp", options, reduceDefaults);
-  const axes = axesOf("logsumexp", x, dim);
+export function logsumexp(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
+  const [along, given] = withOptions<Dims, ReduceOptions>(dim, options);
+  const { keepdim } = readOptions("logsumexp", given, reduceDefaults);
+  const axes = axesOf("logsumexp", x, along);
   const input = isFloating(x.dtype) ? x : x.to(getDefaultDtype());
   const { shape } = input;
   // An empty line has no largest element.
@@ -57,42 +34,42 @@ function finiteTop(x: Tensor, axes: readonly number[]): Tensor {
   return top.isinf().where(0, top);
 }
 
+/** The sum of what is not NaN; the gradient is 0 at NaN. */
+export function nansum(x: Tensor, dim?: Dims | TotalOptions, options?: TotalOptions): Tensor {
+  const present = isFloating(x.dtype) ? x.isnan().where(0, x) : x;
+  return named(present.sum(dim, options), "Nansum");
+}
+
+/** The mean of what is not NaN, of a floating tensor; NaN where nothing is. */
+export function nanmean(x: Tensor, dim?: Dims | TotalOptions, options?: TotalOptions): Tensor {
+  const [along, given] = withOptions<Dims, TotalOptions>(dim, options);
+  if (!isFloating(x.dtype))
+    throw makeError(
+      TypeError,
+      `nanmean(): expected input to have floating point or complex dtype but got ${x.dtype}; nanmean: convert with .to("float32") first`,
+      { code: "ERR_DTYPE", op: "nanmean" },
+    );
+  const { keepdim } = readOptions("nanmean", given, totalDefaults);
+  return nansum(x, along, given).div(x.isnan().logicalNot().sum(along, { keepdim }));
+}
+
+/** How many elements are not zero, in int64; NaN is not zero. */
+export function countNonzero(x: Tensor, dim?: Dims, options?: Readonly<Record<string, never>>): Tensor {
+  readOptions("countNonzero", options, {});
+  return x.ne(0).sum(dim);
+}
+
 /**
  * The variance of a floating tensor: the sum of the squared distances of elements from their mean, divided by their
  * number less `correction`, which is 1 when left out.
  */
-function variance(x: Tensor, dim?: Dims, options?: VarianceOptions): Tensor {
-  return named(spread("var", x, dim, options), "Var");
+function variance(x: Tensor, dim?: Dims | VarianceOptions, options?: VarianceOptions): Tensor {
+  return named(momentsOf("var", x, dim, options).variance(), "Var");
 }
 
 /** The standard deviation of a floating tensor; the gradient is 0 where it is 0. */
-export function std(x: Tensor, dim?: Dims, options?: VarianceOptions): Tensor {
-  const squared = spread("std", x, dim, options);
-  const varies = squared.ne(0);
-  return named(varies.where(varies.where(squared, 1).sqrt(), 0), "Std");
-}
-
-function spread(op: string, x: Tensor, dim: Dims, options: VarianceOptions | undefined): Tensor {
-  const { correction, keepdim } = readOptions(op, options, varianceDefaults, refused);
-  if (typeof correction !== "number" || Number.isNaN(correction))
-    throw makeError(TypeError, `${op}: correction must be a number, got ${describe(correction)}`, {
-      code: "ERR_OPTION",
-      op,
-    });
-  const axes = axesOf(op, x, dim);
-  const { shape, dtype } = x;
-  if (!isFloating(dtype))
-    throw makeError(
-      TypeError,
-      `std and var only support floating point and complex dtypes; ${op}: x is ${dtype}, convert with .to("float32") first`,
-      { code: "ERR_DTYPE", op },
-    );
-  const count = axes.reduce((product, axis) => product * shape[axis]!, 1);
-  const deviation = x.sub(x.mean(axes, { keepdim: true }));
-  return deviation
-    .square()
-    .sum(axes, { keepdim })
-    .div(Math.max(count - correction, 0));
+export function std(x: Tensor, dim?: Dims | VarianceOptions, options?: VarianceOptions): Tensor {
+  return named(momentsOf("std", x, dim, options).deviation(), "Std");
 }
 
 export { variance as var };

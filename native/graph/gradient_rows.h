@@ -42,9 +42,9 @@ constexpr V elementwise_gradient(Op op, size_t input, const V& grad, const V& a,
   }
 }
 
-template <class V, class Total>
+template <class V, class Total, class Others>
 constexpr V reduction_gradient(Op op, const V& grad, const V& a, const V& out, [[maybe_unused]] double count,
-                               [[maybe_unused]] const Total& total) {
+                               [[maybe_unused]] const Total& total, [[maybe_unused]] const Others& others) {
   const V nothing = 0.0;
   switch (op) {
 #define REDUCTION(name, label, dtypes, number, empty, lo, hi, identity, combine, finish, gradient)           \

@@ -6,6 +6,8 @@
 #include "graph/routines.h"
 #include "graph/saved.h"
 
+#include <algorithm>
+
 namespace adjoint {
 
 namespace {
@@ -56,6 +58,44 @@ Dims kept_shape(const Dims& shape, const Dims& axes) {
   return kept;
 }
 
+// The order of axes that undoes another.
+Dims inverse_of(const Dims& order) {
+  Dims inverse(order.size());
+  for (size_t i = 0; i < order.size(); ++i) inverse[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+  return inverse;
+}
+
+// The product of the elements before each along the axis; with `is_after`, of those behind it.
+Value product_beside(const Value& value, int64_t axis, bool is_after) {
+  const Value lined = is_after ? flip(value, {axis}) : value;
+  const Value running = routine(Op::cumprod, std::span(&lined, 1), {axis});
+  Dims widths(2 * (value.shape().size() - static_cast<size_t>(axis)), 0);
+  widths[widths.size() - 2] = 1;
+  widths[widths.size() - 1] = -1;
+  const Value beside = pad(running, widths, 1.0);
+  return is_after ? flip(beside, {axis}) : beside;
+}
+
+// An element is the product of all others over the axes, which become one for that.
+Value product_of_others(const Value& factors, const Dims& axes) {
+  if (axes.empty() || factors.node->elements() == 0)
+    return full(factors.node->engine, 1.0, {}, factors.dtype());
+  const Dims& shape = factors.shape();
+  Dims order;
+  for (size_t axis = 0; axis < shape.size(); ++axis)
+    if (std::ranges::find(axes, static_cast<int64_t>(axis)) == axes.end())
+      order.push_back(static_cast<int64_t>(axis));
+  Dims lines;
+  for (int64_t axis : order) lines.push_back(shape[static_cast<size_t>(axis)]);
+  const auto last = static_cast<int64_t>(lines.size());
+  lines.push_back(element_count(shape) / element_count(lines));
+  for (int64_t axis : axes) order.push_back(axis);
+  const Value ordered = permute(factors, order);
+  const Value lined = reshape(ordered, lines);
+  const Value sides[] = {product_beside(lined, last, false), product_beside(lined, last, true)};
+  return permute(reshape(elementwise(Op::mul, sides), ordered.shape()), inverse_of(order));
+}
+
 Value gradient_of_reduction(Function& function, const Value& grad) {
   const Edge& edge = function.edges[0];
   const Dims& axes = function.attributes->axes;
@@ -66,8 +106,11 @@ Value gradient_of_reduction(Function& function, const Value& grad) {
   const auto total = [&](const Expression& terms) {
     return axes.empty() ? terms : Expression(reduce(Op::sum, terms.value, axes, true));
   };
-  const Expression result = reduction_gradient<Expression>(function.op, reshape(grad, kept),
-                                                           input_value(function, 0), out, count, total);
+  const auto others = [&](const Expression& factors) {
+    return Expression(product_of_others(factors.value, axes));
+  };
+  const Expression result = reduction_gradient<Expression>(
+      function.op, reshape(grad, kept), input_value(function, 0), out, count, total, others);
   return result.value ? result.value : literal(grad.node->engine, result.literal);
 }
 
@@ -79,10 +122,7 @@ Value gradient_of_structure(Function& function, size_t input, const Value& grad)
     return reshape(grad, edge.shape);
   case Op::permute: {
     const Dims& order = function.attributes->axes;
-    Dims inverse(order.size());
-    for (size_t i = 0; i < order.size(); ++i)
-      inverse[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
-    return permute(grad, inverse);
+    return permute(grad, inverse_of(order));
   }
   case Op::slice:
     return splice(zeros(engine, edge.shape, edge.dtype), grad, function.attributes->starts,

@@ -50,8 +50,9 @@ constexpr unsigned names_of(Op op, size_t input) {
                                        Names::only(out))
         .set;
   case Kind::reduction:
-    return reduction_gradient<Names>(op, 0.0, Names::only(a), Names::only(out), 1,
-                                     [](Names terms) { return terms; })
+    return reduction_gradient<Names>(
+               op, 0.0, Names::only(a), Names::only(out), 1, [](Names terms) { return terms; },
+               [](Names factors) { return factors; })
         .set;
   case Kind::routine:
     return info(op).keeps[input];

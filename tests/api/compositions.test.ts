@@ -263,8 +263,8 @@ describe("errors", () => {
     expect(messageOf("std", 1, { keep_dim: true })).toBe(
       "std: unknown option 'keep_dim', did you mean 'keepdim'?",
     );
-    expect(messageOf("var", 1, { unbiased: false })).toBe(
-      "var: option 'unbiased' means nothing here: give correction: 1 for true, 0 for false",
+    expect(messageOf("var", 1, { unbiased: false, correction: 0 })).toBe(
+      "var: unbiased must be true or false, and excludes correction, got false",
     );
     expect(messageOf("var", 1, { correction: "1" })).toBe(
       'var: correction must be a number, got the string "1"',

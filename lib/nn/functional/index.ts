@@ -4,3 +4,4 @@ export type { SoftmaxOptions } from "../../functional/shares.js";
 export * from "./activations.js";
 export { oneHot, type OneHotOptions } from "./classes.js";
 export { fold, unfold, type Pair, type WindowOptions } from "./windows.js";
+export { pdist } from "../../distances.js";
