@@ -126,7 +126,7 @@ import * as adjoint from "adjoint";
 import * as plot from "adjoint/plot";
 const { arange, autograd, cat, engineStats, explain, eye, linspace, manualSeed, noGrad, optim, randn } = adjoint;
 const { cuda, setDefaultDevice, setFloat32MatmulPrecision, setPrintOptions, stack, tensor, tidy, where } = adjoint;
-const { cartesianProd, hstack, linalg, meshgrid, nn, softmax, zeros } = adjoint;
+const { cartesianProd, cdist, hstack, linalg, meshgrid, nn, searchsorted, softmax, trapezoid, varMean, zeros } = adjoint;
 const { Adam, AdamW, LBFGS, SGD, rule, RuleOptimizer } = optim;
 const { option, learningRate } = optim.checks;
 const { ReduceLROnPlateau } = optim.lrScheduler;
