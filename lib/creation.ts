@@ -24,7 +24,7 @@ const deepest = 32;
 const mostElements = 2 ** 32;
 
 /** The options of what makes a tensor, with its device as a number. */
-export function read(op: string, options: CreationOptions | undefined) {
+export function readCreation(op: string, options: CreationOptions | undefined) {
   if (typeof options === "number")
     throw makeError(
       TypeError,
@@ -55,7 +55,8 @@ export function finish(made: Tensor, requiresGrad: boolean): Tensor {
   }
 }
 
-function shapeOf(shape: ShapeLike): readonly number[] {
+/** A shape as a list. */
+export function shapeOf(shape: ShapeLike): readonly number[] {
   if (typeof shape === "number") return [shape];
   // Left out, it would be the shape of a 0-d tensor.
   if ((shape as unknown) !== undefined && (shape as unknown) !== null) return shape;
@@ -73,7 +74,7 @@ function shapeOf(shape: ShapeLike): readonly number[] {
  * no number.
  */
 export function tensor(data: TensorData, options?: CreationOptions): Tensor {
-  const { dtype, device, requiresGrad } = read("tensor", options);
+  const { dtype, device, requiresGrad } = readCreation("tensor", options);
   if (ArrayBuffer.isView(data)) return finish(fromTypedArray(data, dtype, device), requiresGrad);
   const shape = shapeOfNested(data);
   const chosen = dtype ?? inferDtype(data, shape.length);
@@ -310,7 +311,7 @@ export function filled(
   value: Scalar,
   options: CreationOptions | undefined,
 ): Tensor {
-  const { dtype, device, requiresGrad } = read(op, options);
+  const { dtype, device, requiresGrad } = readCreation(op, options);
   const inferred =
     dtype ?? (typeof value === "boolean" ? "bool" : typeof value === "bigint" ? "int64" : undefined);
   return finish(
@@ -334,9 +335,8 @@ export function full(shape: ShapeLike, value: Scalar, options?: CreationOptions)
 
 /** Options with the dtype and the device of a tensor where they name no other. */
 export function optionsLike(op: string, like: Tensor, options: CreationOptions | undefined): CreationOptions {
-  const handle = handleOf(like, op);
-  const given = { ...options };
-  return { ...given, dtype: given.dtype ?? like.dtype, device: given.device ?? deviceOf(handle) };
+  const device = deviceOf(handleOf(like, op));
+  return readOptions(op, options, { dtype: like.dtype, device, requiresGrad: false });
 }
 /** Zeros of another tensor's shape and dtype, on its device. */
 export function zerosLike(like: Tensor, options?: CreationOptions): Tensor {
@@ -355,7 +355,7 @@ export function fullLike(like: Tensor, value: Scalar, options?: CreationOptions)
 }
 
 function drawn(op: "rand" | "randn", shape: ShapeLike, options: CreationOptions | undefined): Tensor {
-  const { dtype, device, requiresGrad } = read(op, options);
+  const { dtype, device, requiresGrad } = readCreation(op, options);
   return finish(
     create((out) => native[op](out, shapeOf(shape), dtypeIndex(dtype), device)),
     requiresGrad,

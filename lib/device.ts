@@ -58,6 +58,11 @@ export function isDeviceName(name: string): name is Device {
   return name === "cpu" || name.startsWith("cuda");
 }
 
+/** The name of the device with a number. */
+export function deviceName(number: number): Device {
+  return names[number]!;
+}
+
 /** The device of a tensor. */
 export function deviceOf(handle: Handle): Device {
   return names[native.deviceOf(handle)]!;

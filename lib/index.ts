@@ -35,6 +35,7 @@ export type { Interpolation, QuantileOptions } from "./functional/quantiles.js";
 export type { TopkOptions } from "./functional/ranking.js";
 export type { Unique, UniqueConsecutiveOptions, UniqueOptions } from "./functional/sets.js";
 export type { VarianceOptions } from "./functional/spread.js";
+export type { BernoulliOptions, MultinomialOptions } from "./functional/random.js";
 export type { SoftmaxOptions } from "./functional/shares.js";
 export type { OpaqueScalar } from "./opaque.js";
 export type { EngineStats, Scalar, TypedArray } from "./native.js";
@@ -57,6 +58,7 @@ export {
   zeros,
   zerosLike,
 } from "./creation.js";
+export { normal, randint, randintLike, randLike, randnLike, randperm } from "./random.js";
 export type { CreationOptions, ShapeLike, TensorData } from "./creation.js";
 export { cartesianProd, combinations, meshgrid, trilIndices, triuIndices, unravelIndex } from "./grids.js";
 export type { CombinationsOptions, MeshgridOptions, TriangleOptions } from "./grids.js";

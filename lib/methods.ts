@@ -14,6 +14,7 @@ import * as parts from "./functional/parts.js";
 import * as positions from "./functional/positions.js";
 import * as products from "./functional/products.js";
 import * as quantiles from "./functional/quantiles.js";
+import * as random from "./functional/random.js";
 import * as ranking from "./functional/ranking.js";
 import * as reductions from "./functional/reductions.js";
 import * as scans from "./functional/scans.js";
@@ -93,6 +94,7 @@ const functions = {
   ...positions,
   ...products,
   ...quantiles,
+  ...random,
   ...ranking,
   ...reductions,
   ...scans,
@@ -104,6 +106,16 @@ const functions = {
 
 declare module "./tensor.js" {
   interface Tensor extends MethodsOf<typeof functions>, InPlaceMethods {}
+  interface Tensor
+    extends
+      MethodsOf<typeof activations>,
+      MethodsOf<typeof along>,
+      MethodsOf<typeof arithmetic>,
+      MethodsOf<typeof products>,
+      MethodsOf<typeof random>,
+      MethodsOf<typeof reductions>,
+      MethodsOf<typeof selection>,
+      InPlaceMethods {}
 }
 
 type AnyFunction = (x: Tensor, ...rest: unknown[]) => unknown;
@@ -117,6 +129,11 @@ for (const [name, compute] of Object.entries(functions) as [string, AnyFunction]
   define(name, function (...rest) {
     return compute(this, ...rest);
   });
+for (const functions of [activations, along, arithmetic, products, random, reductions, selection])
+  for (const [name, compute] of Object.entries(functions) as [string, AnyFunction][])
+    define(name, function (...rest) {
+      return compute(this, ...rest);
+    });
 
 for (const name of inPlace) {
   const compute = Reflect.get(Tensor.prototype, name) as (this: Tensor, ...rest: unknown[]) => Tensor;

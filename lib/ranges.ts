@@ -1,4 +1,4 @@
-import { finish, fullLike, read, type CreationOptions } from "./creation.js";
+import { finish, fullLike, readCreation, type CreationOptions } from "./creation.js";
 import { deviceOf, type Device } from "./device.js";
 import { dtypeIndex, dtypeName, isFloating, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
@@ -28,7 +28,7 @@ export function arange(start: Scalar, end: Scalar, options?: CreationOptions): T
 export function arange(start: Scalar, end: Scalar, step: Scalar, options?: CreationOptions): Tensor;
 export function arange(...given: (Scalar | CreationOptions | undefined)[]): Tensor {
   const numbers = given.filter((value) => ["number", "bigint", "boolean"].includes(typeof value)) as Scalar[];
-  const { dtype, device, requiresGrad } = read(
+  const { dtype, device, requiresGrad } = readCreation(
     "arange",
     given[numbers.length] as CreationOptions | undefined,
   );
@@ -113,7 +113,7 @@ function stepsOf(op: string, steps: unknown): number {
 export function linspace(start: Bound, end: Bound, steps: number, options?: CreationOptions): Tensor {
   const count = stepsOf("linspace", steps);
   if (isTensor(start) || isTensor(end)) return between("linspace", start, end, count, options);
-  const { dtype, device, requiresGrad } = read("linspace", options);
+  const { dtype, device, requiresGrad } = readCreation("linspace", options);
   const bound = (name: string, value: unknown) => {
     const number = finite("linspace", name, value);
     return dtype === undefined || isFloating(dtype) ? number : Math.trunc(number);
@@ -156,7 +156,7 @@ function between(
   options: CreationOptions | undefined,
 ): Tensor {
   for (const bound of [start, end]) deviceOption(op, [bound], undefined);
-  const given = read(op, deviceOption(op, [start, end], options));
+  const given = readCreation(op, deviceOption(op, [start, end], options));
   const target = dtypeName(dtypeIndex(given.dtype));
   const dtype = isFloating(target) ? target : "float64";
   const make = (from: number, by: number) =>
@@ -228,7 +228,7 @@ export function eye(n: number, m: number | CreationOptions = n, options?: Creati
         code: "ERR_VALUE",
         op: "eye",
       });
-  const { dtype, device, requiresGrad } = read("eye", typeof m === "number" ? options : m);
+  const { dtype, device, requiresGrad } = readCreation("eye", typeof m === "number" ? options : m);
   return finish(
     create((out) => native.eye(out, [n, columns], dtypeIndex(dtype), device)),
     requiresGrad,

@@ -63,6 +63,11 @@ const exceptions: Record<string, (input: unknown, args: unknown[], options: obje
     atleast_2d: (x) => call("atleast2d", [x]),
     atleast_3d: (x) => call("atleast3d", [x]),
     einsum: (x, rest) => call("einsum", [rest[0], x]),
+    // Their samples have the weights first.
+    "nn.functional.embedding": (weight, [indices], options) =>
+      functionOf("nn.functional.embedding")(indices, weight, ...given(options)),
+    "nn.functional.embedding_bag": (weight, [indices], options) =>
+      functionOf("nn.functional.embedding_bag")(indices, weight, ...given(options)),
     slice: (x, args) => {
       const [dim, start, end, step] = args as [number, number?, number?, number?];
       const index = (x as Tensor).shape.map(() => ":");

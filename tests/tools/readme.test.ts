@@ -127,6 +127,8 @@ import * as plot from "adjoint/plot";
 const { arange, autograd, cat, engineStats, explain, eye, linspace, manualSeed, noGrad, optim, randn } = adjoint;
 const { cuda, setDefaultDevice, setFloat32MatmulPrecision, setPrintOptions, stack, tensor, tidy, where } = adjoint;
 const { cartesianProd, cdist, hstack, linalg, meshgrid, nn, searchsorted, softmax, trapezoid, varMean, zeros } = adjoint;
+const { linalg, nn, softmax, zeros } = adjoint;
+const { multinomial, randint, randperm } = adjoint;
 const { Adam, AdamW, LBFGS, SGD, rule, RuleOptimizer } = optim;
 const { option, learningRate } = optim.checks;
 const { ReduceLROnPlateau } = optim.lrScheduler;

@@ -1,42 +1,69 @@
-import { onesLike, zeros } from "../../creation.js";
+import { ones } from "../../creation.js";
+import { arange } from "../../ranges.js";
+import { wordOf } from "../../dtype.js";
 import { makeError } from "../../errors.js";
-import { describe, readOptions } from "../../options.js";
-import { handleOf, type Tensor } from "../../tensor.js";
+import type { Tensor } from "../../tensor.js";
+import { requireDtypeOf, shapeError, sizes } from "./checks.js";
 
-/** Options of {@link oneHot}. */
-export interface OneHotOptions {
-  /** How many classes there are; -1, the default, is one more than the greatest, which is read. */
-  numClasses?: number;
+// Targets that are classes. A class is compared with the places of elements, which takes part in the kernel that uses it,
+// where a gather would need an array between; the weights of classes are looked up, so that one out of range is an error
+// when the result is read.
+
+/** 0, 1, ... along one dimension of a shape: a number for each class. */
+export function placesAlong(x: Tensor, dim: number): Tensor {
+  const { shape, device } = x;
+  return arange(shape[dim]!, { dtype: "int64", device }).reshape(
+    shape.map((size, axis) => (axis === dim ? size : 1)),
+  );
 }
 
-const oneHotDefaults: Readonly<Required<OneHotOptions>> = Object.freeze({ numClasses: -1 });
+/** Of each line along a dimension of x the element that `index` names; the dimension goes away. */
+export function pickAlong(x: Tensor, dim: number, index: Tensor): Tensor {
+  return placesAlong(x, dim).eq(index.unsqueeze(dim)).where(x, 0).sum(dim);
+}
 
-/**
- * Classes as rows of zeros with a 1: an int64 tensor with a new last dimension, as long as there are classes.
- *
- * @throws TypeError (`ERR_DTYPE`) for classes that are not int64; RangeError (`ERR_VALUE`) for less than one class,
- * (`ERR_INDEX`) when the result is read, for a class that is negative or not below `numClasses`.
- */
-export function oneHot(input: Tensor, options?: OneHotOptions): Tensor {
-  const op = "oneHot";
-  const { numClasses } = readOptions(op, options, oneHotDefaults);
-  handleOf(input, op);
-  if (input.dtype !== "int64")
-    throw makeError(
-      TypeError,
-      `one_hot is only applicable to index tensor of type LongTensor.; oneHot: got ${input.dtype}, convert with .to("int64")`,
-      { code: "ERR_DTYPE", op },
+/** The weight of each class that `index` names; without weights it is 1. */
+export function weightsOf(
+  op: string,
+  x: Tensor,
+  dim: number,
+  index: Tensor,
+  weight: Tensor | undefined,
+): Tensor {
+  const count = x.shape[dim]!;
+  const { shape } = index;
+  const table = checkedWeight(op, x, dim, weight) ?? ones([count], { dtype: x.dtype, device: x.device });
+  return table.indexSelect(0, index.reshape(-1)).reshape(shape);
+}
+
+/** Weights of classes, one for each. @throws RangeError (`ERR_SHAPE`), TypeError (`ERR_DTYPE`) */
+export function checkedWeight(
+  op: string,
+  x: Tensor,
+  dim: number,
+  weight: Tensor | undefined,
+): Tensor | undefined {
+  if (weight === undefined) return undefined;
+  const count = x.shape[dim]!;
+  const { shape } = weight;
+  if (shape.length !== 1 || shape[0] !== count)
+    throw shapeError(
+      op,
+      `weight tensor should be defined either for all ${count} classes or no classes but got weight tensor of shape: ${sizes(shape)}`,
+      "give one weight for each class",
+      [x.shape, shape],
     );
-  const valueError = (message: string) =>
-    makeError(RangeError, `${message}; oneHot`, { code: "ERR_VALUE", op });
-  if (!Number.isInteger(numClasses) || numClasses < -1 || (numClasses === 0 && input.numel() > 0))
-    throw valueError(`num_classes should be positive, got ${describe(numClasses)}`);
-  const isEmpty = input.numel() === 0;
-  if (isEmpty && numClasses <= 0)
-    throw valueError("Can not infer total number of classes from empty tensor.");
-  const count = numClasses === -1 ? input.amax().item() + 1 : numClasses;
-  if (count < 1) throw valueError("Class values must be non-negative.");
-  const rows = zeros([...input.shape, count], { dtype: "int64", device: input.device });
-  const places = input.unsqueeze(-1);
-  return isEmpty ? rows : rows.scatter(input.shape.length, places, onesLike(places));
+  requireDtypeOf(op, x, "weight", weight);
+  return weight;
+}
+
+/** Classes as int64. @throws TypeError (`ERR_DTYPE`) unless they are int64 or uint8. */
+export function classesFrom(op: string, target: Tensor): Tensor {
+  const { dtype } = target;
+  if (dtype === "int64" || dtype === "uint8") return target.to("int64");
+  throw makeError(
+    TypeError,
+    `expected target dtype to be Long or Byte, but got ${wordOf(dtype)}; ${op}: classes are whole numbers, convert them with .to("int64")`,
+    { code: "ERR_DTYPE", op },
+  );
 }
