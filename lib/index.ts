@@ -99,5 +99,7 @@ export type { Float32MatmulPrecision } from "./precision.js";
 export { getPrintOptions, setPrintOptions } from "./print.js";
 export type { PrintOptions } from "./print.js";
 export * as nn from "./nn/index.js";
+export { gridSampler, gridSampler2d, gridSampler3d } from "./nn/functional/gridsampling.js";
+export { constantPadNd } from "./nn/functional/padding.js";
 export * as optim from "./optim/index.js";
 export * as linalg from "./linalg/index.js";

@@ -8,12 +8,11 @@ import {
   type CreationOptions,
   type ShapeLike,
 } from "./creation.js";
-import { deviceName, deviceOf } from "./device.js";
+import { deviceName } from "./device.js";
 import { isFloating, wordOf, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { parameterOf, requireWithin, uniformOf, wholeOf, wholesOf } from "./functional/draws.js";
-import { readOptions } from "./options.js";
-import { handleOf, isTensor, type Tensor } from "./tensor.js";
+import { isTensor, type Tensor } from "./tensor.js";
 
 // Tensors of random numbers. Those that a tensor draws are methods: functional/random.ts.
 

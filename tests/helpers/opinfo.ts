@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import * as adjoint from "../../lib/index.js";
-import { tensor, Tensor, type DType } from "../../lib/index.js";
+import { nn, tensor, Tensor, type DType } from "../../lib/index.js";
 import { camelCase } from "../../lib/options.js";
 import { isClose } from "./reference.js";
 
@@ -68,6 +68,18 @@ const exceptions: Record<string, (input: unknown, args: unknown[], options: obje
       functionOf("nn.functional.embedding")(indices, weight, ...given(options)),
     "nn.functional.embedding_bag": (weight, [indices], options) =>
       functionOf("nn.functional.embedding_bag")(indices, weight, ...given(options)),
+    ...Object.fromEntries(
+      ["1", "2", "3"].map((rank) => [
+        `nn.functional.adaptive_max_pool${rank}d`,
+        // PyTorch's own sample gives returnIndices by position; its signature has no name for it.
+        (x: unknown, [size, returnIndices]: unknown[], options: object | undefined) =>
+          (nn.functional as unknown as Record<string, AnyFunction>)[`adaptiveMaxPool${rank}d`]!(
+            x,
+            ...(size === undefined ? [] : [size]),
+            ...(returnIndices === undefined ? given(options) : [{ returnIndices }]),
+          ),
+      ]),
+    ),
     slice: (x, args) => {
       const [dim, start, end, step] = args as [number, number?, number?, number?];
       const index = (x as Tensor).shape.map(() => ":");

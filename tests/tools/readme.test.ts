@@ -185,6 +185,7 @@ describe("tables", () => {
   const y = arange(12).reshape(4, 3).clone(), a = y.gt(3), b = y.lt(5), v = tensor([1]), A = eye(3), c = x.gt(3);
   const places = y.argsort(1), rows = tensor([2n, 0n]), columns = tensor([1n, 2n]), L = linalg.cholesky(A);
   const images = zeros([1, 1, 28, 28]), patches = nn.functional.unfold(images, 3, { padding: 1 });
+  const kernels = zeros([4, 1, 3, 3]), bias = zeros([4]);
   ${code};
 } catch (error) {
   // Without a GPU, saying so is what works.

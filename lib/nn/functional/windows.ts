@@ -1,6 +1,6 @@
-import { makeError } from "../../errors.js";
-import { describe, readOptions } from "../../options.js";
+import { readOptions } from "../../options.js";
 import { handleOf, recordRoutine, type Tensor } from "../../tensor.js";
+import { sizesOf } from "./sizes.js";
 
 /** One number for height and width, or both. */
 export type Pair = number | readonly [number, number];
@@ -17,24 +17,11 @@ export interface WindowOptions {
 
 const defaults: Readonly<Required<WindowOptions>> = Object.freeze({ dilation: 1, padding: 0, stride: 1 });
 
-function pair(op: string, name: string, value: unknown): [number, number] {
-  const both: unknown[] = Array.isArray(value) && value.length === 2 ? value : [value, value];
-  if (both.every(Number.isInteger)) return both as [number, number];
-  throw makeError(
-    TypeError,
-    `${op}: ${name} must be a whole number or a pair of them, got ${describe(value)}`,
-    {
-      code: "ERR_ARGUMENT",
-      op,
-    },
-  );
-}
-
 /** As native code takes them: pairs (height, width), one after the other. */
 function numbersOf(op: string, kernelSize: Pair, options: WindowOptions | undefined): number[] {
   const { dilation, padding, stride } = readOptions(op, options, defaults);
   return Object.entries({ kernelSize, dilation, padding, stride }).flatMap(([name, value]) =>
-    pair(op, name, value),
+    sizesOf(op, name, value, 2),
   );
 }
 
@@ -63,6 +50,9 @@ export function unfold(input: Tensor, kernelSize: Pair, options?: WindowOptions)
  */
 export function fold(input: Tensor, outputSize: Pair, kernelSize: Pair, options?: WindowOptions): Tensor {
   handleOf(input, "fold");
-  const numbers = [...pair("fold", "outputSize", outputSize), ...numbersOf("fold", kernelSize, options)];
+  const numbers = [
+    ...sizesOf("fold", "outputSize", outputSize, 2),
+    ...numbersOf("fold", kernelSize, options),
+  ];
   return recordRoutine("fold", [input], ...numbers)[0]!;
 }
