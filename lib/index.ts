@@ -14,6 +14,12 @@ import "./missing.js";
 export * from "./functions.js";
 export type { RunningOptions, SortOptions, ValuesAndIndices } from "./functional/along.js";
 export type { Bins, HistogramOptions } from "./functional/bins.js";
+export type { ClampOptions } from "./functional/arithmetic.js";
+export type { ClosenessOptions } from "./functional/comparison.js";
+export type { MantissaAndExponent, NanToNumOptions } from "./functional/pieces.js";
+export type { DivisionOptions } from "./functional/quotients.js";
+export type { RoundOptions } from "./functional/rounding.js";
+export type { LogitOptions } from "./functional/transcendental.js";
 export type { Conversion } from "./functional/conversion.js";
 export type { DiagonalOption, DiagonalOptions, OffsetOption } from "./functional/diagonals.js";
 export type { RepeatOptions } from "./functional/order.js";
@@ -103,3 +109,5 @@ export { gridSampler, gridSampler2d, gridSampler3d } from "./nn/functional/grids
 export { constantPadNd } from "./nn/functional/padding.js";
 export * as optim from "./optim/index.js";
 export * as linalg from "./linalg/index.js";
+export * as special from "./special.js";
+export { polygamma } from "./special.js";

@@ -1,16 +1,22 @@
+import { aliases, type Aliases } from "./aliases.js";
 import * as activations from "./functional/activations.js";
 import * as along from "./functional/along.js";
 import * as arithmetic from "./functional/arithmetic.js";
+import * as comparison from "./functional/comparison.js";
 import * as counting from "./functional/counting.js";
 import * as covariance from "./functional/covariance.js";
 import * as diagonals from "./functional/diagonals.js";
 import * as differences from "./functional/differences.js";
 import * as distances from "./functional/distances.js";
+import * as division from "./functional/division.js";
 import * as extrema from "./functional/extrema.js";
 import * as fresh from "./functional/fresh.js";
+import * as gamma from "./functional/gamma.js";
+import * as integers from "./functional/integers.js";
 import * as masks from "./functional/masks.js";
 import * as order from "./functional/order.js";
 import * as parts from "./functional/parts.js";
+import * as pieces from "./functional/pieces.js";
 import * as positions from "./functional/positions.js";
 import * as products from "./functional/products.js";
 import * as quantiles from "./functional/quantiles.js";
@@ -22,6 +28,7 @@ import * as scatter from "./functional/scatter.js";
 import * as selection from "./functional/selection.js";
 import * as sets from "./functional/sets.js";
 import * as shapes from "./functional/shapes.js";
+import * as transcendental from "./functional/transcendental.js";
 import { rebind, Tensor } from "./tensor.js";
 
 // Methods that are made of other ops, or record a routine: every function of these modules is one, with the tensor as its
@@ -42,36 +49,122 @@ type OverloadsOf<F> = F extends {
   : never;
 type MethodsOf<Functions> = { [Name in keyof Functions]: MethodOf<Functions[Name]> };
 
-/** Of these there are methods with an underscore at the end of their names, which give the tensor itself the new value. */
+type AliasMethods = {
+  /** PyTorch's other name of a method. */
+  [Alias in keyof Aliases]: (
+    ...rest: Parameters<Tensor[Aliases[Alias]]>
+  ) => ReturnType<Tensor[Aliases[Alias]]>;
+};
+
+/** Of these, and of their aliases, there are methods with an underscore at the end of their names, which give the tensor itself the new value. */
 const inPlace = [
+  "abs",
+  "acos",
+  "acosh",
   "add",
   "addcdiv",
   "addcmul",
+  "asin",
+  "asinh",
+  "atan",
+  "atan2",
+  "atanh",
+  "bitwiseAnd",
+  "bitwiseLeftShift",
+  "bitwiseNot",
+  "bitwiseOr",
+  "bitwiseRightShift",
+  "bitwiseXor",
+  "ceil",
   "clamp",
+  "clampMax",
+  "clampMin",
+  "copysign",
+  "cos",
+  "cosh",
+  "deg2rad",
+  "digamma",
   "div",
+  "eq",
+  "erf",
+  "erfc",
+  "erfinv",
+  "exp",
+  "exp2",
+  "expm1",
+  "floatPower",
+  "floor",
+  "floorDivide",
+  "fmod",
+  "frac",
+  "gcd",
+  "ge",
+  "gt",
+  "heaviside",
+  "hypot",
+  "i0",
+  "igamma",
+  "igammac",
   "indexAdd",
   "indexCopy",
   "indexFill",
   "indexPut",
   "indexReduce",
+  "lcm",
+  "ldexp",
+  "le",
   "lerp",
+  "lgamma",
+  "log",
+  "log10",
+  "log1p",
+  "log2",
+  "logicalAnd",
+  "logicalNot",
+  "logicalOr",
+  "logicalXor",
+  "logit",
+  "lt",
   "maskedFill",
   "maskedScatter",
   "mul",
+  "mvlgamma",
+  "nanToNum",
+  "ne",
   "neg",
+  "nextafter",
+  "polygamma",
   "pow",
   "put",
+  "rad2deg",
+  "reciprocal",
+  "relu",
+  "remainder",
+  "round",
+  "rsqrt",
   "scatter",
   "scatterAdd",
   "scatterReduce",
+  "sgn",
+  "sigmoid",
+  "sign",
+  "sin",
+  "sinc",
+  "sinh",
+  "sqrt",
+  "square",
   "sub",
+  "tan",
+  "tanh",
   "tril",
   "triu",
+  "trunc",
+  "xlogy",
 ] as const;
 type InPlace = (typeof inPlace)[number];
 type InPlaceMethods = {
   /** Gives the tensor itself what the method without the underscore returns: x := x.name(...). */
-  [Name in InPlace as `${Name}_`]: <Self extends Tensor>(
+  [Name in InPlace | keyof Aliases as `${Name}_`]: <Self extends Tensor>(
     this: Self,
     ...rest: Parameters<Tensor[Name]>
   ) => Self;
@@ -81,16 +174,21 @@ const functions = {
   ...activations,
   ...along,
   ...arithmetic,
+  ...comparison,
   ...counting,
   ...covariance,
   ...diagonals,
   ...differences,
   ...distances,
+  ...division,
   ...extrema,
   ...fresh,
+  ...gamma,
+  ...integers,
   ...masks,
   ...order,
   ...parts,
+  ...pieces,
   ...positions,
   ...products,
   ...quantiles,
@@ -102,26 +200,17 @@ const functions = {
   ...selection,
   ...sets,
   ...shapes,
+  ...transcendental,
 };
 
 declare module "./tensor.js" {
-  interface Tensor extends MethodsOf<typeof functions>, InPlaceMethods {}
-  interface Tensor
-    extends
-      MethodsOf<typeof activations>,
-      MethodsOf<typeof along>,
-      MethodsOf<typeof arithmetic>,
-      MethodsOf<typeof products>,
-      MethodsOf<typeof random>,
-      MethodsOf<typeof reductions>,
-      MethodsOf<typeof selection>,
-      InPlaceMethods {}
+  interface Tensor extends MethodsOf<typeof functions>, AliasMethods, InPlaceMethods {}
 }
 
 type AnyFunction = (x: Tensor, ...rest: unknown[]) => unknown;
 
 function define(name: string, method: (this: Tensor, ...rest: unknown[]) => unknown): void {
-  Object.defineProperty(method, "name", { value: name });
+  if (method.name === "") Object.defineProperty(method, "name", { value: name });
   Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true });
 }
 
@@ -129,13 +218,10 @@ for (const [name, compute] of Object.entries(functions) as [string, AnyFunction]
   define(name, function (...rest) {
     return compute(this, ...rest);
   });
-for (const functions of [activations, along, arithmetic, products, random, reductions, selection])
-  for (const [name, compute] of Object.entries(functions) as [string, AnyFunction][])
-    define(name, function (...rest) {
-      return compute(this, ...rest);
-    });
+for (const [alias, name] of Object.entries(aliases))
+  define(alias, Reflect.get(Tensor.prototype, name) as (this: Tensor, ...rest: unknown[]) => unknown);
 
-for (const name of inPlace) {
+for (const name of [...inPlace, ...Object.keys(aliases)]) {
   const compute = Reflect.get(Tensor.prototype, name) as (this: Tensor, ...rest: unknown[]) => Tensor;
   define(`${name}_`, function (...rest) {
     return rebind(`${name}_`, this, compute.apply(this, rest));

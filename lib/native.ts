@@ -21,7 +21,8 @@ export interface OpRow {
   label: string;
   kind: "elementwise" | "reduction" | "routine" | "structure";
   arity: number;
-  dtypes: "any" | "numeric" | "floating" | "truth" | "select" | "total" | "mean" | "own";
+  dtypes:
+    "any" | "numeric" | "floating" | "whole" | "integral" | "truth" | "select" | "total" | "mean" | "own";
   /** Of reductions: whether one of no elements has a value. */
   hasEmptyValue: boolean;
   /** Of routines: how many tensors they give, and the names of the whole numbers that they take. */
@@ -151,6 +152,20 @@ export type ElementwiseRow =
   | "sigmoid"
   | "erf"
   | "erfc"
+  | "erfinv"
+  | "erfcx"
+  | "ndtri"
+  | "logNdtr"
+  | "logit"
+  | "entr"
+  | "lgamma"
+  | "digamma"
+  | "i0"
+  | "i0e"
+  | "i1"
+  | "i1e"
+  | "bitwiseNot"
+  | "signbit"
   | "isnan"
   | "isinf"
   | "isfinite"
@@ -163,6 +178,24 @@ export type ElementwiseRow =
   | "maximum"
   | "minimum"
   | "atan2"
+  | "fmod"
+  | "remainder"
+  | "floorDivide"
+  | "copysign"
+  | "nextafter"
+  | "logaddexp"
+  | "logaddexp2"
+  | "xlogy"
+  | "xlog1py"
+  | "zeta"
+  | "igamma"
+  | "igammac"
+  | "bitwiseAnd"
+  | "bitwiseOr"
+  | "bitwiseXor"
+  | "bitwiseLeftShift"
+  | "bitwiseRightShift"
+  | "gcd"
   | "hypot"
   | "eq"
   | "ne"

@@ -9,6 +9,8 @@ import { matricesTransposed } from "./functional/transposes.js";
 import { narrowFrom } from "./functional/narrowing.js";
 import { parseIndices, type BasicIndex } from "./indexing.js";
 import { list, type Listed } from "./lists.js";
+import { divided, type DivisionOptions } from "./functional/quotients.js";
+import { rounded, type RoundOptions } from "./functional/rounding.js";
 import {
   elementwise,
   native,
@@ -114,6 +116,7 @@ const unread = { hint: "toArray() shows the elements" };
 let handleOfTensor: (tensor: unknown) => Handle | undefined;
 let handleOfOperand: (operand: unknown) => Handle | undefined;
 let haveHandles: (tensors: readonly Tensor[], handles: Uint32Array, first: number) => boolean;
+let unary: (entry: ElementwiseEntry, x: Tensor) => Tensor;
 let binary: (entry: ElementwiseEntry, a: Operand, b: Operand) => Tensor;
 let ternary: (entry: ElementwiseEntry, a: Operand, b: Operand, c: Operand) => Tensor;
 let create: (record: (out: object) => Handle) => Tensor;
@@ -154,6 +157,7 @@ export class Tensor {
       out.#handle = record(out);
       return out;
     };
+    unary = (entry, x) => x.#unary(entry);
     binary = (entry, a, b) => {
       const first = handleOfOperand(a);
       const second = handleOfOperand(b);
@@ -450,9 +454,9 @@ export class Tensor {
   ceil(): Tensor {
     return this.#unary(elementwise.ceil);
   }
-  /** The nearest whole number; halves go to the even one. */
-  round(): Tensor {
-    return this.#unary(elementwise.round);
+  /** The nearest whole number, or the nearest with so many `decimals`; halves go to the even one. */
+  round(options?: RoundOptions): Tensor {
+    return options === undefined ? this.#unary(elementwise.round) : rounded(this, options);
   }
   /** Towards zero. */
   trunc(): Tensor {
@@ -583,30 +587,33 @@ export class Tensor {
 
   /** x + alpha * other */
   add(other: Operand, options?: { alpha?: Factor }): Tensor {
-    return binary(elementwise.add, this, scaled("add", other, options));
+    return binary(elementwise.add, this, scaled("add", this, other, options));
   }
   /** x - alpha * other */
   sub(other: Operand, options?: { alpha?: Factor }): Tensor {
-    return binary(elementwise.sub, this, scaled("sub", other, options));
+    return binary(elementwise.sub, this, scaled("sub", this, other, options));
   }
   /** x * other */
   mul(other: Operand): Tensor {
     return binary(elementwise.mul, this, other);
   }
-  /** x / other; integers give the default dtype. */
-  div(other: Operand): Tensor {
-    return binary(elementwise.div, this, other);
+  /**
+   * x / other; integers give the default dtype. With `roundingMode` `"trunc"` or `"floor"` the quotient is a whole
+   * number, of the operands' own dtype; see {@link floorDivide}.
+   */
+  div(other: Operand, options?: DivisionOptions): Tensor {
+    return options === undefined ? binary(elementwise.div, this, other) : divided(this, other, options);
   }
-  /** other / x, for a number on the left. */
-  rdiv(other: Scalar | OpaqueScalar): Tensor {
+  /** other / x, for an operand on the left. */
+  rdiv(other: Operand): Tensor {
     return binary(elementwise.div, other, this);
   }
   /** x ** other. The gradient of x**0 is 0 everywhere. */
   pow(other: Operand): Tensor {
     return binary(elementwise.pow, this, other);
   }
-  /** other ** x, for a number on the left. */
-  rpow(other: Scalar | OpaqueScalar): Tensor {
+  /** other ** x, for an operand on the left. */
+  rpow(other: Operand): Tensor {
     return binary(elementwise.pow, other, this);
   }
   /** The larger of the two; NaN wins, and equal ones share the gradient. */
@@ -886,8 +893,8 @@ function recordRoutine(name: string, inputs: readonly Tensor[], ...numbers: numb
   }) as Tensor[];
 }
 
-// `binary` and `ternary` record an elementwise op of operands any of which may be a number; `create` makes a
+// `unary` records an elementwise op of a tensor; `binary` and `ternary` one of operands any of which may be a number; `create` makes a
 // tensor from an entry that records a value for the fresh object it is given; `fresh` makes several, null
 // where the entry gives no handle; `rebind` gives a tensor another's value; `forget` marks tensors that native code has disposed of; `haveHandles`
 // tells whether these handles are still those of these tensors.
-export { binary, create, forget, fresh, haveHandles, rebind, recordRoutine, ternary };
+export { binary, create, forget, fresh, haveHandles, rebind, recordRoutine, ternary, unary };

@@ -2,6 +2,8 @@
 // a gradient (gradients.cpp), or sets of names, which tell what it needs (needs.cpp). V has the rows' names
 // as functions, and arithmetic.
 #pragma once
+#include <limits>
+
 #include "device/error.h"
 #include "ops/op.h"
 
@@ -15,6 +17,11 @@ inline Error no_gradient(Op op) {
 inline constexpr double ln2 = 0.693147180559945309417232121458;
 inline constexpr double ln10 = 2.302585092994045684017991454684;
 inline constexpr double two_over_sqrt_pi = 1.128379167095512573896158903122;
+inline constexpr double half_sqrt_pi = 0.886226925452758013649083741671;
+inline constexpr double sqrt_half = 0.707106781186547524400844362105;
+inline constexpr double sqrt_two_pi = 2.506628274631000502415765284811;
+inline constexpr double sqrt_two_over_pi = 0.797884560802865355879892119869;
+inline constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
 template <class V>
 constexpr V elementwise_gradient(Op op, size_t input, const V& grad, const V& a, const V& b, const V& c,

@@ -72,12 +72,32 @@ Shape broadcast_shape(std::string_view op, std::span<const Value> inputs) {
   return shape;
 }
 
+// A row's name as PyTorch's kernels spell it.
+std::string snake_case(std::string_view name) {
+  std::string words;
+  for (char letter : name) {
+    const bool is_upper = letter >= 'A' && letter <= 'Z';
+    if (is_upper) words += '_';
+    words += is_upper ? static_cast<char>(letter - 'A' + 'a') : letter;
+  }
+  return words;
+}
+
+bool takes_integers_alone(const OpInfo& op) {
+  return op.dtypes == Dtypes::whole || op.dtypes == Dtypes::integral;
+}
+
 DType compute_dtype(const Engine& engine, const OpInfo& op, std::span<const Value> inputs) {
   const DType dtype = promoted_dtype(engine, op.dtypes == Dtypes::select ? inputs.subspan(1) : inputs);
   if (op.dtypes == Dtypes::floating && !is_floating(dtype)) return engine.session.default_dtype;
   if (op.dtypes == Dtypes::numeric && dtype == DType::boolean)
     throw dtype_error(text(op.name),
                       text(op.name) + ": not defined for bool tensors; convert with .to(\"int64\") first");
+  if (takes_integers_alone(op) &&
+      (is_floating(dtype) || (op.dtypes == Dtypes::integral && dtype == DType::boolean)))
+    throw dtype_error(text(op.name), '"' + snake_case(op.name) + "_cpu\" not implemented for '" +
+                                         std::string(info(dtype).word) + "'; " + text(op.name) +
+                                         ": convert with .to(\"int64\") first");
   return dtype;
 }
 
@@ -268,7 +288,7 @@ Value elementwise(Op op, std::span<const Value> inputs) {
   // The usual case, which needs no promotion and no broadcast: numbers, and floating tensors of one dtype and
   // shape.
   const Node* model = nullptr;
-  bool is_usual = row.dtypes != Dtypes::select, is_of_one_device = true;
+  bool is_usual = row.dtypes != Dtypes::select && !takes_integers_alone(row), is_of_one_device = true;
   for (const Value& input : inputs) {
     const Node& node = *input.node;
     if (node.is_number()) continue;

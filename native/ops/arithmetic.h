@@ -17,6 +17,10 @@ template <class T> constexpr bool computes(Dtypes dtypes) {
     return std::floating_point<T>;
   case Dtypes::numeric:
     return !std::same_as<T, bool>;
+  case Dtypes::whole:
+    return std::integral<T>;
+  case Dtypes::integral:
+    return std::integral<T> && !std::same_as<T, bool>;
   case Dtypes::total:
     return std::floating_point<T> || std::same_as<T, int64_t>;
   case Dtypes::any:

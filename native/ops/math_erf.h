@@ -33,16 +33,20 @@ ADJOINT_FUNCTION double erf_near(double x) {
 // erfc a for a >= 1/2; from highest_erfc on it is 0.
 inline constexpr double highest_erfc = 27.3;
 
-ADJOINT_FUNCTION double erfc_far(double a) {
+// e^(a^2) erfc a for a >= 1/2
+ADJOINT_FUNCTION Pair<double> scaled_erfc(double a) {
   const double q = (a - 4) / (a + 4);
-  const auto [square, square_lo] = two_product(a, a);
-  const auto [n, t] = exponential(-square, -square_lo);
   const auto [g, g_lo] = fast_two_sum(erfc_first.hi, q * polynomial<erfc_tail>(q));
   const auto [divisor, divisor_lo] = two_sum(1.0, 2 * a);
   const double inverse = 1 / divisor, factor = g * inverse;
   const auto [product, product_lo] = two_product(factor, divisor);
-  const double factor_lo =
-      (((g - product) - product_lo) + (erfc_first.lo + g_lo - factor * divisor_lo)) * inverse;
+  return {factor, (((g - product) - product_lo) + (erfc_first.lo + g_lo - factor * divisor_lo)) * inverse};
+}
+
+ADJOINT_FUNCTION double erfc_far(double a) {
+  const auto [factor, factor_lo] = scaled_erfc(a);
+  const auto [square, square_lo] = two_product(a, a);
+  const auto [n, t] = exponential(-square, -square_lo);
   return a > highest_erfc ? 0.0 : scale(factor + multiply_add(t, factor, factor_lo), n);
 }
 

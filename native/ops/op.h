@@ -36,13 +36,16 @@ enum class Op : uint16_t {
 //   any       the promoted dtype of the inputs
 //   numeric   the same, but not bool
 //   floating  the same, but integers and bool become the default dtype
+//   whole     the promoted dtype of the inputs, which is an integer or bool
+//   integral  the same, but not bool
 //   truth     any inputs, promoted; the result is bool
 //   select    a bool, then two of one promoted dtype, which is that of the result
 //   total     floating stays; integers and bool add up in int64
 //   mean      floating only
 //   own       the op says itself
 #define ADJOINT_DTYPE_RULES(ROW)                                                                             \
-  ROW(any) ROW(numeric) ROW(floating) ROW(truth) ROW(select) ROW(total) ROW(mean) ROW(own)
+  ROW(any)                                                                                                   \
+  ROW(numeric) ROW(floating) ROW(whole) ROW(integral) ROW(truth) ROW(select) ROW(total) ROW(mean) ROW(own)
 
 #define ROW(name) name,
 enum class Kind : uint8_t { ADJOINT_KINDS(ROW) };

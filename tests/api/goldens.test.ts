@@ -169,11 +169,14 @@ describe.each([...new Set(present.map(({ op }) => op))])("%s", (op) => {
       golden.grads.forEach((expected, k) => {
         if (expected === null) return expect(leaves[k]!.grad).toBeNull();
         const absolute = Math.max(...elements(expected).filter(Number.isFinite).map(Math.abs), 0) * 1e-14;
+        // PyTorch's polygamma has nine digits, and is 1e29 or more instead of infinite at a pole.
+        const isPolygamma = op === "digamma";
+        const wanted = elements(expected).map((g) => (isPolygamma && g > 1e29 ? Infinity : g));
         return expectClose(
           numbers(leaves[k]!.grad!),
-          elements(expected),
-          1e-10,
-          absolute,
+          wanted,
+          isPolygamma ? 1e-8 : 1e-10,
+          isPolygamma ? 0 : absolute,
           `gradient ${k} of ${op} ${i} ${JSON.stringify(args)}`,
         );
       });

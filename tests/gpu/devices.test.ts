@@ -28,6 +28,7 @@ import {
 } from "adjoint";
 import { native, type OpRow } from "../../lib/native.js";
 import { errorOf, expectClose, numbers } from "../helpers/reference.js";
+import { methodOf } from "../helpers/rows.js";
 
 const first = getDefaultDevice();
 afterEach(() => setDefaultDevice(first));
@@ -230,6 +231,8 @@ describe.skipIf(!cuda.isAvailable())("a GPU (skipped where there is none, and no
   const kinds = (kind: string) => native.ops.filter((row) => row.kind === kind);
   const dtypesFor: Record<string, DType[]> = {
     floating: ["float32", "float64"],
+    whole: ["int32", "int64", "uint8", "bool"],
+    integral: ["int32", "int64", "uint8"],
     mean: ["float32", "float64"],
     numeric: ["float32", "float64", "int32", "int64", "uint8"],
     any: ["float32", "float64", "int32", "int64", "uint8", "bool"],
@@ -255,7 +258,7 @@ describe.skipIf(!cuda.isAvailable())("a GPU (skipped where there is none, and no
       const inputs = Array.from({ length: row.arity }, (_, i) => inputFor(row, i, dtype));
       const [here, there] = both((place) => {
         const [first, ...rest] = inputs.map(place);
-        return (first as unknown as Record<string, (...operands: Tensor[]) => Tensor>)[row.name]!(...rest);
+        return methodOf(row.name)!.call(first, ...rest);
       });
       expect(there.dtype).toBe(here.dtype);
       const tolerance = here.dtype === "float32" ? 1e-6 : 1e-14;

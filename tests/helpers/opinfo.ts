@@ -45,10 +45,12 @@ type AnyFunction = (...args: unknown[]) => unknown;
 /** Calls that the rule does not give: Python's reflected operators, and functions of a list of tensors. */
 const exceptions: Record<string, (input: unknown, args: unknown[], options: object | undefined) => unknown> =
   {
-    __radd__: (x, [other]) => (x as Tensor).add(other as never),
-    __rmul__: (x, [other]) => (x as Tensor).mul(other as never),
-    __rsub__: (x, [other]) => method(x, "rsub", [other]),
-    __rpow__: (x, [other]) => method(x, "rpow", [other]),
+    __radd__: (x, [other]) => adjoint.add(x as Tensor, other as never),
+    __rmul__: (x, [other]) => adjoint.mul(x as Tensor, other as never),
+    __rsub__: (x, [other]) => adjoint.rsub(x as Tensor, other as never),
+    // PyTorch has no function of the name.
+    __rpow__: (x, [other]) =>
+      x instanceof Tensor ? x.rpow(other as never) : adjoint.pow(other as Tensor, x as never),
     __rmod__: (x, [other]) => call("remainder", [scalarOf(other, x), x]),
     __rand__: (x, [other]) => method(x, "bitwiseAnd", [other]),
     __ror__: (x, [other]) => method(x, "bitwiseOr", [other]),

@@ -293,7 +293,9 @@ class Generator {
     const OpInfo& row = info(op);
     const uint16_t first = some_value();
     DType arithmetic = case_.kernel.steps[first].dtype;
-    if (!cpu::loops_for(cpu::Isa::portable).elementwise(op, arithmetic, 0)) arithmetic = DType::float32;
+    if (!cpu::loops_for(cpu::Isa::portable).elementwise(op, arithmetic, 0))
+      arithmetic =
+          row.dtypes == Dtypes::whole || row.dtypes == Dtypes::integral ? DType::int64 : DType::float32;
     Step step{.op = op,
               .arithmetic = arithmetic,
               .dtype = arithmetic,
@@ -517,6 +519,7 @@ inline Case make_chain(uint64_t seed) {
     const Op op = static_cast<Op>(first_elementwise +
                                   static_cast<size_t>(random.below(static_cast<int64_t>(elementwise_count))));
     if (!cpu::is_plain(op, f) && (waiting > 0 || !random.chance(2))) continue;
+    if (!cpu::loops_for(cpu::Isa::portable).elementwise(op, f, 0)) continue;
     const OpInfo& row = info(op);
     const bool is_logical =
         row.dtypes == Dtypes::truth && !bools.empty() && cpu::is_plain(op, DType::boolean);

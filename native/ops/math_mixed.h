@@ -1,0 +1,108 @@
+// Small functions of logarithms, quotients and neighbours.
+#pragma once
+#include "ops/math_exp.h"
+#include "ops/math_far.h"
+#include "ops/math_log.h"
+
+namespace adjoint::math {
+inline namespace ADJOINT_ISA {
+
+inline constexpr double log2_of_e = 0x1.71547652b82fep0;
+
+// log(e^a + e^b); of equal infinities it is the infinity.
+ADJOINT_FUNCTION double logaddexp(double a, double b) {
+  const double larger = a < b ? b : a, sum = larger + log1p(exp(-std::fabs(a - b)));
+  return a == b && std::fabs(a) == infinity<double> ? a : sum;
+}
+ADJOINT_FUNCTION double logaddexp2(double a, double b) {
+  const double larger = a < b ? b : a, sum = larger + log1p(exp2(-std::fabs(a - b))) * log2_of_e;
+  return a == b && std::fabs(a) == infinity<double> ? a : sum;
+}
+ADJOINT_FUNCTION float logaddexp(float a, float b) {
+  return static_cast<float>(logaddexp(static_cast<double>(a), static_cast<double>(b)));
+}
+ADJOINT_FUNCTION float logaddexp2(float a, float b) {
+  return static_cast<float>(logaddexp2(static_cast<double>(a), static_cast<double>(b)));
+}
+
+// a log b and a log(1 + b), which are 0 where a is, unless b is NaN.
+template <std::floating_point T> ADJOINT_FUNCTION T xlogy(T a, T b) {
+  const T product = a * log(b);
+  return a == 0 && b == b ? T(0) : product;
+}
+template <std::floating_point T> ADJOINT_FUNCTION T xlog1py(T a, T b) {
+  const T product = a * log1p(b);
+  return a == 0 && b == b ? T(0) : product;
+}
+
+// -a log a, which is 0 at 0 and negative infinity below.
+template <std::floating_point T> ADJOINT_FUNCTION T entropy(T a) {
+  const T product = -a * log(a);
+  const T below = a < 0 ? -infinity<T> : product;
+  return a == 0 ? T(0) : below;
+}
+
+// log(p / (1 - p)), exact to the last digits where that is near 0.
+template <std::floating_point T> ADJOINT_FUNCTION T logit(T p) {
+  const T rest = 1 - p;
+  const T near = log1p((2 * p - 1) / rest), far = log(p / rest);
+  return p >= T(0.25) && p <= T(0.75) ? near : far;
+}
+
+// What is left of a after multiples of b are taken away, exactly: as long as a quotient has so few bits that it is off by
+// at most 1, its product is taken away with a single rounding, which there is none of.
+ADJOINT_FAR_FUNCTION double fmod(double a, double b) {
+  constexpr double most = 0x1.0p52;
+  const double divisor = std::fabs(b);
+  double rest = std::fabs(a);
+  if (!(rest < infinity<double>) || !(divisor > 0)) return not_a_number<double>;
+  while (rest >= divisor) {
+    double step = divisor;
+    while (rest / step >= most) step *= most;
+    rest = std::fma(-std::trunc(rest / step), step, rest);
+    if (rest < 0) rest += step;
+  }
+  return std::copysign(rest, a);
+}
+ADJOINT_FUNCTION float fmod(float a, float b) {
+  return static_cast<float>(fmod(static_cast<double>(a), static_cast<double>(b)));
+}
+
+// The remainder with b's sign, as in Python.
+template <std::floating_point T> ADJOINT_FUNCTION T remainder(T a, T b) {
+  const T rest = fmod(a, b);
+  return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
+}
+
+// The largest whole number that is at most a / b, computed from the remainder like Python does, so that it goes with
+// it; a / b where b is 0.
+template <std::floating_point T> ADJOINT_FUNCTION T floor_divide(T a, T b) {
+  const T rest = fmod(a, b);
+  T quotient = (a - rest) / b;
+  if (rest != 0 && (b < 0) != (rest < 0)) quotient -= 1;
+  const T below = std::floor(quotient);
+  const T whole = quotient - below > T(0.5) ? below + 1 : below;
+  const T signed_zero = std::copysign(T(0), a / b);
+  return b == 0 ? a / b : quotient == 0 ? signed_zero : whole;
+}
+
+template <std::floating_point T> ADJOINT_FUNCTION T copysign(T a, T b) { return std::copysign(a, b); }
+
+// Whether it is below zero, minus zero included.
+template <class T> ADJOINT_FUNCTION bool sign_bit(T a) {
+  if constexpr (std::floating_point<T>)
+    return bits_of(a) >> (8 * sizeof(T) - 1) != 0;
+  else
+    return a < T(0);
+}
+
+// The number next to a on the side of b.
+template <std::floating_point T> ADJOINT_FUNCTION T nextafter(T a, T b) {
+  const Bits<T> bits = bits_of(a);
+  const bool grows = (a < b) == (a > 0);
+  const T beside = a == 0 ? std::copysign(from_bits<T>(1), b) : from_bits<T>(grows ? bits + 1 : bits - 1);
+  return a != a || b != b ? a + b : a == b ? b : beside;
+}
+
+} // namespace ADJOINT_ISA
+} // namespace adjoint::math
