@@ -20,6 +20,11 @@ export interface CreationOptions {
   requiresGrad?: boolean;
 }
 
+const creationDefaults = Object.freeze({
+  dtype: undefined as DType | undefined,
+  device: undefined as Device | undefined,
+  requiresGrad: false,
+});
 const deepest = 32;
 const mostElements = 2 ** 32;
 
@@ -34,11 +39,7 @@ export function readCreation(op: string, options: CreationOptions | undefined) {
         op,
       },
     );
-  const { device, ...given } = readOptions(op, options, {
-    dtype: undefined as DType | undefined,
-    device: undefined as Device | undefined,
-    requiresGrad: false,
-  });
+  const { device, ...given } = readOptions(op, options, creationDefaults);
   if (typeof given.requiresGrad !== "boolean")
     throw makeError(TypeError, `${op}: requiresGrad must be true or false`, { code: "ERR_OPTION", op });
   return { ...given, device: deviceNumber(op, device) };
@@ -335,8 +336,9 @@ export function full(shape: ShapeLike, value: Scalar, options?: CreationOptions)
 
 /** Options with the dtype and the device of a tensor where they name no other. */
 export function optionsLike(op: string, like: Tensor, options: CreationOptions | undefined): CreationOptions {
-  const device = deviceOf(handleOf(like, op));
-  return readOptions(op, options, { dtype: like.dtype, device, requiresGrad: false });
+  const handle = handleOf(like, op);
+  const { dtype, device, requiresGrad } = readOptions(op, options, creationDefaults);
+  return { dtype: dtype ?? like.dtype, device: device ?? deviceOf(handle), requiresGrad };
 }
 /** Zeros of another tensor's shape and dtype, on its device. */
 export function zerosLike(like: Tensor, options?: CreationOptions): Tensor {

@@ -1,6 +1,6 @@
 import { finish, fullLike, readCreation, type CreationOptions } from "./creation.js";
 import { deviceOf, type Device } from "./device.js";
-import { dtypeIndex, dtypeName, isFloating, type DType } from "./dtype.js";
+import { dtypeIndex, dtypeName, integerBounds, isFloating, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { native, type Scalar } from "./native.js";
 import { describe, readOptions } from "./options.js";
@@ -20,7 +20,7 @@ function finite(op: string, name: string, value: unknown): number {
 /**
  * start, start + step, ... up to but without `end`: `arange(end)` or `arange(start, end, step)`. The dtype is
  * the default one unless `dtype` says otherwise, since JavaScript does not tell whole numbers apart, or a bound is a
- * bigint, which makes int64. Integer dtypes take what is whole of start and step.
+ * bigint, which makes int64. Integer dtypes take what is whole of start and step; int64 counts by them.
  * @throws RangeError (`ERR_ARGUMENT`) for a step of zero or one that leads away from `end`.
  */
 export function arange(end: Scalar, options?: CreationOptions): Tensor;
@@ -38,7 +38,7 @@ export function arange(...given: (Scalar | CreationOptions | undefined)[]): Tens
   const bound = (name: string, value: unknown) =>
     typeof value === "bigint" ? value : finite("arange", name, value);
   const bounds = { start: bound("start", start), end: bound("end", end), step: bound("step", step) };
-  const range = chosen === "int64" ? wholeRange(bounds) : rangeOf(bounds, chosen);
+  const range = chosen === "int64" ? wholeRange(bounds) : rangeOf(bounds);
   const make = (from: number, by: number) =>
     create((out) => native.arange(out, [range.count], dtypeIndex(chosen), device, from, by));
   // Doubles do not hold every bigint.
@@ -65,17 +65,11 @@ function checkRange({ start, end, step }: Range): void {
     );
 }
 
-/** Of doubles: other integers than int64 count by the numbers that are given, and take what is whole of them. */
-function rangeOf({ start, end, step }: Range, dtype: DType | undefined) {
-  const [from, to, by] = [Number(start), Number(end), Number(step)];
-  const isInteger = dtype !== undefined && !isFloating(dtype) && dtype !== "bool";
-  const range = {
-    start: isInteger ? Math.trunc(from) : from,
-    end: to,
-    step: isInteger ? Math.trunc(by) : by,
-  };
-  checkRange(range);
-  return { ...range, count: Math.ceil((to - from) / by) };
+/** Of other dtypes: they count by the numbers that are given. */
+function rangeOf(given: Range) {
+  checkRange(given);
+  const [start, end, step] = [Number(given.start), Number(given.end), Number(given.step)];
+  return { start, step, count: Math.ceil((end - start) / step) };
 }
 
 /** Of int64: all numbers are what is whole of those given. */
@@ -116,7 +110,7 @@ export function linspace(start: Bound, end: Bound, steps: number, options?: Crea
   const { dtype, device, requiresGrad } = readCreation("linspace", options);
   const bound = (name: string, value: unknown) => {
     const number = finite("linspace", name, value);
-    return dtype === undefined || isFloating(dtype) ? number : Math.trunc(number);
+    return integerBounds.has(dtype ?? "float32") ? Math.trunc(number) : number;
   };
   const [from, to] = [bound("start", start), bound("end", end)];
   const step = count > 1 ? (to - from) / (count - 1) : 0;

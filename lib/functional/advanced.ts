@@ -87,7 +87,10 @@ function plan(op: string, x: Tensor, indices: readonly Index[]): Plan {
       }
     }
   }
-  const part = create((out) => native.at(out, handleOf(x, op), basic));
+  // What is all of it needs no slice.
+  const part = basic.every((entry) => entry === everything)
+    ? x
+    : create((out) => native.at(out, handleOf(x, op), basic));
   const left = part.shape;
   let axis = 0;
   const shape = kept.map(({ isNew }) => (isNew ? 1 : left[axis++]!));
@@ -244,6 +247,7 @@ export function put(
         ? whole
         : unflatten(recordRoutine(accumulate ? "scatterAdd" : "scatter", [flat, index, parts], axis)[0]!);
   }
+  if (part === x) return named(whole.reshape(x.shape), "IndexPut");
   const all = handleOf(whole.reshape(part.shape), op);
   return create((out) => native.splice(out, handleOf(x, op), planned.basic, all, 0));
 }

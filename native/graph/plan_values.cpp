@@ -92,10 +92,20 @@ void find_operand(Plan& plan, uint32_t i, size_t k) {
     map = *next;
     ref = below;
   }
+  const auto node_of = [&plan](InputRef at) -> const Node& {
+    return at.kind == InputRef::Kind::leaf ? *plan.snapshot.leaves[at.index] : plan.node(at.index);
+  };
+  // What lies in memory lies there in one piece, whatever shape it is seen in.
+  const Dims seen = node_of(ref).shape.dims();
+  for (InputRef below = ref; below.kind == InputRef::Kind::entry && node_of(below).op == Op::reshape &&
+                             !plan.decisions[below.index].is_materialized && element_count(shape) > 0;) {
+    below = plan.entry(below.index).inputs[0];
+    if (below.kind == InputRef::Kind::leaf ||
+        (below.kind == InputRef::Kind::entry && !is_view(node_of(below))))
+      ref = below;
+  }
   if (ref.kind == InputRef::Kind::entry) plan.decisions[ref.index].is_materialized = true;
-  const Node& source =
-      ref.kind == InputRef::Kind::leaf ? *plan.snapshot.leaves[ref.index] : plan.node(ref.index);
-  const Access access = map.access(source.shape, false);
+  const Access access = map.access(seen, false);
   // Spaces have no axes of extent one; products have.
   Dims strides(shape.size(), 0);
   size_t axis = 0;

@@ -349,6 +349,14 @@ describe("scatters", () => {
       expect(explain(made.sum())).toMatch(/^1 kernel/);
   });
 
+  test("positions among all elements are read where the tensor lies", () => {
+    const y = ones([64, 64]).clone();
+    realize(y);
+    const places = whole([1, 2]);
+    for (const read of [y.at(places, places), y.take(places), y.put(places, y.at(0, "2:4"))])
+      expect(explain(read)).not.toMatch(/over 4096 elements/);
+  });
+
   // Against differences: what is scattered, and what it is scattered into.
   const into = [0.3, -1.2, 0.9, 2.1, -0.7, 0.45];
   const at = whole([2, 0, 2, 1]).reshape(2, 2);
