@@ -42,6 +42,17 @@ export type { TopkOptions } from "./functional/ranking.js";
 export type { Unique, UniqueConsecutiveOptions, UniqueOptions } from "./functional/sets.js";
 export type { VarianceOptions } from "./functional/spread.js";
 export type { BernoulliOptions, MultinomialOptions } from "./functional/random.js";
+export type {
+  LuOptions,
+  OrthogonalFactors,
+  PinverseOptions,
+  QrOptions,
+  SvdOptions,
+  TriangularSolution,
+  TriangularSolveOptions,
+} from "./functional/factors.js";
+export type { SignAndLog } from "./functional/squares.js";
+export type { WeightedSumOptions } from "./functional/sums.js";
 export type { SoftmaxOptions } from "./functional/shares.js";
 export type { OpaqueScalar } from "./opaque.js";
 export type { EngineStats, Scalar, TypedArray } from "./native.js";
@@ -108,6 +119,11 @@ export * as nn from "./nn/index.js";
 export { gridSampler, gridSampler2d, gridSampler3d } from "./nn/functional/gridsampling.js";
 export { constantPadNd } from "./nn/functional/padding.js";
 export * as optim from "./optim/index.js";
+export { chainMatmul, tensordot, vander } from "./contractions.js";
+export type { VanderOptions } from "./contractions.js";
+export { einsum } from "./einsum.js";
+export { luUnpack } from "./unpacking.js";
+export type { LuUnpackOptions } from "./unpacking.js";
 export * as linalg from "./linalg/index.js";
 export * as special from "./special.js";
 export { polygamma } from "./special.js";

@@ -10,6 +10,7 @@ import * as differences from "./functional/differences.js";
 import * as distances from "./functional/distances.js";
 import * as division from "./functional/division.js";
 import * as extrema from "./functional/extrema.js";
+import * as factors from "./functional/factors.js";
 import * as fresh from "./functional/fresh.js";
 import * as gamma from "./functional/gamma.js";
 import * as integers from "./functional/integers.js";
@@ -28,6 +29,8 @@ import * as scatter from "./functional/scatter.js";
 import * as selection from "./functional/selection.js";
 import * as sets from "./functional/sets.js";
 import * as shapes from "./functional/shapes.js";
+import * as squares from "./functional/squares.js";
+import * as sums from "./functional/sums.js";
 import * as transcendental from "./functional/transcendental.js";
 import { rebind, Tensor } from "./tensor.js";
 
@@ -182,6 +185,7 @@ const functions = {
   ...distances,
   ...division,
   ...extrema,
+  ...factors,
   ...fresh,
   ...gamma,
   ...integers,
@@ -200,6 +204,8 @@ const functions = {
   ...selection,
   ...sets,
   ...shapes,
+  ...squares,
+  ...sums,
   ...transcendental,
 };
 
@@ -220,6 +226,23 @@ for (const [name, compute] of Object.entries(functions) as [string, AnyFunction]
   });
 for (const [alias, name] of Object.entries(aliases))
   define(alias, Reflect.get(Tensor.prototype, name) as (this: Tensor, ...rest: unknown[]) => unknown);
+for (const [alias, name] of Object.entries(aliases))
+  define(alias, Reflect.get(Tensor.prototype, name) as (this: Tensor, ...rest: unknown[]) => unknown);
+for (const functions of [
+  activations,
+  along,
+  arithmetic,
+  factors,
+  products,
+  reductions,
+  selection,
+  squares,
+  sums,
+])
+  for (const [name, compute] of Object.entries(functions) as [string, AnyFunction][])
+    define(name, function (...rest) {
+      return compute(this, ...rest);
+    });
 
 for (const name of [...inPlace, ...Object.keys(aliases)]) {
   const compute = Reflect.get(Tensor.prototype, name) as (this: Tensor, ...rest: unknown[]) => Tensor;

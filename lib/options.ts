@@ -93,8 +93,9 @@ export function checkName(
   throw optionError(`${what}: unknown ${kind} '${name}', ${hint}`);
 }
 
-/** PyTorch's spelling of a name as ours: `weight_decay` is `weightDecay`, `T_max` is `tMax`. */
+/** PyTorch's spelling of a name as ours: `weight_decay` is `weightDecay`, `T_max` is `tMax`; `UPLO` stays. */
 export function camelCase(name: string): string {
+  if (/^[A-Z]+$/.test(name)) return name;
   const camel = name.replace(/(?<=[a-zA-Z0-9])_+([a-zA-Z0-9])/g, (_, letter: string) => letter.toUpperCase());
   return camel.slice(0, 1).toLowerCase() + camel.slice(1);
 }

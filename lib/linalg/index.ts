@@ -1,2 +1,7 @@
 // PyTorch's torch.linalg.
+export * from "./equations.js";
 export * from "./factors.js";
+export * from "./leastsquares.js";
+export * from "./norms.js";
+export * from "./products.js";
+export * from "./tensors.js";

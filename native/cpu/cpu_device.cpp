@@ -45,13 +45,20 @@ struct CpuKernel final : CompiledKernel {
 
 Routine routine_of(const RoutineKernel& kernel) {
   switch (kernel.op) {
-#define ROUTINE(name, ...)                                                                                   \
+#define ROUTINE_ON_every(name)                                                                               \
   case Op::name:                                                                                             \
     return routine_of_##name(kernel);
+#define ROUTINE_ON_host(name) ROUTINE_ON_every(name)
+#define ROUTINE_ON_nowhere(name)
+#define ROUTINE(name, label, in, out, keeps, dtypes, trait, failure, effort, devices, parameters)            \
+  ROUTINE_ON_##devices(name)
 #include "ops/routines.def"
 #undef ROUTINE
+#undef ROUTINE_ON_every
+#undef ROUTINE_ON_host
+#undef ROUTINE_ON_nowhere
   default:
-    throw internal_error(std::string(info(kernel.op).name) + " is no routine");
+    throw internal_error(std::string(info(kernel.op).name) + " has no kernel for the CPU");
   }
 }
 

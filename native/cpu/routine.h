@@ -13,7 +13,8 @@ struct Routine {
   int64_t scratch_bytes = 0;
 };
 
-#define ROUTINE(name, ...) Routine routine_of_##name(const RoutineKernel& kernel);
+#define ROUTINE(name, ...)                                                                                   \
+  Routine routine_of_##name(const RoutineKernel& kernel); // unless it is computed nowhere
 #include "ops/routines.def"
 #undef ROUTINE
 

@@ -25,6 +25,7 @@ TriangularWork work_of(const RoutineKernel& kernel) {
 TriangularWork factor_of(const RoutineKernel& kernel) {
   TriangularWork work = work_of(kernel);
   work.columns = work.size;
+  work.checks = kernel.parameters[1] != 0;
   const bool is_upper = kernel.parameters[0] != 0;
   if (is_upper) {
     transpose(work.matrix);

@@ -14,6 +14,8 @@ struct TriangularWork {
   int64_t size = 0;    // rows and columns of the triangle
   int64_t columns = 0; // of the equation's sides
   bool has_unit_diagonal = false;
+  bool checks =
+      true; // a factor that is not there is a failure; otherwise it is NaN from the row on that ends it
   MatrixOperand matrix, right, out; // factors have no right side
   int64_t items() const { return element_count(batch); }
 };

@@ -26,6 +26,46 @@ int64_t cost_of_routine(const RoutineKernel& kernel) {
   return elements;
 }
 
+namespace {
+
+struct Complaint {
+  std::string who, reason;
+};
+
+// PyTorch's sentences for a matrix that a routine cannot take, whose element, or leading minor, of an order is to blame.
+Complaint complaint_of(const RoutineKernel& kernel, const std::string& order) {
+  switch (info(kernel.op).failure) {
+  case Failure::definite:
+    return {
+        "cholesky",
+        "The factorization could not be completed because the input is not positive-definite (the leading "
+        "minor of order " +
+            order + " is not positive-definite)."};
+  case Failure::singular:
+    switch (static_cast<Caller>(kernel.parameters[1])) {
+    case Caller::inv:
+      return {"inv", "The diagonal element " + order +
+                         " is zero, the inversion could not be completed because the input matrix is "
+                         "singular."};
+    case Caller::luFactor:
+      return {"luFactor", "U[" + order + "," + order +
+                              "] is zero and using it on luSolve would result in a division by zero. If you "
+                              "still want to perform the factorization, consider calling linalg.lu(A) or "
+                              "linalg.luFactorEx(A)."};
+    case Caller::solve:
+    case Caller::nobody:
+      return {"solve", "The solver failed because the input matrix is singular."};
+    }
+    break;
+  default:
+    break;
+  }
+  return {std::string(info(kernel.op).name),
+          "The algorithm failed to converge because the input matrix contained non-finite values."};
+}
+
+} // namespace
+
 Error failure_of(const RoutineKernel& kernel, uint64_t word) {
   const OpInfo& op = info(kernel.op);
   const std::string name(op.name);
@@ -45,25 +85,29 @@ Error failure_of(const RoutineKernel& kernel, uint64_t word) {
             {shape}};
   }
   case Failure::definite:
-  case Failure::singular: {
+  case Failure::singular:
+  case Failure::finite: {
     const Dims& shape = kernel.inputs[0].shape;
     const auto place = failed_place(word);
-    const int64_t n = shape.back(), matrix = place / n, minor = place % n + 1;
+    const int64_t n = shape.back(), matrix = place / n, order = place % n + 1;
     const std::string batch = shape.size() > 2 ? "(Batch element " + std::to_string(matrix) + "): " : "";
-    return {
-        ErrorClass::error,
-        "ERR_LINALG",
-        "linalg." + name + ": " + batch +
-            (op.failure == Failure::definite
-                 ? "The factorization could not be completed because the input is not positive-definite (the "
-                   "leading minor of order " +
-                       std::to_string(minor) + " is not positive-definite)."
-                 : "The diagonal element " + std::to_string(minor) +
-                       " is zero, the solve could not be completed because the input matrix is singular.") +
-            " The shape is " + to_string(shape),
-        name,
-        {shape}};
+    const auto [who, reason] = complaint_of(kernel, std::to_string(order));
+    return {ErrorClass::error,
+            "ERR_LINALG",
+            "linalg." + who + ": " + batch + reason + " The shape is " + to_string(shape),
+            who,
+            {shape}};
   }
+  case Failure::pivots:
+    return {
+        ErrorClass::range_error,
+        "ERR_INDEX",
+        "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive. Did you properly pass the "
+        "result of lu_factor?; " +
+            name + ": there are " + std::to_string(kernel.parameters[0]) + " rows, and a pivot is " +
+            std::to_string(failed_index(word)),
+        name,
+        {kernel.inputs[0].shape}};
   }
   return internal_error(name + " failed for no reason that it knows", name);
 }

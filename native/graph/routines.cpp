@@ -8,7 +8,7 @@ namespace adjoint {
 namespace {
 
 void check_device(Op op, const Engine& engine) {
-  if (info(op).devices == Devices::every || engine.device->is_host()) return;
+  if (info(op).devices != Devices::host || engine.device->is_host()) return;
   const std::string name(info(op).name), device = engine.device->name();
   throw Error(ErrorClass::type_error, "ERR_DEVICE",
               name + ": there is no kernel for " + device +

@@ -65,10 +65,15 @@ enum class Failure : uint8_t {
   index,    // one that is out of range
   definite, // a matrix that is not positive definite
   singular, // a matrix that has no inverse
+  pivots,   // an exchange with a row that is not there
+  finite,   // a matrix with elements that are not finite
 };
 
+// The functions that refuse singular matrices, each in its own words.
+enum class Caller : uint8_t { nobody, solve, inv, luFactor };
+
 enum class Trait : uint8_t { plain, draws, modes, counts };
-enum class Devices : uint8_t { every, host };
+enum class Devices : uint8_t { every, host, nowhere };
 
 // The time of a routine, for n elements of inputs and results and rows of m.
 enum class Effort : uint8_t {

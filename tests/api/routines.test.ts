@@ -356,6 +356,51 @@ const functions: Record<string, [label: string, ...((x: Tensor) => Tensor)[]]> =
     "LinalgSolveTriangularBackward0",
     (x) => linalg.solveTriangular(x.at(":3").add(eye(3, { dtype: "float64" })), x.at("1:"), { upper: true }),
   ],
+  lu: [
+    "LinalgLuFactorExBackward0",
+    (x) => linalg.luFactor(x).LU,
+    (x) => linalg.luFactor(x.T).LU,
+    (x) => linalg.luFactor(x.at(":3")).LU,
+  ],
+  // These have kernels on the CPU alone.
+  qr: [
+    "LinalgQrBackward0",
+    (x) => linalg.qr(x.cpu()).Q,
+    (x) => linalg.qr(x.cpu()).R,
+    (x) => linalg.qr(x.cpu().T).Q,
+    (x) => linalg.qr(x.cpu().T).R,
+    (x) => linalg.qr(x.cpu().at(":3")).R,
+  ],
+  eigh: [
+    "LinalgEighBackward0",
+    (x) => linalg.eigh(x.cpu().T.matmul(x.cpu())).eigenvalues,
+    (x) => linalg.eigh(x.cpu().T.matmul(x.cpu())).eigenvectors,
+  ],
+  svd: [
+    "LinalgSvdBackward0",
+    (x) => linalg.svdvals(x.cpu()),
+    (x) => linalg.svd(x.cpu(), { fullMatrices: false }).U,
+    (x) => linalg.svd(x.cpu(), { fullMatrices: false }).Vh,
+    (x) => linalg.svd(x.cpu().T, { fullMatrices: false }).U,
+    (x) => linalg.svd(x.cpu().T, { fullMatrices: false }).Vh,
+    (x) => linalg.svd(x.cpu().at(":3")).U,
+  ],
+  solve: ["LinalgSolveExBackward0", (x) => linalg.solve(x.at(":3"), x.at("1:"))],
+  inverse: ["LinalgInvExBackward0", (x) => linalg.inv(x.at(":3"))],
+  choleskySolve: [
+    "CholeskySolveBackward0",
+    (x) => x.at("1:").choleskySolve(linalg.cholesky(x.T.matmul(x))),
+    (x) => x.at("1:").choleskySolve(linalg.cholesky(x.T.matmul(x), { upper: true }), { upper: true }),
+  ],
+  det: ["LinalgDetBackward0", (x) => linalg.det(x.at(":3"))],
+  cofactor: ["LinalgDetBackward0", (x) => recordRoutine("cofactor", [x.at(":3")])[0]!],
+  pinv: [
+    "LinalgPinvBackward0",
+    (x) => linalg.pinv(x.cpu()),
+    (x) => linalg.pinv(x.cpu().T),
+    // Of rank 2.
+    (x) => linalg.pinv(x.cpu().at(":", ":2").matmul(x.cpu().at(":2"))),
+  ],
 };
 
 test("every routine that names a gradient is tested for it", () => {

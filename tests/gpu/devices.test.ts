@@ -11,6 +11,7 @@ import {
   eye,
   full,
   getDefaultDevice,
+  linalg,
   linspace,
   noGrad,
   onesLike,
@@ -117,6 +118,29 @@ describe("names of devices", () => {
 });
 
 describe.skipIf(!cuda.isAvailable())("a GPU (skipped where there is none, and no stand-in for one)", () => {
+  test("what has a kernel on the CPU alone says so", () => {
+    const x = eye(2, { device: "cuda" });
+    for (const [op, make] of [
+      ["svd", () => linalg.svdvals(x)],
+      ["eigh", () => linalg.eigh(x)],
+      ["qr", () => linalg.qr(x)],
+    ] as const)
+      expect(errorOf(make)).toMatchObject({
+        name: "TypeError",
+        code: "ERR_DEVICE",
+        op,
+        message: `${op}: there is no kernel for cuda:0; compute it on the CPU, as in x.cpu(), and move the result with .to("cuda:0")`,
+      });
+    // The result of doing so is back on the GPU, and gradients find their way.
+    const leaf = eye(2, { device: "cuda" }).clone().requiresGrad_();
+    const moved = linalg.svdvals(leaf.cpu()).to("cuda:0");
+    expect(moved.device).toBe("cuda:0");
+    moved.sum().backward();
+    expect(leaf.grad!.device).toBe("cuda:0");
+    expectClose(numbers(leaf.grad!), [1, 0, 0, 1], 1e-6, 1e-6, "gradient");
+    expect(numbers(linalg.inv(x.mul(2)))).toEqual([0.5, 0, 0, 0.5]);
+  });
+
   const host = (values: number[]): Tensor => tensor(values, { device: "cpu" });
   const gpu = (values: number[]): Tensor => tensor(values, { device: "cuda" });
 

@@ -40,7 +40,7 @@ function made({ tensor: data, shape, dtype, rg }: SampleTensor): Tensor {
 /** A sum of a result with the weights that the samples' gradients are taken with. */
 export function weighted(out: Tensor): Tensor {
   const weights = Array.from({ length: out.numel() }, (_, i) => Math.cos(1 + 0.7 * i));
-  return out.mul(tensor(weights, { dtype: "float64" }).reshape(out.shape)).sum();
+  return out.mul(tensor(weights, { dtype: "float64", device: out.device }).reshape(out.shape)).sum();
 }
 
 /** Compares shapes, dtypes, values and gradients of what `compute` makes of a sample's input and arguments. */

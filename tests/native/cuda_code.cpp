@@ -429,12 +429,13 @@ std::vector<Triangular> triangular() {
   for (const DType dtype : {DType::float32, DType::float64})
     for (const int64_t size : {1, 7, 32, 33, 70, 100}) {
       for (unsigned way = 0; way < 4; ++way)
-        for (const int64_t spoiled : {int64_t{-1}, size + size / 2}) {
-          RoutineKernel kernel =
-              routine(Op::cholesky, {{dtype, {2, size, size}}}, {{dtype, {2, size, size}}}, {way & 1});
-          if (way & 2) permute_memory(kernel.inputs[0], {0, 2, 1});
-          list.push_back({kernel, spoiled});
-        }
+        for (const int64_t spoiled : {int64_t{-1}, size + size / 2})
+          for (const int64_t checks : {1, 0}) {
+            RoutineKernel kernel = routine(Op::cholesky, {{dtype, {2, size, size}}},
+                                           {{dtype, {2, size, size}}}, {way & 1, checks});
+            if (way & 2) permute_memory(kernel.inputs[0], {0, 2, 1});
+            list.push_back({kernel, spoiled});
+          }
       for (unsigned way = 0; way < 16; ++way) {
         const bool is_left = way & 2;
         const Dims sides = is_left ? Dims{2, size, 37} : Dims{2, 37, size};
@@ -448,6 +449,30 @@ std::vector<Triangular> triangular() {
         list.push_back({kernel, -1});
       }
     }
+  return list;
+}
+
+// Eliminations of matrices of all shapes, with and without exchanges and complaints, and the orders that follow.
+std::vector<RoutineKernel> eliminations() {
+  std::vector<RoutineKernel> list;
+  for (const DType dtype : {DType::float32, DType::float64})
+    for (const auto& [rows, columns] : std::vector<std::pair<int64_t, int64_t>>{
+             {1, 1}, {1, 5}, {5, 1}, {7, 7}, {33, 33}, {70, 45}, {45, 70}, {100, 100}})
+      for (unsigned way = 0; way < 8; ++way) {
+        const Dims shape = {2, rows, columns};
+        RoutineKernel kernel =
+            routine(Op::lu, {{dtype, shape}}, {{dtype, shape}, {DType::int32, {2, std::min(rows, columns)}}},
+                    {way & 1, way >> 1 & 1});
+        if (way & 4) permute_memory(kernel.inputs[0], {0, 2, 1});
+        list.push_back(kernel);
+      }
+  for (const auto& [rows, size] : std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {9, 9}, {40, 30}}) {
+    RoutineKernel kernel =
+        routine(Op::permutation, {{DType::int32, {300, size}}}, {{DType::int64, {300, rows}}}, {rows});
+    list.push_back(kernel);
+    permute_memory(kernel.inputs[0], {1, 0});
+    list.push_back(kernel);
+  }
   return list;
 }
 
@@ -507,6 +532,8 @@ int write_modules(const std::string& folder, uint64_t random) {
   for (const RoutineKernel& kernel : windows()) ok &= write("windows_" + std::to_string(i++), kernel, large);
   for (const Triangular& one : triangular())
     ok &= write("triangular_" + std::to_string(i++), one.kernel, large);
+  for (const RoutineKernel& kernel : eliminations())
+    ok &= write("elimination_" + std::to_string(i++), kernel, large);
   std::printf("%zu modules\n", seen.size());
   return ok ? 0 : 1;
 }
@@ -717,6 +744,17 @@ bool check_triangular(Runner& runner, const Triangular& one, const cuda::Chip& c
   });
 }
 
+// Whole numbers, so that there are equal ones and zeros; of pivots, some that are no rows.
+bool check_elimination(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& chip,
+                       bool has_wrong_pivots) {
+  Random random{static_cast<uint64_t>(kernel.inputs[0].elements()) + 3};
+  return check_routine(runner, kernel, chip, [&]<class T>(size_t, int64_t) {
+    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(random.below(5) - 2);
+    return static_cast<T>(random.below(kernel.parameters[0] + (has_wrong_pivots ? 2 : 0)) +
+                          (has_wrong_pivots ? 0 : 1));
+  });
+}
+
 // Normal numbers go through logarithms and cosines without fused multiply-adds on the CPU.
 bool check_numbers(Runner& runner, const Kernel& kernel, Op op, DType dtype, int64_t elements,
                    const std::array<Number, 3>& numbers, const cuda::Chip& chip) {
@@ -851,6 +889,10 @@ bool check_routines(Runner& runner, const cuda::Chip& chip) {
   for (const RoutineKernel& kernel : places()) ok = ok && check_places(runner, kernel, chip);
   for (const RoutineKernel& kernel : windows()) ok = ok && check_windows(runner, kernel, chip);
   for (const Triangular& one : triangular()) ok = ok && check_triangular(runner, one, chip);
+  for (const RoutineKernel& kernel : eliminations())
+    for (const bool has_wrong_pivots : {false, true})
+      if (!has_wrong_pivots || kernel.op == Op::permutation)
+        ok = ok && check_elimination(runner, kernel, chip, has_wrong_pivots);
   return ok;
 }
 

@@ -3,13 +3,13 @@
 #include "device/triangular.h"
 
 #include <algorithm>
-#include <atomic>
+#include <limits>
 
 #include "cpu/isa.h"
 #include "cpu/pool.h"
 #include "cpu/routine.h"
+#include "cpu/routines/failing.h"
 #include "cpu/routines/triangular_block.h"
-#include "device/failure.h"
 #include "device/integers.h"
 
 namespace adjoint::cpu {
@@ -91,14 +91,16 @@ template <class T> int64_t factor_one(const Factor<T>& factor) {
 
 template <class T> void factor_all(const TriangularWork& work, const Instance& instance) {
   const auto factor = [&](int64_t index) {
-    const int64_t failed = factor_one<T>(
-        {work.size, item<T>(work, work.matrix, instance, index), item<T>(work, work.out, instance, index)});
+    const Target<T> out = item<T>(work, work.out, instance, index);
+    const int64_t failed = factor_one<T>({work.size, item<T>(work, work.matrix, instance, index), out});
     if (failed < 0) return;
-    const uint64_t word = place_failure(index * work.size + failed);
-    const std::atomic_ref<uint64_t> failure(*instance.failure);
-    uint64_t known = failure.load(std::memory_order_relaxed);
-    while (known < word && !failure.compare_exchange_weak(known, word, std::memory_order_relaxed)) {
+    if (work.checks) {
+      fail(instance, place_failure(index * work.size + failed));
+      return;
     }
+    for (int64_t i = failed; i < work.size; ++i)
+      for (int64_t j = 0; j < work.size; ++j)
+        *out.at(i, j) = j > i ? T(0) : std::numeric_limits<T>::quiet_NaN();
   };
   const int64_t items = work.items(), work_of_one = work.size * work.size * work.size / 3;
   if (items < thread_count() && work_of_one > task_work) {

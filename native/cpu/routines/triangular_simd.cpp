@@ -115,19 +115,25 @@ template <class T> int64_t factor_block(const Factor<T>& factor, int64_t begin, 
     load_block({done.data, done.column_stride, done.row_stride}, side, rows, packed);
     subtract<T>({side, done, packed.rows[0], side}, rows, rows, tile.rows[0]);
   }
+  const auto keep = [&](int64_t done) {
+    for (int64_t i = 0; i < done; ++i) {
+      for (int64_t j = 0; j <= i; ++j) *out.at(begin + i, begin + j) = tile.rows[i][j];
+      for (int64_t j = begin + i + 1; j < size; ++j) *out.at(begin + i, j) = T(0);
+    }
+  };
   for (int64_t k = 0; k < rows; ++k) {
     T& pivot = tile.rows[k][k];
-    if (!(pivot > 0)) return begin + k;
+    if (!(pivot > 0)) {
+      keep(k);
+      return begin + k;
+    }
     pivot = std::sqrt(pivot);
     for (int64_t i = k + 1; i < rows; ++i) tile.rows[i][k] /= pivot;
     for (int64_t i = k + 1; i < rows; ++i)
       for (int64_t j = k + 1; j <= i; ++j)
         tile.rows[i][j] = multiply_add(-tile.rows[i][k], tile.rows[j][k], tile.rows[i][j]);
   }
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = 0; j <= i; ++j) *out.at(begin + i, begin + j) = tile.rows[i][j];
-    for (int64_t j = begin + i + 1; j < size; ++j) *out.at(begin + i, j) = T(0);
-  }
+  keep(rows);
   return -1;
 }
 

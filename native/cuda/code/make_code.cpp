@@ -33,13 +33,20 @@ std::unique_ptr<KernelCode> code_of(const FusedKernel& kernel, const Chip& chip)
 
 std::unique_ptr<KernelCode> code_of(const RoutineKernel& kernel, const Chip& chip) {
   switch (kernel.op) {
-#define ROUTINE(name, ...)                                                                                   \
+#define CODE_ON_every(name)                                                                                  \
   case Op::name:                                                                                             \
     return code_of_##name(kernel, chip);
+#define CODE_ON_host(name)
+#define CODE_ON_nowhere(name)
+#define ROUTINE(name, label, in, out, keeps, dtypes, trait, failure, effort, devices, parameters)            \
+  CODE_ON_##devices(name)
 #include "ops/routines.def"
 #undef ROUTINE
+#undef CODE_ON_every
+#undef CODE_ON_host
+#undef CODE_ON_nowhere
   default:
-    throw internal_error(std::string(info(kernel.op).name) + " is no routine");
+    throw internal_error(std::string(info(kernel.op).name) + " has no kernel for a GPU");
   }
 }
 

@@ -134,6 +134,20 @@ __device__ __forceinline__ void solve_rows(Shared<T>& shared, const Matrices<T>&
   __syncthreads();
 }
 
+template <class T> __device__ __forceinline__ T nan_of() {
+  return static_cast<T>(__longlong_as_double(0x7ff8000000000000ll));
+}
+
+// Stores so many rows and columns of a factor's block on the diagonal, with zeros to the right of it.
+template <class T>
+__device__ __forceinline__ void keep(const Matrices<T>& factor, const T (&sums)[share], int64_t begin,
+                                     int rows, int columns) {
+#pragma unroll
+  for (int i = 0; i < share; ++i)
+    if (own_row(i) < rows && own_column() < columns)
+      factor.out.at(begin + own_row(i), begin + own_column()) = own_column() <= own_row(i) ? sums[i] : T(0);
+}
+
 // The same of a factor, on the diagonal, with zeros to the right of it. Returns the row that failed, or -1.
 template <class T>
 __device__ __forceinline__ int factor_diagonal(Shared<T>& shared, const Matrices<T>& factor, int64_t begin,
@@ -151,7 +165,10 @@ __device__ __forceinline__ int factor_diagonal(Shared<T>& shared, const Matrices
       if (k >= rows) break;
       if (own_row(owned) == k && own_column() == k) pivot = sums[owned];
       __syncthreads();
-      if (!(pivot > 0)) return k;
+      if (!(pivot > 0)) {
+        keep(factor, sums, begin, k, k);
+        return k;
+      }
       const T root = sqrt(pivot);
       if (own_column() == k) {
 #pragma unroll
@@ -168,10 +185,7 @@ __device__ __forceinline__ int factor_diagonal(Shared<T>& shared, const Matrices
           sums[i] = fma(-shared.left[own_row(i)][k], shared.left[own_column()][k], sums[i]);
     }
   }
-#pragma unroll
-  for (int i = 0; i < share; ++i)
-    if (own_row(i) < rows && own_column() < rows)
-      factor.out.at(begin + own_row(i), begin + own_column()) = own_column() <= own_row(i) ? sums[i] : T(0);
+  keep(factor, sums, begin, static_cast<int>(rows), static_cast<int>(rows));
   __syncthreads();
   return -1;
 }
@@ -202,7 +216,13 @@ template <int dtype, class T> __global__ void __launch_bounds__(256) factor(cons
     const int64_t rows = size - begin < side ? size - begin : side;
     const int failed = factor_diagonal(shared, whole, begin, rows);
     if (failed >= 0) {
-      if (threadIdx.x == 0)
+      if (table->failure == 0) {
+        const int64_t first = begin + failed;
+        for (int64_t i = threadIdx.x; i < (size - begin) * size; i += threads) {
+          const int64_t row = begin + i / size, column = i % size;
+          if (row >= first || column >= first) whole.out.at(row, column) = column > row ? T(0) : nan_of<T>();
+        }
+      } else if (threadIdx.x == 0)
         atomicMax(reinterpret_cast<unsigned long long*>(table->failure),
                   static_cast<unsigned long long>(
                       place_failure(static_cast<int64_t>(blockIdx.x) * size + begin + failed)));

@@ -12,7 +12,7 @@ struct TriangularTable {
   TriangularMatrix matrix, right, out;
   int64_t size, columns, panels;
   int64_t has_unit_diagonal;
-  uint64_t failure; // the address of the failure word
+  uint64_t failure; // the address of the failure word; 0 where NaN says that there is no factor
   int64_t batch_rank;
 };
 // One for every batch axis, the first one first.

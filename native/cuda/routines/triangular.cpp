@@ -34,7 +34,7 @@ class TriangularCode final : public FixedCode {
     table.columns = work_.columns;
     table.panels = panels_;
     table.has_unit_diagonal = work_.has_unit_diagonal;
-    table.failure = reinterpret_cast<uintptr_t>(instances[0].failure);
+    table.failure = work_.checks ? reinterpret_cast<uintptr_t>(instances[0].failure) : 0;
     table.batch_rank = static_cast<int64_t>(work_.batch.size());
     std::memcpy(words, &table, sizeof table);
     words += sizeof table / 8;

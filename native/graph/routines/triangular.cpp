@@ -3,62 +3,10 @@
 #include <string>
 
 #include "device/matrices.h"
-#include "graph/record.h"
-#include "graph/routines.h"
+#include "graph/matrix_values.h"
 #include "graph/saved.h"
 
 namespace adjoint {
-
-namespace {
-
-std::string by(const Dims& shape, const char* between) {
-  return std::to_string(shape[shape.size() - 2]) + between + std::to_string(shape.back());
-}
-
-void check_matrix(Op op, const Value& value, const char* word) {
-  const std::string name(info(op).name);
-  if (value.shape().size() < 2)
-    throw shape_error(name,
-                      "linalg." + name + ": The input tensor " + word +
-                          " must have at least 2 dimensions.; it has shape " + to_string(value.shape()),
-                      {value.shape()});
-}
-
-void check_square(Op op, const Value& value, const char* word) {
-  check_matrix(op, value, word);
-  const std::string name(info(op).name);
-  const Dims& shape = value.shape();
-  if (shape[shape.size() - 2] != shape.back())
-    throw shape_error(name,
-                      "linalg." + name + ": " + word + " must be batches of square matrices, but they are " +
-                          by(shape, " by ") + " matrices; the shape is " + to_string(shape),
-                      {shape});
-}
-
-void check_floating(Op op, const Value& value) {
-  const std::string name(info(op).name);
-  if (!is_floating(value.dtype()))
-    throw dtype_error(name, "linalg." + name +
-                                ": Expected a floating point or complex tensor as input. Got " +
-                                std::string(info(value.dtype()).word) + "; convert it with .to(\"float32\")");
-}
-
-Value solved(const Value& matrix, const Value& right, bool is_upper, bool is_left, bool has_unit_diagonal) {
-  const Value inputs[] = {matrix, right};
-  return routine(Op::solveTriangular, inputs, {is_upper, is_left, has_unit_diagonal});
-}
-
-// The elements of square matrices whose row compares so to their column, and zeros.
-Value triangle(const Value& matrix, Op comparison) {
-  Engine& engine = matrix.node->engine;
-  const int64_t size = matrix.shape().back();
-  const Value places = position(engine, Dims{size}, DType::int64),
-              of_both[] = {reshape(places, {size, 1}), places};
-  const Value parts[] = {elementwise(comparison, of_both), matrix, literal(engine, 0.0)};
-  return elementwise(Op::where, parts);
-}
-
-} // namespace
 
 RoutineValues record_cholesky(const RoutineCall& call) {
   const Value& input = call.inputs[0];
@@ -98,20 +46,9 @@ RoutineValues record_solveTriangular(const RoutineCall& call) {
                           "); the shapes are " + to_string(x) + " and " + to_string(y),
                       {x, y});
   check_floating(op, a);
-  if (a.dtype() != b.dtype())
-    throw dtype_error(name, "linalg." + name +
-                                ": Expected A and B to have the same dtype, but found A of type " +
-                                std::string(info(a.dtype()).word) + " and B of type " +
-                                std::string(info(b.dtype()).word) + " instead; convert one with .to()");
+  check_same_dtype(op, a, b);
   const Dims batch = broadcast_shapes(name, batch_of(x), batch_of(y));
-  const auto spread = [&](const Value& value) {
-    const Dims& own = value.shape();
-    Dims shape = batch;
-    for (size_t i = own.size() - 2; i < own.size(); ++i) shape.push_back(own[i]);
-    const Value untracked{value.node, {}};
-    return own == shape ? untracked : expand(untracked, shape);
-  };
-  const Value operands[] = {spread(a), spread(b)};
+  const Value operands[] = {spread(a, batch), spread(b, batch)};
   check_shape(call.engine, name, operands[1].shape(), a.dtype());
   const Ref<Attributes> attributes = with_parameters(call.parameters);
   Ref<Node> node = make_node(call.engine, op, a.dtype(), operands[1].node->shape, operands, attributes);
@@ -131,6 +68,27 @@ Value gradient_of_solveTriangular(Function& function, size_t input, std::span<co
   const Op comparison =
       is_upper ? (has_unit_diagonal ? Op::lt : Op::le) : (has_unit_diagonal ? Op::gt : Op::ge);
   return triangle(elementwise(Op::neg, negative), comparison);
+}
+
+RoutineValues record_choleskySolve(const RoutineCall& call) {
+  const bool is_upper = call.parameters[0] != 0;
+  const Value factor{call.inputs[1].node, {}}, right{call.inputs[0].node, {}};
+  const Value first = is_upper ? matrix_transpose(factor) : factor;
+  const Value half = solved(first, right, false, true, false);
+  return {attach(solved(matrix_transpose(first), half, true, true, false).node, Op::choleskySolve,
+                 call.inputs, with_parameters(call.parameters))};
+}
+
+// With L L' X = B: the gradient of B solves the same equation, and that of L is -(Y X' + X Y') L with that solution Y, as
+// in PyTorch: it is no triangle, although a triangle is all that is read.
+Value gradient_of_choleskySolve(Function& function, size_t input, std::span<const Value> grads) {
+  const Value factor = input_value(function, 1), operands[] = {grads[0], factor};
+  const Value y = routine(Op::choleskySolve, operands, function.attributes->parameters);
+  if (input == 0) return y;
+  const Value part = matrix_product(y, matrix_transpose(result_value(function)));
+  const Value common = negative(binary(Op::add, part, matrix_transpose(part)));
+  return function.attributes->parameters[0] != 0 ? matrix_product(factor, common)
+                                                 : matrix_product(common, factor);
 }
 
 } // namespace adjoint

@@ -1,0 +1,45 @@
+// Parts of an elimination, and the builds of them for each instruction set.
+#pragma once
+#include <cstdint>
+
+namespace adjoint::cpu {
+
+// So many columns are eliminated at once.
+inline constexpr int64_t lu_panel_width = 32;
+
+// A matrix that becomes L, without its diagonal of ones, and U.
+template <class T> struct Elimination {
+  T* data;
+  int64_t rows, columns; // of adjacent elements
+  int32_t* pivots;       // which row, counted from 1, each row was exchanged with
+  bool exchanges;
+};
+
+#define ADJOINT_LU                                                                                           \
+  ADJOINT_LU_OF(float)                                                                                       \
+  ADJOINT_LU_OF(double)
+// Eliminates below the diagonal in the columns [begin, end), on which nothing but exchanges of rows is done elsewhere;
+// and from rows [first, last), and their columns from `column` on, subtracts what rows [begin, end) have there.
+#define ADJOINT_LU_OF(T)                                                                                     \
+  void eliminate_panel(const Elimination<T>& work, int64_t begin, int64_t end);                              \
+  void subtract_panel(const Elimination<T>& work, int64_t begin, int64_t end, int64_t first, int64_t last,   \
+                      int64_t column);
+
+namespace isa_base {
+ADJOINT_LU
+}
+#ifdef __x86_64__
+namespace isa_v2 {
+ADJOINT_LU
+}
+namespace isa_v3 {
+ADJOINT_LU
+}
+namespace isa_v4 {
+ADJOINT_LU
+}
+#endif
+#undef ADJOINT_LU
+#undef ADJOINT_LU_OF
+
+} // namespace adjoint::cpu
