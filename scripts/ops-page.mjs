@@ -10,6 +10,12 @@ import { native } from "../dist/lib/native.js";
 
 const page = "docs/ops.md";
 const rows = new Map(native.ops.map((row) => [row.name, row]));
+/** Rows that have kernels for the CPU alone. */
+const ofHost = new Set(
+  [...readFileSync("native/ops/routines.def", "utf8").matchAll(/^ROUTINE\w*\((\w+),.*\bhost\b/gm)].map(
+    ([, name]) => name,
+  ),
+);
 
 /** The first sentence of a declaration's comment, on one line. */
 function sentence(node) {
@@ -21,15 +27,13 @@ function sentence(node) {
 }
 
 /** How it is called: its parameters' names, those that may be left out in brackets. */
-function signature(parameters, isMethod) {
-  const own = isMethod ? parameters : parameters;
-  return own
+const signature = (parameters) =>
+  parameters
     .map(({ name, questionToken, initializer, dotDotDotToken }) => {
       const text = `${dotDotDotToken ? "..." : ""}${name.getText()}`;
       return questionToken || initializer ? `[${text}]` : text;
     })
     .join(", ");
-}
 
 const isExported = (node) =>
   node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) ?? false;
@@ -107,13 +111,10 @@ const dtypes = {
 
 function line({ name, parameters, text }, place) {
   const isMethod = place === "x.";
-  const given = signature(
-    isMethod && parameters[0]?.name.getText() === "x" ? parameters.slice(1) : parameters,
-    isMethod,
-  );
+  const given = signature(parameters);
   const row = rows.get(name);
   const call = `\`${place}${name}(${given})\`${isMethod && functionNames.has(name) ? ", also a function" : ""}`;
-  return `| ${call} | ${text} | ${row ? (dtypes[row.dtypes] ?? row.dtypes) : "as its parts"} | ${row ? (row.label ? row.label : "none") : "of its parts"} | ${row ? kinds[row.kind] : "composition"} |`;
+  return `| ${call} | ${text} | ${row ? (dtypes[row.dtypes] ?? row.dtypes) : "as its parts"} | ${row ? (row.label ? row.label : "none") : "of its parts"} | ${row ? kinds[row.kind] : "composition"}${ofHost.has(name) ? ", on the CPU alone" : ""} |`;
 }
 
 function table(title, entries, place) {
@@ -136,7 +137,12 @@ const namespace = (index, folder) =>
     .filter((path) => exportedBy(index).has(path))
     .flatMap(functionsOf);
 
-const methods = [...methodsOfClass(), ...modulesOfMethods.flatMap(functionsOf)];
+const methods = [
+  ...methodsOfClass(),
+  ...modulesOfMethods
+    .flatMap(functionsOf)
+    .map((method) => ({ ...method, parameters: method.parameters.slice(1) })),
+];
 const known = new Set(methods.map(({ name }) => name));
 const creation = [...exportedBy("lib/index.ts")]
   .filter(

@@ -1,6 +1,7 @@
 import type { DType } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { describe, readOptions, withOptions } from "../options.js";
+import { matrixNorm } from "../linalg/norms.js";
 import { handleOf, type Dims, type ReduceOptions, type Tensor } from "../tensor.js";
 import { axesOf, axisOf } from "./axes.js";
 import { named } from "./history.js";
@@ -17,23 +18,24 @@ const distDefaults: Readonly<{ p: number }> = Object.freeze({ p: 2 });
 
 /**
  * The p-norm along `dim`, or of all elements: (sum |x|**p)**(1/p); the largest magnitude for p = Infinity, the smallest for
- * -Infinity, the number of nonzero elements for 0. Without a `p`, or with "fro", p is 2. The gradient is 0 where the norm
- * is 0; equal extremes share it.
+ * -Infinity, the number of nonzero elements for 0. Without a `p`, or with "fro", p is 2. With "nuc" it is the sum of the
+ * singular values of matrices, in two dimensions. The gradient is 0 where the norm is 0; equal extremes share it.
  *
  * @throws TypeError (`ERR_DTYPE`) unless the tensor is floating; give `dtype` otherwise.
  */
 export function norm(
   x: Tensor,
-  p?: number | "fro" | null,
+  p?: number | "fro" | "nuc" | null,
   dim?: Dims | NormOptions,
   options?: NormOptions,
 ): Tensor {
   const [along, given] = withOptions<Dims, NormOptions>(dim, options);
   const { keepdim, dtype } = readOptions("norm", given, normDefaults);
   handleOf(x, "norm");
+  if (p === "nuc") return matrixNorm(x, p, along, { keepdim, dtype: dtype ?? null });
   const order: unknown = (p ?? "fro") === "fro" ? 2 : p;
   if (typeof order === "string")
-    throw makeError(RangeError, `norm: p must be a number or "fro", got ${describe(p)}`, {
+    throw makeError(RangeError, `norm: p must be a number, "fro" or "nuc", got ${describe(p)}`, {
       code: "ERR_VALUE",
       op: "norm",
     });

@@ -1,7 +1,17 @@
 // Random programs over many ops agree with an independent, slow reference: in their value, in a derivative along a random
 // direction, and in a Hessian's product with two. The reference knows no derivatives: it is asked at points nearby.
 import { describe, expect, test } from "vitest";
-import { arange, autograd, einsum, linalg, nn, special, tensor, type Tensor } from "../../lib/index.js";
+import {
+  arange,
+  autograd,
+  einsum,
+  linalg,
+  nn,
+  special,
+  tensor,
+  trapezoid,
+  type Tensor,
+} from "../../lib/index.js";
 import { atMost } from "../helpers/effort.js";
 import { count, isClose, randomSource } from "../helpers/reference.js";
 import {
@@ -72,7 +82,7 @@ const fastLines: Record<keyof typeof lines, (x: Tensor, dim: number) => Tensor> 
   cumprod: (x, dim) => x.cumprod(dim),
   logcumsumexp: (x, dim) => x.logcumsumexp(dim),
   sort: (x, dim) => x.sort(dim).values,
-  diff: (x, dim) => x.diff({ dim }),
+  diff: (x, dim) => x.diff(1, dim),
   normalized: (x, dim) => {
     const last = x.movedim(dim, -1);
     return F.layerNorm(last, [last.shape.at(-1)!]).movedim(-1, dim);
@@ -90,7 +100,7 @@ const fastTotals: Record<keyof typeof totals, (x: Tensor, dim: number) => Tensor
   prod: (x, dim) => x.prod(dim),
   variance: (x, dim) => x.var(dim),
   norm: (x, dim) => linalg.vectorNorm(x, { dim }),
-  trapezoid: (x, dim) => x.movedim(dim, 0).unsqueeze(0).transpose(0, 1).squeeze(1).movedim(0, -1).trapezoid(),
+  trapezoid: (x, dim) => trapezoid(x, { dim }),
   median: (x, dim) => x.median(dim).values,
 };
 for (const [name, fast] of Object.entries(fastTotals))
@@ -264,7 +274,7 @@ const binary: Record<string, Pair> = {
   },
   cosine: {
     fits: (a, b) => areAlike(a, b) && isLong(a),
-    fast: (a, b) => F.cosineSimilarity(a, b, { dim: 0 }),
+    fast: (a, b) => F.cosineSimilarity(a, b, 0),
     slow: (a, b) => {
       const dots = reduced(
         zip(a, b, (x, y) => x * y),
@@ -348,8 +358,16 @@ function randomProgram(random: (below: number) => number, leaves: Plain[]): Inst
   return program;
 }
 
+/** What differences over steps h and 2 h lead to; null where they disagree, since there is a kink between. */
+function extrapolated(difference: (h: number) => number, h: number): number | null {
+  const [near, far] = [difference(h), difference(2 * h)];
+  return isClose(near, far, 1e-2, 1e-2) ? (4 * near - far) / 3 : null;
+}
+
 describe("random programs agree with the reference", () => {
   const used = new Map<string, number>();
+  let tried = 0;
+  let compared = 0;
   test.each(Array.from({ length: 20 }, (_, i) => i))("part %i", { timeout: 120_000 }, (part) => {
     const uniform = randomSource(part + 1);
     const random = (below: number) => Math.floor(uniform() * below);
@@ -358,6 +376,7 @@ describe("random programs agree with the reference", () => {
       const leaf = (sizes: number[]): Plain => build(sizes, () => 2 * uniform() - 1);
       const leaves = [leaf(shape), leaf(random(2) === 0 ? shape : shape.toReversed())];
       const program = randomProgram(random, leaves);
+      ++tried;
       for (const { name } of program) used.set(name, (used.get(name) ?? 0) + 1);
       const at = `program ${part}.${k} of [${shape}]: ${program.map(({ name }) => name).join(", ")}`;
       const [v, w] = [0, 1].map(() => leaves.map(({ shape: sizes }) => leaf(sizes)));
@@ -377,35 +396,37 @@ describe("random programs agree with the reference", () => {
         true,
       );
 
-      const gradients = autograd.grad(loss, xs, { createGraph: true });
+      // A program may have left one of the two unused.
+      const present = (of: readonly (Tensor | null)[]) => of.map((g, i) => g ?? xs[i]!.detach().mul(0));
+      const gradients = present(autograd.grad(loss, xs, { createGraph: true, allowUnused: true }));
       const along = (of: readonly Tensor[], direction: Plain[]) =>
         of.map((g, i) => g.mul(given(direction[i]!)).sum()).reduce((a, b) => a.add(b));
       const slope = along(gradients, v!);
       const h = 2e-4;
       const slopeOf = (d: number) => (near(d, 0) - near(-d, 0)) / (2 * d);
-      const expectedSlope = (4 * slopeOf(h) - slopeOf(2 * h)) / 3;
+      const expectedSlope = extrapolated(slopeOf, h);
+      if (expectedSlope === null) continue;
       expect(
         isClose(slope.item(), expectedSlope, 1e-7, 1e-7),
         `${at}: slope ${slope.item()} and ${expectedSlope}`,
       ).toBe(true);
 
-      const seconds = autograd.grad(slope, xs, { allowUnused: true });
-      const curvature = along(
-        seconds.map((g, i) => g ?? xs[i]!.detach().mul(0)),
-        w!,
-      ).item();
+      const seconds = present(autograd.grad(slope, xs, { allowUnused: true }));
+      const curvature = along(seconds, w!).item();
       const curvatureOf = (d: number) =>
         (near(d, d) - near(d, -d) - near(-d, d) + near(-d, -d)) / (4 * d * d);
-      const e = 2e-3;
-      const expectedCurvature = (4 * curvatureOf(e) - curvatureOf(2 * e)) / 3;
+      const expectedCurvature = extrapolated(curvatureOf, 2e-3);
+      if (expectedCurvature === null) continue;
       expect(
         isClose(curvature, expectedCurvature, 1e-4, 1e-4),
         `${at}: curvature ${curvature} and ${expectedCurvature}`,
       ).toBe(true);
+      ++compared;
     }
   });
 
-  test("and use every op", () => {
+  test("nearly all of them smooth, and use every op", () => {
+    expect(compared).toBeGreaterThan(0.9 * tried);
     const unused = [...Object.keys(unary), ...Object.keys(binary)].filter((name) => !used.has(name));
     expect(unused).toEqual([]);
   });
