@@ -133,6 +133,15 @@ export function broadcastTensors(tensors: readonly Tensor[]): Tensor[] {
 
 /** The shape to which shapes broadcast. @throws RangeError (`ERR_SHAPE`) where they do not. */
 export function broadcastShapes(...shapes: (readonly number[])[]): number[] {
+  if (
+    !shapes.every(
+      (shape) => Array.isArray(shape) && shape.every((size) => Number.isInteger(size) && size >= 0),
+    )
+  )
+    throw makeError(TypeError, "broadcastShapes: shapes must be arrays of whole numbers", {
+      code: "ERR_ARGUMENT",
+      op: "broadcastShapes",
+    });
   return shapes.reduce<number[]>((a, b) => {
     const rank = Math.max(a.length, b.length);
     return Array.from({ length: rank }, (_, i) => {

@@ -331,7 +331,7 @@ describe("distances", () => {
   test("what is refused", () => {
     const x = drawn(2, 3);
     expectRefused([
-      [() => x.norm("nuclear" as never), "ERR_VALUE", 'a number or "fro"'],
+      [() => x.norm("nuclear" as never), "ERR_VALUE", 'a number, "fro" or "nuc"'],
       [() => x.norm(nan), "ERR_ARGUMENT", "p must be a number"],
       [() => tensor([1n]).norm(), "ERR_DTYPE", "Expected a floating point or complex tensor"],
       [() => zeros([2, 0]).norm(-1, 1), "ERR_SHAPE", "does not have an identity"],

