@@ -2,7 +2,7 @@ import { getDefaultDtype, isFloating } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { axesOf, axisOf, neighbours } from "./functional/axes.js";
 import { cat } from "./joining.js";
-import { describe, readOptions } from "./options.js";
+import { describe, readOptions, withDim } from "./options.js";
 import { handleOf, isTensor, type Dims, type Tensor } from "./tensor.js";
 
 // Integrals and derivatives of sampled functions.
@@ -132,8 +132,16 @@ const gradientDefaults: Readonly<Required<GradientOptions>> = Object.freeze({
  * The derivatives of a sampled function along each of its dimensions, by differences of second order inside: an array with
  * a tensor for each of `dim`, in the shape of x. Integers give the default dtype.
  */
-export function gradient(x: Tensor, options?: GradientOptions): Tensor[] {
-  const { spacing, dim, edgeOrder } = readOptions("gradient", options, gradientDefaults);
+export function gradient(
+  x: Tensor,
+  dim?: GradientOptions["dim"] | GradientOptions,
+  options?: GradientOptions,
+): Tensor[] {
+  const given = readOptions("gradient", withDim(dim, options), gradientDefaults);
+  return gradientOf(x, given);
+}
+
+function gradientOf(x: Tensor, { spacing, dim, edgeOrder }: Required<GradientOptions>): Tensor[] {
   handleOf(x, "gradient");
   if (![1, 2].includes(edgeOrder))
     throw makeError(

@@ -43,6 +43,15 @@ export function withOptions<First, Options extends object>(
     : [first as First, options];
 }
 
+/** The options of a function whose `dim` stands before them or is one of them. */
+export function withDim<Dim, Options extends object>(
+  dim: Dim | Options | undefined,
+  options: Options | undefined,
+): Options | undefined {
+  const [given, rest] = withOptions<Dim | undefined, Options>(dim, options);
+  return given === undefined ? rest : ({ ...rest, dim: given } as Options);
+}
+
 /** Whether it is an object of no class, such as options are. */
 function isPlainObject(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;

@@ -1,23 +1,31 @@
 import { cat } from "../joining.js";
 import { makeError } from "../errors.js";
-import { describe, readOptions, withOptions } from "../options.js";
+import { describe, readOptions, withDim } from "../options.js";
 import { handleOf, type Tensor } from "../tensor.js";
 import { axisOf, neighbours } from "./axes.js";
 
 /** Options of {@link diff}. */
 export interface DiffOptions {
+  /** How often differences are taken; once when left out. */
+  n?: number;
+  /** The dimension, where it does not come before the options; the last one when left out. */
+  dim?: number;
   /** Elements before those of the tensor, along `dim`. */
   prepend?: Tensor | null;
   /** Elements behind those of the tensor, along `dim`. */
   append?: Tensor | null;
 }
 
-const diffDefaults = Object.freeze({ prepend: null as Tensor | null, append: null as Tensor | null });
+const diffDefaults: Readonly<Required<DiffOptions>> = Object.freeze({
+  n: 1,
+  dim: -1,
+  prepend: null,
+  append: null,
+});
 
 /** The differences of neighbours along `dim`, taken n times; of bool, where neighbours differ. */
-export function diff(x: Tensor, n = 1, dim: number | DiffOptions = -1, options?: DiffOptions): Tensor {
-  const [along = -1, given] = withOptions<number, DiffOptions>(dim, options);
-  const { prepend, append } = readOptions("diff", given, diffDefaults);
+export function diff(x: Tensor, dim?: number | DiffOptions, options?: DiffOptions): Tensor {
+  const { n, dim: along, prepend, append } = readOptions("diff", withDim(dim, options), diffDefaults);
   const axis = axisOf("diff", x, along);
   const { shape } = x;
   if (shape.length === 0)

@@ -1,6 +1,6 @@
 import { zeros } from "../creation.js";
 import { makeError } from "../errors.js";
-import { readOptions } from "../options.js";
+import { readOptions, withDim } from "../options.js";
 import { handleOf, type Tensor } from "../tensor.js";
 import { axisOf, startsRun } from "./axes.js";
 import { nonzero } from "./selection.js";
@@ -47,8 +47,12 @@ const uniqueDefaults: Readonly<Required<UniqueOptions>> = Object.freeze({
  * The values that occur, in ascending order; with `dim` the slices along it that occur, in the order of their first
  * different elements. Every NaN is one of its own, as in PyTorch.
  */
-export function unique(x: Tensor, options?: UniqueOptions): Unique {
-  const wanted = readOptions("unique", options, uniqueDefaults);
+export function unique(
+  x: Tensor,
+  dim?: UniqueOptions["dim"] | UniqueOptions,
+  options?: UniqueOptions,
+): Unique {
+  const wanted = readOptions("unique", withDim(dim, options), uniqueDefaults);
   const { slices, axis } = slicesOf("unique", x, wanted.dim);
   const { order, isFirst } = ordered(slices, axis);
   const starts = nonzero(isFirst).reshape(-1);
@@ -60,8 +64,12 @@ export function unique(x: Tensor, options?: UniqueOptions): Unique {
 }
 
 /** The elements that differ from the one before, in row-major order; with `dim` such slices along it. */
-export function uniqueConsecutive(x: Tensor, options?: UniqueConsecutiveOptions): Unique {
-  const wanted = readOptions("uniqueConsecutive", options, consecutiveDefaults);
+export function uniqueConsecutive(
+  x: Tensor,
+  dim?: UniqueConsecutiveOptions["dim"] | UniqueConsecutiveOptions,
+  options?: UniqueConsecutiveOptions,
+): Unique {
+  const wanted = readOptions("uniqueConsecutive", withDim(dim, options), consecutiveDefaults);
   const { slices, axis } = slicesOf("uniqueConsecutive", x, wanted.dim);
   const others = slices.shape.map((_, i) => i).filter((i) => i !== axis);
   const differs = startsRun(slices, axis);

@@ -82,7 +82,7 @@ const fastLines: Record<keyof typeof lines, (x: Tensor, dim: number) => Tensor> 
   cumprod: (x, dim) => x.cumprod(dim),
   logcumsumexp: (x, dim) => x.logcumsumexp(dim),
   sort: (x, dim) => x.sort(dim).values,
-  diff: (x, dim) => x.diff(1, dim),
+  diff: (x, dim) => x.diff(dim),
   normalized: (x, dim) => {
     const last = x.movedim(dim, -1);
     return F.layerNorm(last, [last.shape.at(-1)!]).movedim(-1, dim);

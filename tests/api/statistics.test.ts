@@ -353,10 +353,10 @@ describe("differences and integrals", () => {
   test("differences", () => {
     const x = tensor([1n, 4n, 9n, 2n ** 53n + 1n]);
     expect(x.diff().toArray()).toEqual([3n, 5n, 2n ** 53n - 8n]);
-    expect(x.diff(5).shape).toEqual([0]);
+    expect(x.diff({ n: 5 }).shape).toEqual([0]);
     expect(tensor([true, true, false]).diff().toArray()).toEqual([false, true]);
-    expect(x.diff(1, { prepend: tensor([0n]), append: tensor([0n]) }).shape).toEqual([5]);
-    expectGradients((a, b) => a.diff(2, 0, { append: b }), [drawn(3, 2), drawn(1, 2)]);
+    expect(x.diff({ prepend: tensor([0n]), append: tensor([0n]) }).shape).toEqual([5]);
+    expectGradients((a, b) => a.diff(0, { n: 2, append: b }), [drawn(3, 2), drawn(1, 2)]);
   });
 
   test("trapezoids", () => {
@@ -391,8 +391,8 @@ describe("differences and integrals", () => {
     const x = drawn(3, 3);
     expectRefused([
       [() => double(1).diff(), "ERR_SHAPE", "at least one-dimensional"],
-      [() => x.diff(-1), "ERR_VALUE", "order must be non-negative"],
-      [() => x.diff(1, { prepend: drawn(3) }), "ERR_SHAPE", "the same dimension as input"],
+      [() => x.diff({ n: -1 }), "ERR_VALUE", "order must be non-negative"],
+      [() => x.diff({ prepend: drawn(3) }), "ERR_SHAPE", "the same dimension as input"],
       [() => trapezoid(x, drawn(4)), "ERR_SHAPE", "one `x` value for each sample point"],
       [() => trapezoid(x.gt(0)), "ERR_DTYPE", "bool is not supported"],
       [() => trapezoid(x, x, { dx: 1 } as never), "ERR_OPTION", "unknown option 'dx'"],

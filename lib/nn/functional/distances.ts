@@ -2,7 +2,7 @@ import { isFloating, wordOf } from "../../dtype.js";
 import { makeError } from "../../errors.js";
 import { axesOf } from "../../functional/axes.js";
 import { named } from "../../functional/history.js";
-import { readOptions } from "../../options.js";
+import { readOptions, withDim } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { flagFrom, numberFrom, requireFloating, shapeError, sizes, valueError } from "./checks.js";
 import { lengthAlong } from "./lengths.js";
@@ -77,8 +77,12 @@ const [marginOfZero, marginOfOne] = [withMargin(0), withMargin(1)];
  * x divided by its length along a dimension, which counts as at least eps (1e-12 when left out), so that zeros stay zeros.
  * Floating.
  */
-export function normalize(x: Tensor, options?: NormalizeOptions): Tensor {
-  const given = readOptions("normalize", options, normalizeDefaults, {
+export function normalize(
+  x: Tensor,
+  dim?: NormalizeOptions["dim"] | NormalizeOptions,
+  options?: NormalizeOptions,
+): Tensor {
+  const given = readOptions("normalize", withDim(dim, options), normalizeDefaults, {
     out: "the result is a tensor of its own",
   });
   requireFloating("normalize", "linalg.vector_norm", x);
