@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import * as adjoint from "../../lib/index.js";
-import { nn, tensor, Tensor, type DType } from "../../lib/index.js";
+import { getDefaultDevice, nn, tensor, Tensor, type DType } from "../../lib/index.js";
 import { camelCase } from "../../lib/options.js";
 import { isClose } from "./reference.js";
 
@@ -197,6 +197,8 @@ function callOne(
   const options = Object.fromEntries(
     way.named.map(([word, value]) => [camelCase(word), made(value, leaves)]),
   );
+  // Samples name the CPU, where their tensors lie.
+  if (options["device"] === "cpu") options["device"] = getDefaultDevice();
   const hasOptions = way.named.length > 0;
   const exception = exceptions[name] ?? exceptions[name.split(".")[0]!];
   if (exception) return { leaves, result: exception(input, args, hasOptions ? options : undefined) };

@@ -92,8 +92,9 @@ async function watchRealCalls() {
       adjoint.linalg.solveTriangular(square, square, { upper: true }),
       adjoint.linalg.solve(square, square),
       adjoint.linalg.lu(square),
-      adjoint.linalg.eigh(square),
-      adjoint.linalg.pinv(square),
+      // Of these there are kernels for the CPU alone.
+      adjoint.linalg.eigh(square.cpu()),
+      adjoint.linalg.pinv(square.cpu()),
       cat([x, x], 0),
       stack([x, x], 1),
       where(mask, x, 1),
