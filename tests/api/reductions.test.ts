@@ -341,7 +341,7 @@ test("dims that are none, and things that are no tensors", () => {
     countNonzero: [2],
     varMean: [2],
     aminmax: [2],
-    diff: [1, 2],
+    diff: [2],
     norm: [2, 2],
     renorm: [2, 2, 1],
   };
