@@ -22,8 +22,13 @@ export function readOptions<T extends object>(
   // Every step of an optimizer reads options: for...in makes no list of names.
   for (const name in optionsObject(what, given)) {
     if (!Object.hasOwn(given as object, name)) continue;
-    if (!Object.hasOwn(defaults, name) || (refused !== undefined && Object.hasOwn(refused, name)))
+    if (!Object.hasOwn(defaults, name) || (refused !== undefined && Object.hasOwn(refused, name))) {
+      if (!isPlainObject(given))
+        throw optionError(
+          `${what}: ${describe(given)} stands where options are expected; name it, as in { ${Object.keys(defaults)[0] ?? "name"}: value }`,
+        );
       checkName(what, "option", name, Object.keys(defaults), refused);
+    }
     const value = (given as Record<string, unknown>)[name];
     if (value !== undefined) result[name] = value;
   }

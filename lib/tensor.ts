@@ -830,10 +830,20 @@ export class Tensor {
     native.rebind(this.#handle, handleOf(source, "copy_"), 0, "copy_", true);
     return this;
   }
-  /** x := value everywhere. */
-  fill_(value: Scalar): this {
-    native.rebind(this.#handle, 0, value, "fill_", true);
-    return this;
+  /** x := value everywhere: a number, or the element of a 0-d tensor. */
+  fill_(value: Scalar | Tensor): this {
+    if (!isTensor(value)) {
+      native.rebind(this.#handle, 0, value, "fill_", true);
+      return this;
+    }
+    const { shape } = value;
+    if (shape.length > 0)
+      throw makeError(
+        RangeError,
+        `fill_ only supports 0-dimension value tensor but got tensor with ${shape.length} dimensions.; fill_: use copy_, which broadcasts`,
+        { code: "ERR_SHAPE", op: "fill_", shapes: [shape] },
+      );
+    return this.copy_(value);
   }
   /** x := 0 everywhere. */
   zero_(): this {

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import prettier from "prettier";
 import ts from "typescript";
+import * as adjoint from "../dist/lib/index.js";
 import { native } from "../dist/lib/native.js";
 
 const page = "docs/ops.md";
@@ -122,6 +123,12 @@ function table(title, entries, place) {
   return `## ${title}\n\n| op | what it computes | dtypes | gradient | kernel |\n| --- | --- | --- | --- | --- |\n${lines.join("\n")}\n`;
 }
 
+/** Functions of the modules that people can reach. */
+const isReachable =
+  (space) =>
+  ({ name }) =>
+    typeof space[name] === "function";
+
 const modulesIn = (folder) =>
   readdirSync(folder)
     .filter((file) => file.endsWith(".ts") && basename(file) !== "index.ts")
@@ -132,10 +139,11 @@ const exportedBy = (index) =>
       ([, path]) => `${index.replace(/[^/]*$/, "")}${path.replace("./", "")}.ts`,
     ),
   );
-const namespace = (index, folder) =>
+const namespace = (index, folder, space) =>
   modulesIn(folder)
     .filter((path) => exportedBy(index).has(path))
-    .flatMap(functionsOf);
+    .flatMap(functionsOf)
+    .filter(isReachable(space));
 
 const methods = [
   ...methodsOfClass(),
@@ -151,7 +159,8 @@ const creation = [...exportedBy("lib/index.ts")]
   )
   .filter((path) => !/\/index\.ts$|lib\/special\.ts$/.test(path) && !modulesOfMethods.includes(path))
   .flatMap((path) => functionsOf(path))
-  .filter(({ name }) => !known.has(name));
+  .filter(({ name }) => !known.has(name))
+  .filter(isReachable(adjoint));
 const missing = JSON.parse(readFileSync("tests/goldens/opinfo-missing.json", "utf8"));
 
 const special = exportedBy("lib/index.ts").has("lib/special.ts") ? functionsOf("lib/special.ts") : [];
@@ -166,8 +175,8 @@ compute on every device, unless the table says otherwise.
 
 ${table("Methods of tensors", methods, "x.")}
 ${table("Functions", creation, "")}
-${table("nn.functional", namespace("lib/nn/functional/index.ts", "lib/nn/functional"), "nn.functional.")}
-${table("linalg", namespace("lib/linalg/index.ts", "lib/linalg"), "linalg.")}
+${table("nn.functional", namespace("lib/nn/functional/index.ts", "lib/nn/functional", adjoint.nn.functional), "nn.functional.")}
+${table("linalg", namespace("lib/linalg/index.ts", "lib/linalg", adjoint.linalg), "linalg.")}
 ${special.length > 0 ? table("special", special, "special.") : ""}
 ## What PyTorch has, and this library has not
 

@@ -205,8 +205,9 @@ bool IndexMap::is_everywhere() const {
 
 bool IndexMap::is_empty() const {
   if (is_nowhere) return true;
+  // A space without columns still has rows, of which a value may be asked for.
   for (size_t i = 0; i < first.size(); ++i)
-    if (first[i] >= last[i]) return true;
+    if (first[i] >= last[i] && extents[i] > 0) return true;
   return false;
 }
 

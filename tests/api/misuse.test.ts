@@ -11,6 +11,7 @@ import {
   full,
   linspace,
   manualSeed,
+  nn,
   ones,
   rand,
   randn,
@@ -102,6 +103,15 @@ describe("JavaScript on tensors", () => {
       });
     expect(Object.keys(TensorClass.prototype)).toEqual([]);
     expect(errorOf(() => [...tensor(1)]).message).toContain("not iterable");
+  });
+
+  test("a tensor where options are expected", () => {
+    const x = ones([2, 3]);
+    expect(errorOf(() => nn.functional.linear(x, ones([4, 3]), ones([4]) as never)).message).toBe(
+      "linear: a Tensor stands where options are expected; name it, as in { bias: value }",
+    );
+    expect(x.clone().fill_(tensor(2)).sum().item()).toBe(12);
+    expect(errorOf(() => x.clone().fill_(ones([2])))).toMatchObject({ code: "ERR_SHAPE", op: "fill_" });
   });
 
   test("structuredClone and postMessage", () => {

@@ -267,3 +267,20 @@ describe("explain", () => {
     expect(engineStats().runs).toBe(before);
   });
 });
+
+test("a part takes the place of values that are reduced over nothing", () => {
+  const empty = () => zeros([0, 4]);
+  const made: [Tensor, unknown[]][] = [
+    [empty().sum(0).set(0, 5), [5, 0, 0, 0]],
+    [empty().sum(0).clone().set("1:3", 2).add(1), [1, 3, 3, 1]],
+    [
+      empty()
+        .sum(0)
+        .sliceScatter(ones([1]), 0, { start: 0, end: 1 }),
+      [1, 0, 0, 0],
+    ],
+    [empty().any(0).set(0, true), [true, false, false, false]],
+    [empty().mean(0).clone().set(":", 5), [5, 5, 5, 5]],
+  ];
+  for (const [x, expected] of made) expect(x.toArray()).toEqual(expected);
+});

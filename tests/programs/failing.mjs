@@ -85,8 +85,10 @@ const pure = {
     return [first.detach(), x.grad];
   },
   async reads() {
+    // All is recorded before anything is read: else a promise would be left alone where recording fails.
     const x = tensor(wave(30_000)).sin();
-    const [data, item, again] = await Promise.allSettled([x.data(), x.sum().itemAsync(), x.add(1).data()]);
+    const [sum, more] = [x.sum(), x.add(1)];
+    const [data, item, again] = await Promise.allSettled([x.data(), sum.itemAsync(), more.data()]);
     const problem = [data, item, again].find(({ status }) => status === "rejected");
     if (problem) throw problem.reason;
     return [data.value, Float64Array.of(item.value), again.value];
