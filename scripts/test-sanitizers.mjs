@@ -43,8 +43,13 @@ const kinds = {
     tests: ["tests/engine/asynchronous.test.ts", "tests/engine/exits.test.ts", "tests/engine/fusion.test.ts"],
   },
 };
-/** Tests of how much memory the process has, where freed blocks stay here; and of programs that run here by themselves. */
-const elsewhere = ["memory", "fuzz"].map((name) => `tests/engine/${name}.test.ts`);
+/**
+ * Tests of how much memory the process has, where freed blocks stay here; of programs that run here by themselves; and, but
+ * for --long, those that start many processes, each of which loads the addon anew.
+ */
+const elsewhere = ["memory", "fuzz", ...(isLong ? [] : ["exits", "limits"])].map(
+  (name) => `tests/engine/${name}.test.ts`,
+);
 
 let hasFailed = false;
 const report = (text, isRight) => {
