@@ -3,6 +3,7 @@ import { makeError } from "../errors.js";
 import { axesOf } from "../functional/axes.js";
 import { named } from "../functional/history.js";
 import { checkFloating, checkMatrix, checkSquare, listed } from "../functional/matrices.js";
+import { normOver } from "../functional/norms.js";
 import { inverseOf } from "../functional/solutions.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, recordRoutine, type Dims, type Tensor } from "../tensor.js";
@@ -99,41 +100,7 @@ export function vectorNorm(
 }
 
 function vectorsOf(op: string, x: Tensor, ord: number, axes: readonly number[], keepdim: boolean): Tensor {
-  const size = x.abs();
-  const { shape } = x;
-  const isEmpty = axes.some((axis) => shape[axis] === 0);
-  if (isEmpty && (ord === -Infinity || ord < 0 || ord === Infinity))
-    throw makeError(
-      RangeError,
-      `linalg.vector_norm cannot compute the ${ord === Infinity ? "inf" : ord} norm on an empty dimension because the ` +
-        `operation does not have an identity; ${op}: the shape is ${listed(shape)}`,
-      { code: "ERR_SHAPE", op, shapes: [shape] },
-    );
-  const give = (result: Tensor) => named(result, "LinalgVectorNorm");
-  if (ord === Infinity) return give(size.amax(axes, { keepdim }));
-  if (ord === -Infinity) return give(size.amin(axes, { keepdim }));
-  if (ord === 0) return give(x.ne(0).where(1, x.sign()).sum(axes, { keepdim }));
-  if (ord === 1) return give(size.sum(axes, { keepdim }));
-  // A power of two near the largest element, without history: it changes nothing but the range of powers.
-  const whole = isEmpty ? null : scaleOf(size, axes);
-  const scaled = whole ? size.div(whole) : size;
-  const kept = { keepdim: true };
-  const isPart = scaled.ne(0);
-  const powers =
-    ord === 2 ? scaled.square() : isPart.where(isPart.where(scaled, 1).pow(ord), ord < 0 ? Infinity : 0);
-  const total = powers.sum(axes, kept);
-  const isSome = total.ne(0);
-  const some = isSome.where(total, 1);
-  const root = isSome.where(ord === 2 ? some.sqrt() : some.pow(1 / ord), 0);
-  const norm = whole ? root.mul(whole) : root;
-  return give(keepdim ? norm : norm.reshape(shape.filter((_, dim) => !axes.includes(dim))));
-}
-
-function scaleOf(size: Tensor, axes: readonly number[]): Tensor {
-  const bound = size.dtype === "float32" ? 120 : 1000;
-  const largest = size.detach().amax(axes, { keepdim: true });
-  const counts = largest.gt(0).logicalAnd(largest.isfinite());
-  return counts.where(counts.where(largest, 1).log2().floor().clamp(-bound, bound).exp2(), 1);
+  return named(normOver(op, x, ord, axes, keepdim), "LinalgVectorNorm");
 }
 
 /**

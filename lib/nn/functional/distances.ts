@@ -1,3 +1,4 @@
+import { normOver } from "../../functional/norms.js";
 import { isFloating, wordOf } from "../../dtype.js";
 import { makeError } from "../../errors.js";
 import { axesOf } from "../../functional/axes.js";
@@ -5,7 +6,6 @@ import { named } from "../../functional/history.js";
 import { readOptions, withDim } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { flagFrom, numberFrom, requireFloating, shapeError, sizes, valueError } from "./checks.js";
-import { lengthAlong } from "./lengths.js";
 import { lossDefaults, olderWords, reduced, reductionFrom, type LossOptions } from "./reduction.js";
 
 // Distances and directions, and losses that are made of them.
@@ -87,7 +87,7 @@ export function normalize(
   });
   requireFloating("normalize", "linalg.vector_norm", x);
   const [p, eps] = [numberFrom("normalize", "p", given.p), numberFrom("normalize", "eps", given.eps)];
-  return x.div(lengthAlong("normalize", x, p, given.dim).clamp(eps));
+  return x.div(normOver("normalize", x, p, axesOf("normalize", x, [given.dim]), true).clamp(eps));
 }
 
 /**
@@ -110,7 +110,7 @@ export function cosineSimilarity(x1: Tensor, x2: Tensor, dim = 1, options?: Cosi
     );
   const [a, b] = [x1, x2].map((x) => {
     const whole = x.to(dtype).expand(shape);
-    const length = lengthAlong(op, whole, 2, dim);
+    const length = normOver(op, whole, 2, axesOf(op, whole, [dim]), true);
     // As in PyTorch, the least length takes the place of a shorter one behind the back of its gradient.
     const fixed = length.detach();
     return whole.div(length.sub(fixed).add(fixed.clamp(eps)));
@@ -129,7 +129,7 @@ export function pairwiseDistance(x1: Tensor, x2: Tensor, options?: PairwiseDista
   handleOf(x2, op);
   const keeps = flagFrom(op, "keepdim", given.keepdim);
   const d = x1.sub(x2).add(numberFrom(op, "eps", given.eps));
-  const length = lengthAlong(op, d, numberFrom(op, "p", given.p), -1);
+  const length = normOver(op, d, numberFrom(op, "p", given.p), axesOf(op, d, [-1]), true);
   return named(keeps ? length : length.squeeze(-1), "Norm", "1");
 }
 

@@ -1,3 +1,5 @@
+import { axesOf } from "../../functional/axes.js";
+import { normOver } from "../../functional/norms.js";
 import { noGrad } from "../../autograd.js";
 import { ones, zeros } from "../../creation.js";
 import { makeError } from "../../errors.js";
@@ -15,7 +17,6 @@ import {
   wholeFrom,
 } from "./checks.js";
 import { placesAlong } from "./classes.js";
-import { lengthAlong } from "./lengths.js";
 
 // Rows of a matrix by their numbers.
 
@@ -73,7 +74,7 @@ function shorten(op: string, weight: Tensor, index: Tensor, given: Required<Embe
   const longest = numberFrom(op, "maxNorm", given.maxNorm);
   const p = numberFrom(op, "normType", given.normType);
   noGrad(() => {
-    const length = lengthAlong(op, weight, p, 1);
+    const length = normOver(op, weight, p, axesOf(op, weight, [1]), true);
     const isLong = usesOf(weight, index).gt(0).unsqueeze(1).logicalAnd(length.gt(longest));
     weight.copy_(isLong.where(weight.mul(length.add(1e-7).reciprocal().mul(longest)), weight));
   });
