@@ -17,6 +17,14 @@ export function spread64(count: number, low: number, high: number, seed = 0): Fl
   return cached(Float64Array, count, low, high, seed);
 }
 
+/** The same numbers out of order: those of squares, modulo a prime. Neighbours, rows and columns have nothing in common. */
+export function mixed(count: number, low: number, high: number, seed = 0): Float64Array {
+  const prime = 2 ** 31 - 1;
+  return Float64Array.from({ length: count }, (_, i) => {
+    return low + (high - low) * (((((i + 1) * (i + 1)) % prime) * golden + seed * plastic) % 1);
+  });
+}
+
 function cached<A extends Float32Array | Float64Array>(
   type: new (count: number) => A,
   count: number,

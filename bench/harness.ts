@@ -93,7 +93,10 @@ export function ours(variant?: string): Library<Tensor> {
   return {
     name: variant ?? "adjoint",
     task: (of) => (variant === undefined ? of.adjoint : of.variants?.[variant]),
-    read: (result): NumberArray => result.dataSync(),
+    read: (result): NumberArray => {
+      const values = result.dataSync();
+      return values instanceof BigInt64Array ? Float64Array.from(values, Number) : values;
+    },
     finish,
   };
 }

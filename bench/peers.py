@@ -126,6 +126,13 @@ def spread(count, low, high, seed=0, dtype="float32"):
     return (low + (high - low) * positions).astype(dtype)
 
 
+@functools.lru_cache(maxsize=None)
+def mixed(count, low, high, seed=0):
+    """The numbers that mixed() of the TypeScript side gives."""
+    positions = np.arange(1, count + 1, dtype=np.float64)
+    return low + (high - low) * ((positions * positions % (2**31 - 1) * GOLDEN + seed * PLASTIC) % 1)
+
+
 def summarize(values):
     """The mean, the mean magnitude, and 16 elements."""
     flat = np.asarray(values, dtype=np.float64).reshape(-1)
@@ -524,6 +531,45 @@ def _(p):
     return ready(lambda: jitted(jax_matmul)(a, b))
 
 
+# --- ops beside PyTorch's ---------------------------------------------------------------------------------------------
+
+
+def made(input, grad=False):
+    """A tensor of the numbers that a row asks for."""
+    shape, kind = input["shape"], input.get("kind")
+    values = mixed(math.prod(shape), input["low"], input["high"], input["seed"]).reshape(shape)
+    values = (np.floor(values) if input["dtype"] == "int64" else values).astype(input["dtype"])
+    if kind is not None:
+        values = values + values.swapaxes(-1, -2)
+    if kind == "definite":
+        values += np.eye(shape[-1], dtype=values.dtype) * values.dtype.type(2 * shape[-1])
+    return leaf(values, grad=grad)
+
+
+@task("beside", TORCH)
+def _(p):
+    inputs = [made(input, i in p["gradients"]) for i, input in enumerate(p["inputs"])]
+    given = ", ".join("abcd"[: len(inputs)])
+    op = eval(f"lambda {given}: {p['torch']}", {"torch": torch, "F": F})
+    sought = [inputs[i] for i in p["gradients"]]
+
+    def results():
+        values = op(*inputs)
+        return [values] if isinstance(values, torch.Tensor) else list(values)
+
+    if not sought:
+        return remembering(results)
+    first = results()[0].detach()
+    dtype = str(first.dtype).removeprefix("torch.")
+    dy = made({"shape": first.shape, "low": -1, "high": 1, "seed": 9, "dtype": dtype})
+
+    def compute():
+        values = results()
+        return [*values, *torch.autograd.grad(values[0], sought, dy)]
+
+    return remembering(compute)
+
+
 # --- logistic, network ------------------------------------------------------------------------------------------------
 
 
@@ -696,13 +742,15 @@ def answer(question):
     global current
     if question["ask"] == "peers":
         return {"peers": peers, "versions": versions, "absent": absent}
-    make = tasks.get((question["peer"], question["workload"]))
+    parameters = question["parameters"]
+    workload = "beside" if "torch" in parameters else question["workload"]
+    make = tasks.get((question["peer"], workload))
     if make is None:
         return {"summaries": None}
-    parameters = question["parameters"]
     if (question["workload"], parameters) != current:
         current = question["workload"], parameters
         spread.cache_clear()
+        mixed.cache_clear()
         if on_gpu:
             give_back()
     if question["ask"] == "check":

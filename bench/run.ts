@@ -8,6 +8,7 @@ import type { Device } from "adjoint";
 const usage = `Usage: npm run bench -- [options], npm run bench:gpu -- [options]
   --list            print the workloads
   --only a,b        these workloads alone
+  --sizes TEXT      those of their sizes alone that have this in their names
   --device NAME     where to measure: cpu, or a GPU, as in cuda or cuda:1 (cpu; with bench:gpu cuda)
   --repeat N        repetitions (7)
   --quick           less time for each repetition, and three of them
@@ -37,6 +38,7 @@ function readArguments() {
       options: {
         list: { type: "boolean", default: false },
         only: { type: "string" },
+        sizes: { type: "string" },
         device: { type: "string", default: "cpu" },
         repeat: { type: "string" },
         quick: { type: "boolean", default: false },
@@ -69,7 +71,14 @@ const unknown = names.filter((name) => !there.some(({ workload }) => workload.na
 if (unknown.length > 0)
   refuse(`no workload for ${values.device} is called ${unknown.join(", ")}; --list names them`);
 // What a GPU's memory gives is part of what is told of the others.
-const chosen = there.filter(({ workload: { name } }) => names.includes(name) || (name === "copy" && !values.list)); // prettier-ignore
+const chosen = there
+  .filter(({ workload: { name } }) => names.includes(name) || (name === "copy" && !values.list))
+  .map(({ workload, cases }) => ({
+    workload,
+    cases: cases.filter(({ label }) => workload.name === "copy" || label.includes(values.sizes ?? "")),
+  }))
+  .filter(({ cases }) => cases.length > 0);
+if (chosen.length === 0) refuse(`no size has "${values.sizes}" in its name; --list names them`);
 
 if (values.list) {
   for (const { workload, cases } of chosen)
@@ -88,8 +97,13 @@ if (values.list) {
   } catch (error) {
     stop((error as Error).message);
   }
-  const isAll = values.only === undefined;
-  const words = [isAll ? "all" : names.join("+"), platform === "cpu" ? "" : "cuda"];
+  const isAll = values.only === undefined && values.sizes === undefined;
+  const words = [
+    isAll
+      ? "all"
+      : [...(values.only === undefined ? [] : names), ...(values.sizes ? [values.sizes] : [])].join("+"),
+    platform === "cpu" ? "" : "cuda",
+  ];
   words.push(values.tiny ? "tiny" : values.quick ? "quick" : "");
   const { root } = await import("./machine.js");
   const folder =

@@ -24,7 +24,7 @@ export interface Target {
 }
 
 /** What the Python peers are told of a case. */
-export type Parameters = Readonly<Record<string, string | number | readonly (readonly number[])[]>>;
+export type Parameters = Readonly<Record<string, string | number | readonly number[] | readonly object[]>>;
 
 /** A workload at one size. */
 export interface Case {

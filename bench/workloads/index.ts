@@ -2,14 +2,19 @@ import type { Case, Platform, Workload } from "../workload.js";
 import { adam } from "./adam.js";
 import { adamLoop } from "./adam-loop.js";
 import { adamLists, adamwLists } from "./adamw-lists.js";
+import { compositions } from "./compositions.js";
 import { copy } from "./copy.js";
+import { elementwise } from "./elementwise.js";
 import { firstRun } from "./first-run.js";
 import { matmul } from "./matmul.js";
+import { matrices } from "./matrices.js";
+import { ordering } from "./ordering.js";
 import { reductions } from "./reductions.js";
 import { rosenbrock } from "./rosenbrock.js";
 import { train } from "./train.js";
 import { logistic, network } from "./training.js";
 import { valueGrad } from "./value-grad.js";
+import { windows } from "./windows.js";
 
 /** All workloads, in the order of the table. */
 export const workloads: readonly Workload[] = [
@@ -23,6 +28,11 @@ export const workloads: readonly Workload[] = [
   train,
   reductions,
   matmul,
+  elementwise,
+  compositions,
+  ordering,
+  windows,
+  matrices,
   logistic,
   network,
   firstRun,
