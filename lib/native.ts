@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { existsSync } from "node:fs";
 import { makeError } from "./errors.js";
+import { collectYoung } from "./garbage.js";
 
 /** A fresh object that native code ties to a value; it is watched weakly. */
 type Fresh = object;
@@ -327,6 +328,8 @@ export interface Native {
   beginScope(): void;
   endScope(kept: readonly Handle[]): object[];
   stats(device: number): EngineStats;
+  /** What collects young objects, and says whether it could; to be given once. */
+  setCollector(collect: () => boolean): void;
 }
 
 /** Entries of the rows that compute element by element. */
@@ -376,6 +379,7 @@ const addon = {
   ...(load() as Native & ElementwiseEntries & ReductionEntries & Record<string, RoutineEntry>),
 };
 export const native: Native = addon;
+native.setCollector(collectYoung);
 /** The rows over whole arrays (native/ops/routines.def), each with its entry. */
 export const routines: ReadonlyMap<string, { entry: RoutineEntry; results: number }> = new Map(
   addon.ops

@@ -41,6 +41,14 @@ Napi::Value stats_entry(const Binding& binding, const Napi::CallbackInfo& info) 
   return stats;
 }
 
+// a function
+Napi::Value set_collector_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  if (!info[0].IsFunction())
+    throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "setCollector: expected a function", "setCollector");
+  binding.addon.handles.set_collector(info[0].As<Napi::Function>());
+  return info.Env().Undefined();
+}
+
 } // namespace
 
 void export_memory(Exports& exports) {
@@ -48,6 +56,7 @@ void export_memory(Exports& exports) {
   exports.add<begin_scope_entry>("beginScope");
   exports.add<end_scope_entry>("endScope");
   exports.add<stats_entry>("stats");
+  exports.add<set_collector_entry>("setCollector");
 }
 
 } // namespace adjoint::node

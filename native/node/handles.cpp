@@ -1,6 +1,6 @@
 // Cells come in with fresh Tensor objects, and go when the objects are gone. `bind` ties the two, `release`
 // lets a cell go, `sweep` finds the dead. `before_allocation` asks V8 for dead objects when tensors hold much
-// more than before: first `collect_young`, which is cheap, then `collect_all`; `report_bytes` tells V8 what
+// more than before: often `collect_young`, which is cheap, and then `collect_all`; `report_bytes` tells V8 what
 // that could not free.
 #include "node/handles.h"
 
@@ -37,8 +37,7 @@ uint32_t Handles::bind(const Napi::Object& object, Ref<Cell> cell) {
     report_bytes();
     // Beside their elements, dead tensors hold small native memory, which V8 does not see, and its nursery
     // may be large. Where filling that is dear, V8's own pace will do.
-    if (live_ >= live_after_sweep_ + patience_)
-      patience_ = collect_young() > cheap_fillers ? 2 * patience_ : least_patience;
+    if (live_ >= live_after_sweep_ + patience_) patience_ = collect_young() ? least_patience : 2 * patience_;
   }
   make_room(free_, slots_.size() + 1);
   make_room(created_, created_.size() + 1);
@@ -170,6 +169,7 @@ void Handles::before_allocation(Engine& engine, int64_t wanted_bytes) {
   // Work under way holds memory that nobody else holds any more.
   if (is_short()) engine.wait();
   if (is_short()) collect_all();
+  relieve_young();
   if (grown_bytes() > 0) {
     collect_young();
     if (grown_bytes() > -collection_step_bytes / 4) engine.wait();
@@ -230,6 +230,7 @@ void Handles::sweep() {
   ++sweeps_;
   live_after_sweep_ = live_;
   bytes_after_relief_ = std::min(bytes_after_relief_, live_bytes());
+  bytes_after_young_ = std::min(bytes_after_young_, live_bytes());
 }
 
 // V8 answers every 64 MiB of growth with a full collection, at a cost that grows with the program's own heap.
@@ -244,14 +245,50 @@ void Handles::report_bytes() {
   reported_bytes_ = bytes;
 }
 
-int Handles::collect_young() {
+void Handles::set_collector(const Napi::Function& collector) {
+  if (!collector_.IsEmpty())
+    throw Error(ErrorClass::error, "ERR_ARGUMENT", "setCollector: there is one already", "setCollector");
+  collector_ = Napi::Persistent(collector);
+}
+
+// While that finds little, it is done less often.
+void Handles::relieve_young() {
+  const int64_t before = live_bytes(), grown = before - bytes_after_young_;
+  if (collector_.IsEmpty() || grown < std::max(young_step_bytes_, bytes_after_young_ / 8)) return;
+  call_collector();
+  bytes_after_young_ = live_bytes();
+  const bool is_worth_it = before - bytes_after_young_ > grown / 4;
+  young_step_bytes_ =
+      is_worth_it ? least_young_step_bytes : std::min(2 * young_step_bytes_, collection_step_bytes);
+}
+
+bool Handles::collect_young() {
+  if (call_collector()) return true;
+  const bool is_cheap = fill_nursery() <= cheap_fillers;
+  sweep_if_collected();
+  return is_cheap;
+}
+
+bool Handles::call_collector() {
+  if (collector_.IsEmpty()) return false;
+  const Napi::HandleScope scope(env_);
+  napi_value result = nullptr;
+  bool could = false;
+  // An environment that is being shut down runs nothing any more.
+  if (napi_call_function(env_, env_.Global(), collector_.Value(), 0, nullptr, &result) != napi_ok)
+    return false;
+  napi_get_value_bool(env_, result, &could);
+  if (could) sweep_if_collected();
+  return could;
+}
+
+int Handles::fill_nursery() {
   int fillers = 0;
   for (; fillers < most_fillers && !is_collected(); ++fillers) {
     const Napi::HandleScope scope(env_);
     napi_value filler = nullptr;
     napi_create_array_with_length(env_, filler_elements, &filler);
   }
-  sweep_if_collected();
   return fillers;
 }
 

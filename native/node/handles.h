@@ -38,6 +38,9 @@ class Handles {
   // Looks for memory when tensors hold much more than before, or when the device could not give the wanted
   // bytes.
   void before_allocation(Engine& engine, int64_t wanted_bytes);
+  // What collects young objects, and returns whether it could; only the first one counts. It runs in the midst of work,
+  // so it must not call the addon.
+  void set_collector(const Napi::Function& collector);
   // Lets go of everything that JavaScript no longer holds, at the cost of a full collection.
   void collect() { collect_all(); }
   size_t live() const { return live_; }
@@ -45,6 +48,9 @@ class Handles {
 
  private:
   static constexpr size_t least_patience = 2048;
+  // The growth in tensors' bytes at which young objects are collected, where that is cheap. Memory that comes back
+  // soon is still in the processor's caches, and fresh pages are dear.
+  static constexpr int64_t least_young_step_bytes = int64_t{16} << 20;
   struct Slot {
     Ref<Cell> cell;
     napi_ref object = nullptr;
@@ -60,8 +66,12 @@ class Handles {
   void report_bytes();
   int64_t live_bytes() const; // on all devices
   int64_t grown_bytes() const;
+  void relieve_young();
+  // Whether it was cheap.
+  bool collect_young();
+  bool call_collector();
   // Fills V8's nursery with arrays until it collects; returns how many it took.
-  int collect_young();
+  int fill_nursery();
   void collect_all();
 
   Napi::Env env_;
@@ -79,6 +89,9 @@ class Handles {
   napi_ref sentinel_ = nullptr;
   int64_t reported_bytes_ = 0;
   int64_t bytes_after_relief_ = 0;
+  int64_t bytes_after_young_ = 0;
+  int64_t young_step_bytes_ = least_young_step_bytes;
+  Napi::FunctionReference collector_;
   int64_t sweeps_ = 0;
 };
 
