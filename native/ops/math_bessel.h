@@ -3,7 +3,7 @@
 // sqrt(x) e^-x I(x) is a polynomial in 12 / x - 1/2, which interpolates at Chebyshev nodes (in 60 digits, 2^-55.4).
 #pragma once
 #include "ops/math_exp.h"
-#include "ops/math_far.h"
+#include "ops/math_rare.h"
 
 namespace adjoint::math {
 inline namespace ADJOINT_ISA {
@@ -92,16 +92,13 @@ inline constexpr double i1e_far[] = {0x1.920c27c8dc633p-2,   -0x1.a3c9adbe35639p
 inline constexpr double bessel_limit = 12, bessel_overflow = 720;
 
 // I0 and 2 I1(a) / a near 0, and both times e^-a far from it, for a >= 0.
-template <const auto& near, const auto& far> ADJOINT_FAR_FUNCTION double bessel(double a, bool is_scaled) {
-  if (a <= bessel_limit) {
-    const double value = polynomial<near>(a * a);
-    return is_scaled ? exp(-a) * value : value;
-  }
-  const double scaled = polynomial<far>(bessel_limit / a - 0.5) / std::sqrt(a);
-  if (is_scaled) return scaled;
+template <const auto& near, const auto& far> ADJOINT_FUNCTION double bessel(double a, bool is_scaled) {
+  const double below = polynomial<near>(a * a);
+  const double above = polynomial<far>(bessel_limit / a - 0.5) / std::sqrt(a);
   // In halves, since e^a overflows first.
-  const double half = exp(0.5 * a);
-  return a > bessel_overflow ? infinity<double> : scaled * half * half;
+  const double half = exp(is_scaled ? -a : 0.5 * a);
+  const double large = a > bessel_overflow ? infinity<double> : above * half * half;
+  return a <= bessel_limit ? (is_scaled ? half * below : below) : (is_scaled ? above : large);
 }
 
 ADJOINT_FUNCTION double even_bessel(double x, bool is_scaled) {

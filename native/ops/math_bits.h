@@ -151,5 +151,15 @@ ADJOINT_FUNCTION Pair<double> two_product(double a, double b) {
 #endif
 }
 
+ADJOINT_FUNCTION Pair<float> two_product(float a, float b) {
+  const float product = a * b;
+#ifdef ADJOINT_HAS_FMA
+  return {product, std::fma(a, b, -product)};
+#else
+  return {product,
+          static_cast<float>(static_cast<double>(a) * static_cast<double>(b) - static_cast<double>(product))};
+#endif
+}
+
 } // namespace ADJOINT_ISA
 } // namespace adjoint::math

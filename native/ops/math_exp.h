@@ -160,5 +160,17 @@ template <std::floating_point T> ADJOINT_FUNCTION T sigmoid(T x) {
   return a > -ExpConstants<T>::lowest ? from_bits<T>(one & ~mask) : result;
 }
 
+// Of a float only the rounding error of 1 + z counts.
+ADJOINT_FUNCTION float sigmoid(float x) {
+  const float a = std::fabs(x);
+  const auto [n, t] = exponential(-a);
+  const float z = a > -ExpConstants<float>::lowest ? 0.0f : scale(1 + t, n);
+  const auto [sum, sum_lo] = fast_two_sum(1.0f, z);
+  const uint32_t mask = 0 - (bits_of(x) >> 31), one = bits_of(1.0f);
+  const float quotient = from_bits<float>((bits_of(z) & mask) | (one & ~mask)) / sum;
+  const float inverse = std::fabs(from_bits<float>(one & mask) - quotient);
+  return multiply_add(-(quotient * sum_lo), inverse, quotient);
+}
+
 } // namespace ADJOINT_ISA
 } // namespace adjoint::math

@@ -7,6 +7,7 @@
 //   lgamma_tail     log Gamma(2 + t) / t in t, |t| <= 1/2                                    2^-55
 //   digamma_tail    digamma(3/2 + t) / (3/2 + t - root) in t, |t| <= 1/2                     2^-54
 //   stirling_tail   x (log Gamma(x) - (x - 1/2) log x + x - log(2 pi) / 2) in 1 / x^2, x >= 10  2^-54
+//   stirling_tail_float  the same, x >= 8                                                    2^-51
 //   digamma_far     x^2 (log x - 1 / (2 x) - digamma(x)) in 1 / x^2, x >= 10                 2^-54
 #pragma once
 #include "ops/math_inverse.h"
@@ -32,6 +33,9 @@ inline constexpr double digamma_tail[] = {
 inline constexpr double stirling_tail[] = {
     0x1.5555555555555p-4,  -0x1.6c16c16c1697cp-9,  0x1.a01a019c051eep-11, -0x1.381377985f3f1p-11,
     0x1.b94707b01d16cp-11, -0x1.f37f7526abf9ap-10, 0x1.6813d0b49986ep-8};
+inline constexpr double stirling_tail_float[] = {0x1.5555555555477p-4, -0x1.6c16c15665111p-9,
+                                                 0x1.a0195329942acp-11, -0x1.3797f4ec9cbb1p-11,
+                                                 0x1.9517856a51cf9p-11};
 inline constexpr double digamma_far[] = {0x1.5555555555555p-4,  -0x1.111111111078dp-7, 0x1.041040fc9a36dp-8,
                                          -0x1.1110ff75ebb62p-8, 0x1.f0683c05c3bc1p-8,  -0x1.56ac5087cb544p-6,
                                          0x1.1deb63311bd19p-4};
@@ -52,7 +56,7 @@ ADJOINT_FUNCTION double stirling_rest(double x) {
   return inverse * polynomial<stirling_tail>(inverse * inverse);
 }
 
-ADJOINT_FAR_FUNCTION double lgamma_of_positive(double x) {
+ADJOINT_RARE_FUNCTION double lgamma_of_positive(double x) {
   if (x < 0.5) return (lgamma_near_two(x) - log1p(x)) - log(x);
   if (x < 1.5) return lgamma_near_two(x - 1) - log1p(x - 1);
   if (x < 10) {
@@ -70,7 +74,7 @@ ADJOINT_FAR_FUNCTION double lgamma_of_positive(double x) {
 ADJOINT_FUNCTION double from_whole(double x) { return x - std::nearbyint(x); }
 
 // The gamma function is infinite at 0 and at negative whole numbers, as all far negative ones are.
-ADJOINT_FAR_FUNCTION double lgamma(double x) {
+ADJOINT_RARE_FUNCTION double lgamma(double x) {
   const double a = std::fabs(x);
   if (!(x < 0)) return lgamma_of_positive(a);
   if (a < 0x1.0p-60) return -log(a);
@@ -79,10 +83,25 @@ ADJOINT_FAR_FUNCTION double lgamma(double x) {
   return log(pi / (a * std::fabs(sin(pi * distance)))) - lgamma_of_positive(a);
 }
 
+// lgamma of a float above 0: from 8 on Stirling's formula holds, and below it eight factors lead there.
+ADJOINT_FUNCTION double lgamma_of_float(double x) {
+  double product = x;
+  for (int i = 1; i < 8; ++i) product *= x + i;
+  const bool is_small = x < 8;
+  const double far = is_small ? x + 8 : x, inverse = 1 / far;
+  const double rest = inverse * polynomial<stirling_tail_float>(inverse * inverse);
+  const double stirling = multiply_add(far - 0.5, log(far) - 1, (half_log_two_pi - 0.5) + rest);
+  return stirling - log(is_small ? product : 1.0);
+}
+ADJOINT_RARE_FUNCTION float rare_lgamma(float x, float) {
+  return static_cast<float>(lgamma(static_cast<double>(x)));
+}
+ADJOINT_RARE_FLOAT(lgamma_or_rare, rare_lgamma)
+
 // The zero of digamma near 1.46.
 inline constexpr double digamma_root = 0x1.762d86356be3fp+0, digamma_root_lo = 0x1.b86a722197829p-54;
 
-ADJOINT_FAR_FUNCTION double digamma_of_positive(double x) {
+ADJOINT_RARE_FUNCTION double digamma_of_positive(double x) {
   double sum = 0;
   if (x < 1) {
     sum = -1 / x;
@@ -100,7 +119,7 @@ ADJOINT_FAR_FUNCTION double digamma_of_positive(double x) {
 }
 
 // As in PyTorch it is infinite at zeros, by their sign, and NaN at negative whole numbers.
-ADJOINT_FAR_FUNCTION double digamma(double x) {
+ADJOINT_RARE_FUNCTION double digamma(double x) {
   if (x == 0) return std::copysign(infinity<double>, -x);
   if (!(x < 0)) return digamma_of_positive(x);
   const double distance = from_whole(x);
@@ -108,9 +127,17 @@ ADJOINT_FAR_FUNCTION double digamma(double x) {
   return digamma_of_positive(1 - x) - pi / tan(pi * distance);
 }
 
+// q^-s; whole exponents of derivatives of digamma need no logarithm.
+ADJOINT_RARE_FUNCTION double negative_power(double q, double s) {
+  const double square = q * q;
+  if (!(square > smallest_normal<double>) || !(s == 2 || s == 3 || s == 4) || q > 0x1.0p250)
+    return pow(q, -s);
+  return 1 / (s == 2 ? square : s == 3 ? square * q : square * square);
+}
+
 // The sum of (q + k)^-s over k = 0, 1, ... for s > 1 and q > 0: terms up to q + k = 10 + s, then the formula of
 // Euler and Maclaurin (DLMF 25.11.28), whose terms fall by a factor of 40 there.
-ADJOINT_FAR_FUNCTION double zeta_of_positive(double s, double q) {
+ADJOINT_RARE_FUNCTION double zeta_of_positive(double s, double q) {
   // B(2j) / (2j)!
   static constexpr double bernoulli[] = {
       0x1.5555555555555p-4,  -0x1.6c16c16c16c17p-10, 0x1.1566abc011567p-15, -0x1.bbd779334ef0bp-21,
@@ -118,11 +145,11 @@ ADJOINT_FAR_FUNCTION double zeta_of_positive(double s, double q) {
       0x1.355871d652e9ep-47, -0x1.f57d968caacf1p-53};
   double sum = 0;
   for (; q < 10 + s; q += 1) {
-    const double term = pow(q, -s);
+    const double term = negative_power(q, s);
     sum += term;
     if (!(term > 0x1.0p-58 * sum)) return sum;
   }
-  const double power = pow(q, -s), inverse = 1 / q;
+  const double power = negative_power(q, s), inverse = 1 / q;
   double rest = 0, factor = s * inverse, next = s;
   for (const double b : bernoulli) {
     rest = multiply_add(b, factor, rest);
@@ -134,7 +161,7 @@ ADJOINT_FAR_FUNCTION double zeta_of_positive(double s, double q) {
 
 // Where q is negative and s whole, terms on both sides of 0 are added: the sum over all k is one over q's distance
 // from a whole number.
-ADJOINT_FAR_FUNCTION double zeta(double s, double q) {
+ADJOINT_RARE_FUNCTION double zeta(double s, double q) {
   if (s != s || !(q > -infinity<double>)) return not_a_number<double>;
   if (s <= 1) return s == 1 ? infinity<double> : not_a_number<double>;
   if (q > 0) return q < infinity<double> ? zeta_of_positive(s, q) : 0.0;
@@ -146,7 +173,10 @@ ADJOINT_FAR_FUNCTION double zeta(double s, double q) {
   return pow(distance, -s) + (zeta_of_positive(s, 1 + distance) + (odd ? -sides : sides));
 }
 
-ADJOINT_FUNCTION float lgamma(float x) { return static_cast<float>(lgamma(static_cast<double>(x))); }
+ADJOINT_FUNCTION float lgamma(float x) {
+  const auto common = static_cast<float>(lgamma_of_float(static_cast<double>(x)));
+  return lgamma_or_rare(x, x, x > 0 && x < infinity<float> ? common : not_a_number<float>);
+}
 ADJOINT_FUNCTION float digamma(float x) { return static_cast<float>(digamma(static_cast<double>(x))); }
 ADJOINT_FUNCTION float zeta(float s, float q) {
   return static_cast<float>(zeta(static_cast<double>(s), static_cast<double>(q)));

@@ -62,7 +62,7 @@ ADJOINT_FUNCTION double deviance(double mu) {
 
 // (x / a)^a e^(a - x), with its exponent as a pair; where a is so large that logarithms lose what they differ by, from
 // the deviance.
-ADJOINT_FAR_FUNCTION double balanced_power(double a, double x) {
+ADJOINT_RARE_FUNCTION double balanced_power(double a, double x) {
   if (a > 0x1.0p17) return exp(-a * deviance((x - a) / a));
   const auto [log_x, log_x_lo] = log_pair(x);
   const auto [log_a, log_a_lo] = log_pair(a);
@@ -76,7 +76,7 @@ ADJOINT_FAR_FUNCTION double balanced_power(double a, double x) {
 }
 
 // x^a e^-x / Gamma(a + 1)
-ADJOINT_FAR_FUNCTION double igamma_factor(double a, double x) {
+ADJOINT_RARE_FUNCTION double igamma_factor(double a, double x) {
   if (a >= large_shape) return balanced_power(a, x) / (std::sqrt(two_pi * a) * exp(stirling_rest(a)));
   if (x > 2000) return 0;
   double product = 1, y = 1 + a;
@@ -93,7 +93,7 @@ ADJOINT_FAR_FUNCTION double igamma_factor(double a, double x) {
 inline constexpr int most_terms = 2000;
 
 // P over its factor, for x up to about a.
-ADJOINT_FAR_FUNCTION double lower_series(double a, double x) {
+ADJOINT_RARE_FUNCTION double lower_series(double a, double x) {
   double term = 1, sum = 1;
   for (int n = 1; n < most_terms && term > 0x1.0p-56 * sum; ++n) {
     term *= x / (a + n);
@@ -103,7 +103,7 @@ ADJOINT_FAR_FUNCTION double lower_series(double a, double x) {
 }
 
 // Q over a times its factor, for x from about a on; evaluated forward (Lentz; Thompson and Barnett 1986).
-ADJOINT_FAR_FUNCTION double upper_fraction(double a, double x) {
+ADJOINT_RARE_FUNCTION double upper_fraction(double a, double x) {
   constexpr double tiny = 0x1.0p-900;
   double b = x + 1 - a, c = 1 / tiny, d = 1 / b, result = d;
   for (int n = 1; n < most_terms; ++n) {
@@ -121,7 +121,7 @@ ADJOINT_FAR_FUNCTION double upper_fraction(double a, double x) {
 }
 
 // Q for small a and x, where P is near 1.
-ADJOINT_FAR_FUNCTION double upper_series(double a, double x) {
+ADJOINT_RARE_FUNCTION double upper_series(double a, double x) {
   const double power = a * log(x) - lgamma_above_one(a);
   double term = 1, sum = 0;
   for (int n = 1; n < most_terms && std::fabs(term) > 0x1.0p-60; ++n) {
@@ -131,7 +131,7 @@ ADJOINT_FAR_FUNCTION double upper_series(double a, double x) {
   return -expm1(power) - exp(power) * a * sum;
 }
 
-ADJOINT_FAR_FUNCTION Shares uniform_shares(double a, double x) {
+ADJOINT_RARE_FUNCTION Shares uniform_shares(double a, double x) {
   const double mu = (x - a) / a, half = deviance(mu), inverse = 1 / a;
   const double eta = std::copysign(std::sqrt(2 * half), mu);
   double sum = polynomial<temme_9>(eta);
@@ -150,7 +150,7 @@ ADJOINT_FAR_FUNCTION Shares uniform_shares(double a, double x) {
 }
 
 // The edges are PyTorch's.
-ADJOINT_FAR_FUNCTION Shares gamma_shares(double a, double x) {
+ADJOINT_RARE_FUNCTION Shares gamma_shares(double a, double x) {
   const double nan = not_a_number<double>;
   if (!(a >= 0 && x >= 0) || (a == 0 && x == 0)) return {nan, nan};
   if (a == infinity<double>) return x == infinity<double> ? Shares{nan, nan} : Shares{0, 1};

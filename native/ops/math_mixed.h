@@ -1,8 +1,8 @@
 // Small functions of logarithms, quotients and neighbours.
 #pragma once
 #include "ops/math_exp.h"
-#include "ops/math_far.h"
 #include "ops/math_log.h"
+#include "ops/math_rare.h"
 
 namespace adjoint::math {
 inline namespace ADJOINT_ISA {
@@ -37,9 +37,8 @@ template <std::floating_point T> ADJOINT_FUNCTION T xlog1py(T a, T b) {
 
 // -a log a, which is 0 at 0 and negative infinity below.
 template <std::floating_point T> ADJOINT_FUNCTION T entropy(T a) {
-  const T product = -a * log(a);
-  const T below = a < 0 ? -infinity<T> : product;
-  return a == 0 ? T(0) : below;
+  const T product = -xlogy(a, a);
+  return a < 0 ? -infinity<T> : product;
 }
 
 // log(p / (1 - p)), exact to the last digits where that is near 0.
@@ -51,7 +50,7 @@ template <std::floating_point T> ADJOINT_FUNCTION T logit(T p) {
 
 // What is left of a after multiples of b are taken away, exactly: as long as a quotient has so few bits that it is off by
 // at most 1, its product is taken away with a single rounding, which there is none of.
-ADJOINT_FAR_FUNCTION double fmod(double a, double b) {
+ADJOINT_RARE_FUNCTION double rare_fmod(double a, double b) {
   constexpr double most = 0x1.0p52;
   const double divisor = std::fabs(b);
   double rest = std::fabs(a);
@@ -64,8 +63,27 @@ ADJOINT_FAR_FUNCTION double fmod(double a, double b) {
   }
   return std::copysign(rest, a);
 }
+ADJOINT_RARE_FUNCTION float rare_fmod(float a, float b) {
+  return static_cast<float>(rare_fmod(static_cast<double>(a), static_cast<double>(b)));
+}
+ADJOINT_RARE_DOUBLE(fmod_or_rare, rare_fmod)
+ADJOINT_RARE_FLOAT(fmod_or_rare_float, rare_fmod)
+
+// The same in one step, where that is enough and the product as a pair neither over- nor underflows.
+ADJOINT_FUNCTION double fmod(double a, double b) {
+  const double whole = std::fabs(a), divisor = std::fabs(b), quotient = std::trunc(whole / divisor);
+  const auto [product, product_lo] = two_product(quotient, divisor);
+  const double rest = (whole - product) - product_lo;
+  const double fitting = std::copysign(rest < 0 ? rest + divisor : rest, a);
+  const bool is_common = (quotient < 0x1.0p52) & (whole < 0x1.0p900) & (divisor > 0x1.0p-900);
+  return fmod_or_rare(a, b, is_common ? fitting : not_a_number<double>);
+}
+// In double the product is exact.
 ADJOINT_FUNCTION float fmod(float a, float b) {
-  return static_cast<float>(fmod(static_cast<double>(a), static_cast<double>(b)));
+  const double whole = std::fabs(static_cast<double>(a)), divisor = std::fabs(static_cast<double>(b));
+  const double quotient = std::trunc(whole / divisor), rest = whole - quotient * divisor;
+  const float fitting = std::copysign(static_cast<float>(rest < 0 ? rest + divisor : rest), a);
+  return fmod_or_rare_float(a, b, quotient < 0x1.0p28 ? fitting : not_a_number<float>);
 }
 
 // The remainder with b's sign, as in Python.

@@ -7,10 +7,12 @@
 //   erfinv_tail    erfinv(x) / x in x^2, |x| <= 1/2                             2^-54
 //   erfcinv_near   z / s in s = sqrt(-log(erfc z)), 0.83 <= s <= 3             2^-22
 //   erfcinv_far    the same in 1 / s, 3 <= s <= 27.4                            2^-26
+//   erfinv_low     erfinv(x) / x in w - 4, 0 <= w <= 8                          2^-25.7
+//   erfinv_high    erfinv(x) / x / sqrt(w) in 1 / sqrt(w) - 0.2258, 8 <= w <= 104   2^-26.5
 #pragma once
 #include "ops/math_erf.h"
-#include "ops/math_far.h"
 #include "ops/math_log.h"
+#include "ops/math_rare.h"
 
 namespace adjoint::math {
 inline namespace ADJOINT_ISA {
@@ -29,12 +31,22 @@ inline constexpr double erfcinv_far[] = {
     -0x1.4f0ef9e0fe2b4p+6,  0x1.0d6141583ac0ap+9,  -0x1.4b553a9cbcf72p+11, 0x1.290de92868a4ap+13,
     -0x1.751d754886a12p+14, 0x1.35d233362c428p+15, -0x1.30cceaca0005bp+15, 0x1.0c9addd492983p+14};
 
+inline constexpr double erfinv_low[] = {0x1.dbd8f2aa5c9c3p+0,   0x1.d3ab99e6ccd3dp-3,  -0x1.d93d3443e1416p-8,
+                                        -0x1.ab9ea666434a3p-13, 0x1.f29330a62be47p-14, -0x1.04dce56bf4974p-16,
+                                        0x1.077a7a72cc038p-21,  0x1.8bfeded5ae77fp-23, -0x1.275296c8a4d52p-25,
+                                        0x1.32122dfb5aceep-30,  0x1.b404c3773b1dcp-32, -0x1.4333e16b0461cp-35,
+                                        -0x1.b1256d039a07p-41};
+inline constexpr double erfinv_high[] = {0x1.edf7c8f8e238dp-1,   -0x1.9bc29b00e9579p-3, 0x1.2dda97c4f63dfp-5,
+                                         0x1.4a43293cecdbbp-1,   -0x1.f82c44a923766p-1, 0x1.17f848fcc05d3p+1,
+                                         0x1.74c7fcd3674bcp+3,   0x1.e733f5dde4321p+6,  0x1.8fa12672ec885p+7,
+                                         -0x1.bf0809e67d98cp+10, -0x1.0688a354c92ddp+13};
+
 inline constexpr double half_sqrt_pi = 0x1.c5bf891b4ef6bp-1, inverse_sqrt_pi = 0x1.20dd750429b6dp-1;
 inline constexpr double sqrt_two = 0x1.6a09e667f3bcdp+0, sqrt_half = 0x1.6a09e667f3bcdp-1;
 inline constexpr double sqrt_half_lo = -0x1.bdd3413b26456p-55;
 
 // e^(x^2) erfc x
-ADJOINT_FAR_FUNCTION double erfcx(double x) {
+ADJOINT_RARE_FUNCTION double erfcx(double x) {
   const double a = std::fabs(x);
   if (a < 0.5) return exp(a * a) * erfc(x);
   if (x < -27) return infinity<double>;
@@ -47,7 +59,7 @@ ADJOINT_FAR_FUNCTION double erfcx(double x) {
 }
 
 // z with erfc z = y, for 0 <= y <= 1/2.
-ADJOINT_FAR_FUNCTION double erfcinv(double y) {
+ADJOINT_RARE_FUNCTION double erfcinv(double y) {
   if (y == 0) return infinity<double>;
   const double s = std::sqrt(-log(y));
   const double z = s * (s < 3 ? polynomial<erfcinv_near>(s) : polynomial<erfcinv_far>(1 / s));
@@ -55,14 +67,14 @@ ADJOINT_FAR_FUNCTION double erfcinv(double y) {
   return z - step / multiply_add(z, step, 1.0);
 }
 
-ADJOINT_FAR_FUNCTION double erfinv(double x) {
+ADJOINT_RARE_FUNCTION double erfinv(double x) {
   const double a = std::fabs(x);
   if (a <= 0.5) return x * polynomial<erfinv_tail>(x * x);
   return a <= 1 ? std::copysign(erfcinv(1 - a), x) : not_a_number<double>;
 }
 
 // x below which a normally distributed number lies with probability p.
-ADJOINT_FAR_FUNCTION double ndtri(double p) {
+ADJOINT_RARE_FUNCTION double ndtri(double p) {
   if (!(p >= 0 && p <= 1)) return not_a_number<double>;
   if (p < 0.25) return -sqrt_two * erfcinv(2 * p);
   if (p > 0.75) return sqrt_two * erfcinv(2 * (1 - p));
@@ -70,7 +82,7 @@ ADJOINT_FAR_FUNCTION double ndtri(double p) {
 }
 
 // The logarithm of the probability that a normally distributed number lies below x.
-ADJOINT_FAR_FUNCTION double log_ndtr(double x) {
+ADJOINT_RARE_FUNCTION double log_ndtr(double x) {
   if (x < -1) return log(0.5 * erfcx(-x * sqrt_half)) - 0.5 * x * x;
   // Far out erfc grows the rounding error of its argument, which is added back.
   const double bounded = x > 40 ? 40 : x;
@@ -80,8 +92,20 @@ ADJOINT_FAR_FUNCTION double log_ndtr(double x) {
 }
 
 ADJOINT_FUNCTION float erfcx(float x) { return static_cast<float>(erfcx(static_cast<double>(x))); }
-ADJOINT_FUNCTION float erfinv(float x) { return static_cast<float>(erfinv(static_cast<double>(x))); }
-ADJOINT_FUNCTION float ndtri(float p) { return static_cast<float>(ndtri(static_cast<double>(p))); }
+// erfinv(x) of a float, given 1 - x^2.
+ADJOINT_FUNCTION double erfinv_of_float(double x, double rest) {
+  const double w = -log(rest), root = std::sqrt(w);
+  const double near = polynomial<erfinv_low>(w - 4), far = root * polynomial<erfinv_high>(1 / root - 0.2258);
+  return x * (w < 8 ? near : far);
+}
+ADJOINT_FUNCTION float erfinv(float x) {
+  const double wide = static_cast<double>(x);
+  return static_cast<float>(erfinv_of_float(wide, (1 - wide) * (1 + wide)));
+}
+ADJOINT_FUNCTION float ndtri(float p) {
+  const double wide = static_cast<double>(p);
+  return static_cast<float>(sqrt_two * erfinv_of_float(2 * wide - 1, 4 * (wide * (1 - wide))));
+}
 ADJOINT_FUNCTION float log_ndtr(float x) { return static_cast<float>(log_ndtr(static_cast<double>(x))); }
 
 } // namespace ADJOINT_ISA

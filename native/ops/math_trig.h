@@ -3,7 +3,7 @@
 // it takes integers and a table, element by element. A float is reduced in double, by arithmetic alone,
 // whatever its size. With fused multiply-adds, sine and cosine of a float below near_limit never leave float.
 #pragma once
-#include "ops/math_far.h"
+#include "ops/math_rare.h"
 
 namespace adjoint::math {
 inline namespace ADJOINT_ISA {
@@ -52,7 +52,7 @@ ADJOINT_FUNCTION Angle reduce(double x) {
 }
 
 // Angles beyond near_limit: x * 2/pi modulo 4 in 192 bits (Payne and Hanek 1983), one element at a time.
-ADJOINT_FAR_FUNCTION Angle reduce_far(double x) {
+ADJOINT_RARE_FUNCTION Angle reduce_far(double x) {
   // 1280 bits of 2/pi after the point.
   static constexpr uint32_t two_over_pi[] = {
       0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab, 0xdebbc561,
@@ -166,22 +166,32 @@ template <class T> ADJOINT_FUNCTION T tangent_of(Angle angle) {
 
 ADJOINT_FUNCTION Angle next_quadrant(Angle angle) { return {angle.quadrant + 1, angle.hi, angle.lo}; }
 
-ADJOINT_FAR_FUNCTION double far_sin(double x) { return sine_of<double>(reduce_far(x)); }
-ADJOINT_FAR_FUNCTION double far_cos(double x) { return sine_of<double>(next_quadrant(reduce_far(x))); }
-ADJOINT_FAR_FUNCTION double far_tan(double x) { return tangent_of<double>(reduce_far(x)); }
-ADJOINT_FAR_DOUBLE(sin_or_far, far_sin)
-ADJOINT_FAR_DOUBLE(cos_or_far, far_cos)
-ADJOINT_FAR_DOUBLE(tan_or_far, far_tan)
+// Angles up to here are reduced with a few parts of pi/2; NaN says that one is not.
+inline constexpr int near_limit = 100000;
+template <class T> ADJOINT_FUNCTION T if_near(T x, T value) {
+  return std::fabs(x) <= T(near_limit) ? value : not_a_number<T>;
+}
+
+ADJOINT_RARE_FUNCTION double far_sin(double x, double) { return sine_of<double>(reduce_far(x)); }
+ADJOINT_RARE_FUNCTION double far_cos(double x, double) {
+  return sine_of<double>(next_quadrant(reduce_far(x)));
+}
+ADJOINT_RARE_FUNCTION double far_tan(double x, double) { return tangent_of<double>(reduce_far(x)); }
+ADJOINT_RARE_DOUBLE(sin_or_far, far_sin)
+ADJOINT_RARE_DOUBLE(cos_or_far, far_cos)
+ADJOINT_RARE_DOUBLE(tan_or_far, far_tan)
 
 // Below, sin x and tan x are x, and keep the sign of 0.
 template <class T> inline constexpr T tiny_angle = 0x1.0p-27;
 
 ADJOINT_FUNCTION double sin(double x) {
-  return sin_or_far(x, std::fabs(x) < tiny_angle<double> ? x : sine_of<double>(reduce(x)));
+  return sin_or_far(x, x, if_near(x, std::fabs(x) < tiny_angle<double> ? x : sine_of<double>(reduce(x))));
 }
-ADJOINT_FUNCTION double cos(double x) { return cos_or_far(x, sine_of<double>(next_quadrant(reduce(x)))); }
+ADJOINT_FUNCTION double cos(double x) {
+  return cos_or_far(x, x, if_near(x, sine_of<double>(next_quadrant(reduce(x)))));
+}
 ADJOINT_FUNCTION double tan(double x) {
-  return tan_or_far(x, std::fabs(x) < tiny_angle<double> ? x : tangent_of<double>(reduce(x)));
+  return tan_or_far(x, x, if_near(x, std::fabs(x) < tiny_angle<double> ? x : tangent_of<double>(reduce(x))));
 }
 
 #ifdef ADJOINT_HAS_FMA
@@ -212,17 +222,17 @@ ADJOINT_FUNCTION float sine_of(FloatAngle angle) {
   return from_bits<float>(bits_of(value) ^ (angle.quadrant & 2) << 30);
 }
 
-ADJOINT_FAR_FUNCTION float far_sin(float x) { return sine_of<float>(reduce(x)); }
-ADJOINT_FAR_FUNCTION float far_cos(float x) { return sine_of<float>(next_quadrant(reduce(x))); }
-ADJOINT_FAR_FLOAT(sin_or_far_float, far_sin)
-ADJOINT_FAR_FLOAT(cos_or_far_float, far_cos)
+ADJOINT_RARE_FUNCTION float far_sin(float x, float) { return sine_of<float>(reduce(x)); }
+ADJOINT_RARE_FUNCTION float far_cos(float x, float) { return sine_of<float>(next_quadrant(reduce(x))); }
+ADJOINT_RARE_FLOAT(sin_or_far_float, far_sin)
+ADJOINT_RARE_FLOAT(cos_or_far_float, far_cos)
 
 ADJOINT_FUNCTION float sin(float x) {
-  return sin_or_far_float(x, std::fabs(x) < tiny_angle<float> ? x : sine_of(reduce_near(x)));
+  return sin_or_far_float(x, x, if_near(x, std::fabs(x) < tiny_angle<float> ? x : sine_of(reduce_near(x))));
 }
 ADJOINT_FUNCTION float cos(float x) {
   const FloatAngle angle = reduce_near(x);
-  return cos_or_far_float(x, sine_of(FloatAngle{angle.quadrant + 1, angle.r}));
+  return cos_or_far_float(x, x, if_near(x, sine_of(FloatAngle{angle.quadrant + 1, angle.r})));
 }
 
 #else

@@ -183,6 +183,42 @@ test("what is wrong is refused", () => {
   expect(errorOf(() => x.igamma(double([1, 2, 3])))).toMatchObject({ code: "ERR_SHAPE" });
 });
 
+describe("floats are doubles, rounded", () => {
+  const spread = (count: number, low: number, high: number) =>
+    Array.from({ length: count }, (_, i) => low + (high - low) * (((i + 1) * 0.6180339887498949) % 1));
+  const powers = spread(3000, -44, 38).map((exponent) => 10 ** exponent);
+  const small = powers.filter((x) => x < 0.5);
+  const functions: [string, Compute, number[]][] = [
+    ["erfinv", (x) => x.erfinv(), [...spread(4000, -1, 1), ...small, ...small.map((x) => 1 - x)]],
+    ["ndtri", special.ndtri, [...spread(4000, 0, 1), ...small, ...small.map((x) => 1 - x)]],
+    ["lgamma", (x) => x.lgamma(), [...spread(4000, 0, 30), ...spread(1000, -20, 0), ...powers]],
+    ["erfc", (x) => x.erfc(), [...spread(4000, -5, 11), ...small]],
+    ["i0e", special.i0e, [...spread(4000, -40, 40), ...powers]],
+    ["i1e", special.i1e, [...spread(4000, -40, 40), ...powers]],
+    ["trigamma", (x) => x.polygamma(1), [...spread(4000, 0, 40), ...powers.filter((x) => x > 1e-18)]],
+  ];
+  test.each(functions)("%s", (name, compute, values) => {
+    const x = tensor(values, { dtype: "float32" });
+    expectClose(
+      numbers(compute(x)),
+      numbers(compute(x.to("float64")).to("float32")),
+      2 ** -21.5,
+      1e-44,
+      name,
+    );
+  });
+  test.each([
+    ["fmod", (a, b) => a.fmod(b)],
+    ["remainder", (a, b) => a.remainder(b)],
+  ] as [string, Compute][])("%s, exactly", (_, compute) => {
+    const signed = (values: number[]) => values.map((x, i) => (i % 3 === 0 ? -x : x));
+    const a = tensor(signed([...powers, ...spread(3000, 0, 100)]), { dtype: "float32" });
+    const b = tensor(signed([...powers.toReversed(), ...spread(3000, 0.1, 5)]), { dtype: "float32" });
+    const one = noGrad(() => compute(a.to("float64"), b.to("float64")).to("float32"));
+    expect(numbers(compute(a, b))).toEqual(numbers(one));
+  });
+});
+
 test("dtypes stay what they are, whatever the default is", () => {
   adjoint.setDefaultDtype("float64");
   try {
