@@ -1,10 +1,10 @@
-import type { Device } from "../device.js";
 import type { Scalar } from "../native.js";
 import { readOptions } from "../options.js";
 import { arange } from "../ranges.js";
 import { handleOf, type Tensor } from "../tensor.js";
 import { axisWithin } from "./axes.js";
 import { named } from "./history.js";
+import { dtypeOfPlaces } from "./places.js";
 import { shapeError, sizes, whole } from "./refusals.js";
 
 // Diagonals and triangles of matrices.
@@ -67,9 +67,11 @@ function taken(matrices: Tensor, offset: number): Tensor {
     .reshape(lines);
 }
 
-/** Of every element of matrices, its column less its row. */
-function difference(rows: number, columns: number, device: Device): Tensor {
-  const places = (count: number) => arange(count, { dtype: "int64", device });
+/** Of every element of matrices beside x, its column less its row. */
+function difference(rows: number, columns: number, x: Tensor): Tensor {
+  const { device } = x;
+  const dtype = dtypeOfPlaces(rows + columns);
+  const places = (count: number) => arange(count, { dtype, device });
   return places(columns).sub(places(rows).unsqueeze(-1));
 }
 
@@ -85,7 +87,7 @@ function spread(
   // Along an edge that is at least as long as the diagonal.
   const edge = offset >= 0 ? rows : columns;
   const values = edge === length ? diagonals : diagonals.pad([0, edge - length]);
-  const isDiagonal = difference(rows, columns, diagonals.device).eq(offset);
+  const isDiagonal = difference(rows, columns, diagonals).eq(offset);
   return isDiagonal.where(values.unsqueeze(offset >= 0 ? -1 : -2), others);
 }
 
@@ -179,7 +181,7 @@ function triangle(op: "tril" | "triu", x: Tensor, options: DiagonalOption | unde
     throw shapeError(op, `${op}: input tensor must have at least 2 dimensions`, x.shape);
   whole(op, "diagonal", offset);
   const [rows, columns] = x.shape.slice(-2) as [number, number];
-  const places = difference(rows, columns, x.device);
+  const places = difference(rows, columns, x);
   const isKept = op === "tril" ? places.le(offset) : places.ge(offset);
   return named(isKept.where(x, nothing(x)), op === "tril" ? "Tril" : "Triu");
 }

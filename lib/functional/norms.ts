@@ -50,16 +50,23 @@ export function normOver(
   // Written so that it has a gradient, which is 0.
   if (p === 0) return x.isnan().where(1, x.sign().abs()).sum(axes, kept);
   if (p === 1 || isEmpty) return size.sum(axes, kept);
+  // Squares of float32 fit in float64.
+  if (p === 2 && isScaled && x.dtype === "float32")
+    return rootOf(x.to("float64").square().sum(axes, kept), p).to("float32");
   const scale = isScaled ? scaleOf(size.detach(), p, axes) : null;
   const parts = scale ? size.div(scale) : size;
   const isZero = parts.detach().eq(0);
   // Powers below 1 have no finite gradient at 0.
   const powers = p === 2 ? parts.square() : isZero.where(p > 0 ? 0 : Infinity, isZero.where(1, parts).pow(p));
-  const total = powers.sum(axes, kept);
+  const root = rootOf(powers.sum(axes, kept), p);
+  return scale ? root.mul(keepdim ? scale : scale.reshape(root.shape)) : root;
+}
+
+/** total**(1/p), with a gradient of 0 where that is 0. */
+function rootOf(total: Tensor, p: number): Tensor {
   const vanishes = total.detach().eq(p > 0 ? 0 : Infinity);
   const safe = vanishes.where(1, total);
-  const root = p === 2 ? safe.sqrt() : safe.pow(1 / p);
-  return vanishes.where(0, scale ? root.mul(keepdim ? scale : scale.reshape(root.shape)) : root);
+  return vanishes.where(0, p === 2 ? safe.sqrt() : safe.pow(1 / p));
 }
 
 /** A power of two near the element that counts most, so that dividing by it changes no bits; 1 where there is none. */

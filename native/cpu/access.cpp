@@ -31,8 +31,8 @@ void copy_strided(size_t bytes, int64_t n, void* to, int64_t to_stride, const vo
   });
 }
 
-// to[i] = first + i * step.
-template <class T> void count_evenly(int64_t n, T* to, int64_t first, int64_t step) {
+// to[i] = first + i * step. Not inlined: inside of each_piece it would not become vectors.
+template <class T> [[gnu::noinline]] void count_evenly(int64_t n, T* to, int64_t first, int64_t step) {
   const auto is_word = [](int64_t value) { return value >= INT32_MIN && value <= INT32_MAX; };
   if (is_word(first) && is_word(first + (n - 1) * step)) {
     // Every processor converts words by the vector, few of them longer integers.

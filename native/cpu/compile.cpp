@@ -496,7 +496,7 @@ class Builder {
 };
 
 // Whether in most arrays an element's neighbours are in its column rather than in its row, and all arrays can be
-// walked column by column.
+// walked column by column. Arrays that stand still along either have few elements, which count little.
 bool prefers_across(const Analysis& analysis) {
   const FusedKernel& kernel = analysis.kernel;
   if (kernel.columns <= 1 || kernel.rows < 16) return false;
@@ -511,6 +511,11 @@ bool prefers_across(const Analysis& analysis) {
     const auto has_neighbours = [](const Walk& walk) {
       return !walk.axes.empty() && std::abs(walk.axes.back().stride) == 1 && walk.axes.back().extent >= 8;
     };
+    const auto varies = [](const Walk& walk) {
+      return std::any_of(walk.axes.begin(), walk.axes.end(),
+                         [](const WalkAxis& axis) { return axis.stride != 0; });
+    };
+    if (!varies(parts->rows) || !varies(parts->columns)) return;
     votes += has_neighbours(parts->rows);
     votes -= has_neighbours(parts->columns);
   };

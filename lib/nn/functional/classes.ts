@@ -1,5 +1,5 @@
 import { ones } from "../../creation.js";
-import { arange } from "../../ranges.js";
+import { positionsAlong } from "../../functional/places.js";
 import { wordOf } from "../../dtype.js";
 import { makeError } from "../../errors.js";
 import type { Tensor } from "../../tensor.js";
@@ -9,17 +9,10 @@ import { requireDtypeOf, shapeError, sizes } from "./checks.js";
 // where a gather would need an array between; the weights of classes are looked up, so that one out of range is an error
 // when the result is read.
 
-/** 0, 1, ... along one dimension of a shape: a number for each class. */
-export function placesAlong(x: Tensor, dim: number): Tensor {
-  const { shape, device } = x;
-  return arange(shape[dim]!, { dtype: "int64", device }).reshape(
-    shape.map((size, axis) => (axis === dim ? size : 1)),
-  );
-}
-
 /** Of each line along a dimension of x the element that `index` names; the dimension goes away. */
 export function pickAlong(x: Tensor, dim: number, index: Tensor): Tensor {
-  return placesAlong(x, dim).eq(index.unsqueeze(dim)).where(x, 0).sum(dim);
+  const places = positionsAlong(x, dim);
+  return places.eq(index.to(places.dtype).unsqueeze(dim)).where(x, 0).sum(dim);
 }
 
 /** The weight of each class that `index` names; without weights it is 1. */

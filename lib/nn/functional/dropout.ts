@@ -1,10 +1,10 @@
+import { positionsAlong } from "../../functional/places.js";
 import { rand } from "../../creation.js";
 import { axesOf } from "../../functional/axes.js";
 import { named } from "../../functional/history.js";
 import { readOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import { flagFrom, numberFrom, requireFloating, shapeError, valueError, withoutInplace } from "./checks.js";
-import { placesAlong } from "./classes.js";
 
 // Functions that draw. What is drawn is fixed by manualSeed and the order of calls.
 
@@ -165,7 +165,7 @@ export function gumbelSoftmax(logits: Tensor, options?: GumbelSoftmaxOptions): T
   if (!isHard) return shares;
   if (axis === undefined) return shares.sub(shares.detach()).add(1);
   const fixed = shares.detach();
-  const places = placesAlong(fixed, axis);
+  const places = positionsAlong(fixed, axis);
   const size = shape[axis]!;
   if (size === 0) return shares;
   const keepdim = { keepdim: true };

@@ -3,6 +3,7 @@ import { normOver } from "../../functional/norms.js";
 import { noGrad } from "../../autograd.js";
 import { ones, zeros } from "../../creation.js";
 import { makeError } from "../../errors.js";
+import { positionsAlong } from "../../functional/places.js";
 import { named } from "../../functional/history.js";
 import { describe, readOptions } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
@@ -16,7 +17,6 @@ import {
   valueError,
   wholeFrom,
 } from "./checks.js";
-import { placesAlong } from "./classes.js";
 
 // Rows of a matrix by their numbers.
 
@@ -247,7 +247,7 @@ function ofVector(rows: Tensor, isIn: Tensor, { count, ids }: Bags, mode: Mode):
   if (mode === "max") {
     if (length === 0) return zeros([count, columns], { dtype, device }).add(rows.sum(0));
     const bag = zeros([count, 1], { dtype: "int64", device });
-    const isHere = placesAlong(bag, 0).eq(ids.unsqueeze(0)).logicalAnd(isIn.unsqueeze(0));
+    const isHere = positionsAlong(bag, 0).eq(ids.unsqueeze(0)).logicalAnd(isIn.unsqueeze(0));
     return largest(rows.unsqueeze(0), isHere.unsqueeze(2));
   }
   const add = (values: Tensor) => {

@@ -1,3 +1,4 @@
+import { positionsAlong } from "../../functional/places.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { readOptions } from "../../options.js";
 import {
@@ -9,7 +10,7 @@ import {
   tensorFrom,
   valueError,
 } from "./checks.js";
-import { pickAlong, placesAlong, weightsOf } from "./classes.js";
+import { pickAlong, weightsOf } from "./classes.js";
 import { lossDefaults, olderWords, reduced, reductionFrom, type LossOptions } from "./reduction.js";
 
 // Losses of classes by the distances of their scores.
@@ -78,14 +79,15 @@ export function multiMarginLoss(input: Tensor, target: Tensor, options?: MultiMa
       [input.shape, target.shape],
     );
   const index = indicesFrom(op, "classes", target).reshape([count]);
-  const places = placesAlong(rows, 1);
+  const places = positionsAlong(rows, 1);
   const missing = rows
     .sub(pickAlong(rows, 1, index).unsqueeze(1))
     .add(margin)
     .relu();
   const powers = given.p === 1 ? missing : missing.square();
   const weights = weightsOf(op, rows, 1, index, weight);
-  const losses = places.eq(index.unsqueeze(1)).where(0, powers).sum(1).div(classes).mul(weights);
+  const isTarget = places.eq(index.to(places.dtype).unsqueeze(1));
+  const losses = isTarget.where(0, powers).sum(1).div(classes).mul(weights);
   return reduced(losses.reshape(target.shape), reduction, "MultiMarginLoss");
 }
 
@@ -112,7 +114,7 @@ export function multilabelMarginLoss(input: Tensor, target: Tensor, options?: Lo
     );
   const classes = rows.shape[1]!;
   const lists = indicesFrom(op, "classes", target).reshape(rows.shape);
-  const places = placesAlong(rows, 1);
+  const places = positionsAlong(rows, 1);
   const end = lists.eq(-1).where(places, classes).amin(1, { keepdim: true });
   const isListed = places.lt(end);
   const index = isListed.where(lists, 0);
