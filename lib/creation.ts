@@ -1,5 +1,12 @@
 import { deviceNumber, deviceOf, type Device } from "./device.js";
-import { dtypeIndex, getDefaultDtype, integerBounds, typedArrayOf, type DType } from "./dtype.js";
+import {
+  dtypeIndex,
+  getDefaultDtype,
+  integerBounds,
+  isHalfDtype,
+  typedArrayOf,
+  type DType,
+} from "./dtype.js";
 import { makeError } from "./errors.js";
 import { native, type Scalar, type TypedArray } from "./native.js";
 import { readOptions } from "./options.js";
@@ -88,19 +95,26 @@ export function tensor(data: TensorData, options?: CreationOptions): Tensor {
       op: "tensor",
       shapes: [shape],
     });
-  const flat = typedArrayOf(chosen, elements);
-  fill(flat, data, shape, chosen);
-  return finish(
-    create((out) => native.fromArray(out, flat, shape, chosen === "bool", device)),
-    requiresGrad,
-  );
+  // Halves are numbers first, so that they are rounded once.
+  const held = isHalfDtype(chosen) ? "float64" : chosen;
+  const flat = typedArrayOf(held, elements);
+  fill(flat, data, shape, held);
+  const made = create((out) => native.fromArray(out, flat, shape, held === "bool", device));
+  return finish(convertedTo(chosen, made), requiresGrad);
 }
 
 function fromTypedArray(data: ArrayBufferView, dtype: DType | undefined, device: number): Tensor {
   if (data.byteLength === 0) refuseOutOfBounds(data);
   const elements = readable(data);
-  const made = create((out) => native.fromArray(out, elements, null, false, device));
-  if (dtype === undefined || dtype === made.dtype) return made;
+  return convertedTo(
+    dtype ?? dtypesOfArrays[kindOf(data)]!,
+    create((out) => native.fromArray(out, elements, null, false, device)),
+  );
+}
+
+/** The tensor that has been made in another dtype, in place of it. */
+function convertedTo(dtype: DType, made: Tensor): Tensor {
+  if (dtype === made.dtype) return made;
   try {
     return made.to(dtype);
   } finally {
@@ -182,7 +196,7 @@ const dtypesOfArrays: Readonly<Record<string, DType>> = Object.freeze({
   Uint16Array: "int32",
   Uint32Array: "int64",
   BigUint64Array: "int64",
-  Float16Array: "float32",
+  Float16Array: "float16",
 });
 
 /** The kind of a view of memory, whatever its prototype has become. */

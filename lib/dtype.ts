@@ -2,8 +2,11 @@ import { makeError } from "./errors.js";
 import { native, type TypedArray } from "./native.js";
 import { describe } from "./options.js";
 
-/** The kinds of element. `float32` is the default of new tensors, `int64` of bigints, `bool` of booleans. */
-export type DType = "float32" | "float64" | "int32" | "int64" | "uint8" | "bool";
+/**
+ * The kinds of element. `float32` is the default of new tensors, `int64` of bigints, `bool` of booleans. `float16` and
+ * `bfloat16` take two bytes; ops on them compute in float32, and round their results.
+ */
+export type DType = "float16" | "bfloat16" | "float32" | "float64" | "int32" | "int64" | "uint8" | "bool";
 
 /** The least and the greatest element of the integer dtypes. */
 export const integerBounds = new Map<DType, readonly [number | bigint, number | bigint]>([
@@ -36,13 +39,39 @@ export function wordOf(dtype: DType): string {
 }
 
 /** Whether elements of a dtype have fractions. */
-export function isFloating(dtype: DType): boolean {
-  return dtype.startsWith("float");
+export function isFloating(dtype: string): boolean {
+  return dtype.startsWith("float") || dtype === "bfloat16";
 }
 
-/** The typed array that holds elements of a dtype. */
+/** Whether elements of a dtype are floating and take two bytes. */
+export function isHalfDtype(dtype: DType): boolean {
+  return dtype === "float16" || dtype === "bfloat16";
+}
+
+/** The dtype that ops on elements of this one compute in. */
+export function computedDtype(dtype: DType): DType {
+  return isHalfDtype(dtype) ? "float32" : dtype;
+}
+
+/** The largest finite element of a floating dtype. */
+export function largestOf(dtype: DType): number {
+  switch (dtype) {
+    case "float16":
+      return 65504;
+    case "bfloat16":
+      return (2 - 2 ** -7) * 2 ** 127;
+    case "float32":
+      return (2 - 2 ** -23) * 2 ** 127;
+    default:
+      return Number.MAX_VALUE;
+  }
+}
+
+/** The typed array that holds elements of a dtype: of halves their values, as there is no array of them in every JavaScript. */
 export function typedArrayOf(dtype: DType, length: number): TypedArray {
   switch (dtype) {
+    case "float16":
+    case "bfloat16":
     case "float32":
       return new Float32Array(length);
     case "float64":

@@ -1,3 +1,4 @@
+import { isFloating } from "./dtype.js";
 import { zeros, type CreationOptions } from "./creation.js";
 import type { Device } from "./device.js";
 import { makeError } from "./errors.js";
@@ -148,7 +149,7 @@ const greatest = 2n ** 63n - 1n;
 export function unravelIndex(indices: Tensor, shape: number | readonly Scalar[]): Tensor[] {
   const op = "unravelIndex";
   handleOf(indices, op);
-  if (indices.dtype === "bool" || indices.dtype.startsWith("float"))
+  if (indices.dtype === "bool" || isFloating(indices.dtype))
     throw makeError(
       TypeError,
       `expected 'indices' to be integer dtype, but got ${indices.dtype}; unravelIndex: convert with .to("int64")`,

@@ -14,6 +14,8 @@ const pytorch: Readonly<Record<string, string>> = {
   element_size: "dtype",
   float: 'to("float32")',
   double: 'to("float64")',
+  half: 'to("float16")',
+  bfloat16: 'to("bfloat16")',
   int: 'to("int32")',
   long: 'to("int64")',
   byte: 'to("uint8")',

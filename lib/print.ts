@@ -6,6 +6,7 @@
  * value, ties to even, as C's printf does: JavaScript's toFixed and toExponential round ties away
  * from zero.
  */
+import { isFloating } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { readOptions } from "./options.js";
 
@@ -13,7 +14,7 @@ import { readOptions } from "./options.js";
 export interface Printable {
   /** The size of each dimension. */
   shape: readonly number[];
-  /** `float32`, `float64`, `int32`, `int64`, `uint8` or `bool`. */
+  /** The kind of element. */
   dtype: string;
   /** The elements, row after row; for `bool`, 0 and 1 will do. */
   values: ArrayLike<number | bigint | boolean>;
@@ -231,12 +232,12 @@ interface Format {
 }
 
 function chooseFormat(dtype: string, seen: Printable["values"]): Format {
-  const write = dtype.startsWith("float") ? chooseFloatStyle(seen) : dtype === "bool" ? boolText : String;
+  const write = isFloating(dtype) ? chooseFloatStyle(seen) : dtype === "bool" ? boolText : String;
   let width = 1;
   for (let i = 0; i < seen.length; i++) {
     const value = seen[i]!;
     // Zeros, infinities and NaN do not vote, but are padded like the rest.
-    if (dtype.startsWith("float") && (value === 0 || !Number.isFinite(value))) continue;
+    if (isFloating(dtype) && (value === 0 || !Number.isFinite(value))) continue;
     width = Math.max(width, write(value).length);
   }
   return { width, text: (value) => write(value).padStart(width) };

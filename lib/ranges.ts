@@ -1,6 +1,6 @@
 import { finish, fullLike, readCreation, type CreationOptions } from "./creation.js";
 import { deviceOf, type Device } from "./device.js";
-import { dtypeIndex, dtypeName, integerBounds, isFloating, type DType } from "./dtype.js";
+import { computedDtype, dtypeIndex, dtypeName, integerBounds, isFloating, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
 import { native, type Scalar } from "./native.js";
 import { describe, readOptions } from "./options.js";
@@ -152,7 +152,7 @@ function between(
   for (const bound of [start, end]) deviceOption(op, [bound], undefined);
   const given = readCreation(op, deviceOption(op, [start, end], options));
   const target = dtypeName(dtypeIndex(given.dtype));
-  const dtype = isFloating(target) ? target : "float64";
+  const dtype = isFloating(target) ? computedDtype(target) : "float64";
   const make = (from: number, by: number) =>
     create((out) => native.arange(out, [steps], dtypeIndex(dtype), given.device, from, by));
   const like = (isTensor(start) ? start : end) as Tensor;
@@ -206,11 +206,11 @@ export function logspace(start: Bound, end: Bound, steps: number, options?: Logs
   const bound = (value: Bound): Bound =>
     !isWhole ? value : isTensor(value) ? value.to("float64").trunc() : Math.trunc(Number(value));
   const exponents = linspace(bound(start), bound(end), count, {
-    dtype: isWhole ? "float64" : target,
+    dtype: isWhole ? "float64" : computedDtype(target),
     ...(device !== undefined && { device }),
   });
   const powers = exponents.rpow(base);
-  return finish(isWhole ? powers.to(target) : powers, requiresGrad);
+  return finish(powers.to(target), requiresGrad);
 }
 
 /** The identity matrix of n rows and m (or n) columns. @throws RangeError (`ERR_VALUE`) for a negative number. */

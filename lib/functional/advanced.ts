@@ -1,3 +1,4 @@
+import { isFloating } from "../dtype.js";
 import { arange } from "../ranges.js";
 import { makeError } from "../errors.js";
 import { parseIndices } from "../indexing.js";
@@ -103,7 +104,7 @@ function plan(op: string, x: Tensor, indices: readonly Index[]): Plan {
 /** An index tensor as tensors of positions, one for each dimension that it names. */
 function columnsOf(op: string, index: Tensor, shape: readonly number[], dim: number, place: number) {
   handleOf(index, op);
-  if (index.dtype.startsWith("float"))
+  if (isFloating(index.dtype))
     throw dtypeError(
       op,
       `tensors used as indices must be integers or bool, got ${index.dtype}; convert with .to("int64")`,

@@ -1,3 +1,4 @@
+import { isFloating } from "../dtype.js";
 import { arange } from "../ranges.js";
 import type { Tensor } from "../tensor.js";
 import { axisOf } from "./axes.js";
@@ -9,7 +10,7 @@ export function narrowFrom(x: Tensor, dim: number, start: Tensor, length: number
   const op = "narrow";
   if (x.shape.length === 0) throw shapeError(op, "narrow() cannot be applied to a 0-dim tensor.", []);
   const axis = axisOf(op, x, dim);
-  if (start.shape.length > 0 || start.dtype === "bool" || start.dtype.startsWith("float"))
+  if (start.shape.length > 0 || start.dtype === "bool" || isFloating(start.dtype))
     throw dtypeError(op, "start must be an 0-dim integral Tensor.");
   const extent = x.shape[axis]!;
   if (whole(op, "length", length) < 0) throw valueError(op, "narrow(): length must be non-negative.");

@@ -1,4 +1,4 @@
-import { isFloating, wordOf, type DType } from "../dtype.js";
+import { isFloating, largestOf, wordOf } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, type Tensor } from "../tensor.js";
@@ -96,11 +96,6 @@ const nanToNumDefaults: Readonly<Required<NanToNumOptions>> = Object.freeze({
   posinf: null,
   neginf: null,
 });
-const largest = new Map<DType, number>([
-  ["float32", (2 - 2 ** -23) * 2 ** 127],
-  ["float64", Number.MAX_VALUE],
-]);
-
 /** x with numbers in place of NaN and infinities, where the gradient is 0. */
 export function nanToNum(x: Tensor, options?: NanToNumOptions): Tensor {
   const given = readOptions("nanToNum", options, nanToNumDefaults);
@@ -110,8 +105,8 @@ export function nanToNum(x: Tensor, options?: NanToNumOptions): Tensor {
         code: "ERR_OPTION",
         op: "nanToNum",
       });
-  const most = largest.get(x.dtype);
-  if (most === undefined) return x.clone();
+  if (!isFloating(x.dtype)) return x.clone();
+  const most = largestOf(x.dtype);
   const { nan, posinf, neginf } = given;
   const finite = x.eq(-Infinity).where(neginf ?? -most, x);
   return named(x.isnan().where(nan ?? 0, x.eq(Infinity).where(posinf ?? most, finite)), "NanToNum");

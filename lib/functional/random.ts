@@ -1,6 +1,6 @@
 import { rand, randn, zeros } from "../creation.js";
 import { cat } from "../joining.js";
-import { isFloating, wordOf } from "../dtype.js";
+import { computedDtype, isFloating, wordOf } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, isTensor, rebind, type Tensor } from "../tensor.js";
@@ -147,12 +147,17 @@ export function uniform_(x: Tensor, from = 0, to = 1): Tensor {
       "exchange them",
     );
   const { shape, dtype, device } = x;
-  const drawn = rand(shape, { dtype, device })
+  const drawn = rand(shape, { dtype: computedDtype(dtype), device })
     .mul(high - low)
-    .add(low);
+    .add(low)
+    .to(dtype);
   // Rounded up, a number could be the end itself.
   return become(op, x, low === high ? drawn : drawn.ge(high).where(low, drawn));
 }
+
+/** Standard normal numbers in the shape of x, and in the dtype that it computes in. */
+const normalLike = ({ shape, dtype, device }: Tensor): Tensor =>
+  randn(shape, { dtype: computedDtype(dtype), device });
 
 /** x := normal numbers; their mean is 0 and their standard deviation 1 when left out. @throws RangeError (`ERR_VALUE`) for a negative one. */
 export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
@@ -161,8 +166,7 @@ export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
   parameterOf(op, "mean", mean);
   if (!(parameterOf(op, "std", std) >= 0))
     throw valueError(op, `normal expects std >= 0.0, but found std ${std}`, "it is a standard deviation");
-  const { shape, dtype, device } = x;
-  return become(op, x, randn(shape, { dtype, device }).mul(std).add(mean));
+  return become(op, x, normalLike(x).mul(std).add(mean));
 }
 
 /** x := 1 with probability p, 0.5 when left out, else 0; of a tensor that broadcasts with x, each element is one. Any dtype. */
@@ -210,8 +214,7 @@ export function logNormal_(x: Tensor, mean = 1, std = 2): Tensor {
   parameterOf(op, "mean", mean);
   if (!(parameterOf(op, "std", std) > 0))
     throw valueError(op, `log_normal_ expects std > 0.0, but found std=${std}`, "it is a standard deviation");
-  const { shape, dtype, device } = x;
-  return become(op, x, randn(shape, { dtype, device }).mul(std).add(mean).exp());
+  return become(op, x, normalLike(x).mul(std).add(mean).exp());
 }
 
 function requireContinuous(op: string, name: string, x: Tensor): void {
@@ -225,7 +228,7 @@ function requireContinuous(op: string, name: string, x: Tensor): void {
 
 /**
  * x := whole numbers, each as likely as any other: of [from, to), or of [0, from) with one number. With none, of all from 0 on
- * that the dtype holds; up to 2**24 for float32, below 2**53 for float64.
+ * that the dtype holds; up to 2**11, 2**8 and 2**24 for float16, bfloat16 and float32, below 2**53 for float64.
  * @throws RangeError (`ERR_VALUE`) for an empty range, or one beyond the dtype.
  */
 export function random_(x: Tensor, from?: number | bigint, to?: number | bigint): Tensor {
@@ -237,6 +240,8 @@ export function random_(x: Tensor, from?: number | bigint, to?: number | bigint)
     uint8: 2n ** 8n,
     int32: 2n ** 31n,
     int64: 2n ** 63n,
+    float16: 2n ** 11n + 1n,
+    bfloat16: 2n ** 8n + 1n,
     float32: 2n ** 24n + 1n,
     float64: 2n ** 53n,
   };

@@ -15,7 +15,7 @@ using isa_base::boolean_loops, isa_base::uint8_loops, isa_base::int32_loops, isa
 #define ROW(name, ...) &name##_loops,
 #define TABLE(space)                                                                                         \
   namespace space {                                                                                          \
-  extern const TypeLoops float32_loops, float64_loops;                                                       \
+  extern const TypeLoops float16_loops, bfloat16_loops, float32_loops, float64_loops;                        \
   static const LoopTable table = {{ADJOINT_DTYPES(ROW)}};                                                    \
   }
 TABLE(isa_base)

@@ -3,6 +3,9 @@
 // instruction set.
 #pragma once
 #include <algorithm>
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
 
 #include "cpu/loops.h"
 #include "ops/arithmetic.h"
@@ -68,8 +71,20 @@ void ternary(int64_t n, void* out, const void* a, const void* b, const void* c) 
 template <class From, class To> void cast(int64_t n, void* out, const void* a, const void*, const void*) {
   To* to = static_cast<To*>(out);
   const From* x = static_cast<const From*>(a);
+  int64_t begin = 0;
+#ifdef __F16C__
+  // Instructions with the bits of `convert`.
+  if constexpr (std::is_same_v<From, Half> && std::is_same_v<To, float>)
+    for (; begin + 8 <= n; begin += 8)
+      _mm256_storeu_ps(to + begin,
+                       _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + begin))));
+  if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Half>)
+    for (; begin + 8 <= n; begin += 8)
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + begin),
+                       _mm256_cvtps_ph(_mm256_loadu_ps(x + begin), _MM_FROUND_TO_NEAREST_INT));
+#endif
 #pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) to[i] = convert<To>(x[i]);
+  for (int64_t i = begin; i < n; ++i) to[i] = convert<To>(x[i]);
 }
 
 #define REDUCTION(name, label, dtypes_, number, empty, lo, hi, identity_, combine_, finish_, gradient)       \

@@ -389,8 +389,9 @@ uint16_t Draft::add_access(const Access& access) {
 uint16_t Draft::raised(uint16_t step, Level level) {
   const Step& value = kernel_.steps[step];
   if (value.level >= level) return step;
-  Step copy{
-      .op = Op::clone, .arithmetic = value.dtype, .dtype = value.dtype, .level = level, .input_count = 1};
+  // No row computes halves.
+  const Op op = is_half_dtype(value.dtype) ? Op::to : Op::clone;
+  Step copy{.op = op, .arithmetic = value.dtype, .dtype = value.dtype, .level = level, .input_count = 1};
   copy.inputs[0] = step;
   return add_step(copy);
 }

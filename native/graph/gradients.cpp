@@ -52,6 +52,9 @@ OPERATOR(/, div)
 #undef OPERATOR
 Expression operator-(const Expression& a) { return neg(a); }
 
+// Formulas compute halves in float32 throughout; the gradient is rounded at the end, when it is fitted to its input.
+Value computed(const Value& value) { return value ? to(value, computed_dtype(value.dtype())) : value; }
+
 Dims kept_shape(const Dims& shape, const Dims& axes) {
   Dims kept = shape;
   for (int64_t axis : axes) kept[static_cast<size_t>(axis)] = 1;
@@ -100,7 +103,7 @@ Value gradient_of_reduction(Function& function, const Value& grad) {
   const Edge& edge = function.edges[0];
   const Dims& axes = function.attributes->axes;
   const Dims kept = kept_shape(edge.shape, axes);
-  const Value out = function.saved_results[0] ? reshape(result_value(function), kept) : Value();
+  const Value out = function.saved_results[0] ? reshape(computed(result_value(function)), kept) : Value();
   const int64_t reduced = std::max<int64_t>(element_count(kept), 1);
   const auto count = static_cast<double>(element_count(edge.shape) / reduced);
   const auto total = [&](const Expression& terms) {
@@ -110,7 +113,7 @@ Value gradient_of_reduction(Function& function, const Value& grad) {
     return Expression(product_of_others(factors.value, axes));
   };
   const Expression result = reduction_gradient<Expression>(
-      function.op, reshape(grad, kept), input_value(function, 0), out, count, total, others);
+      function.op, reshape(grad, kept), computed(input_value(function, 0)), out, count, total, others);
   return result.value ? result.value : literal(grad.node->engine, result.literal);
 }
 
@@ -151,14 +154,14 @@ Value input_gradient(Function& function, size_t input, std::span<const Value> gr
   Value result;
   switch (info(function.op).kind) {
   case Kind::elementwise: {
-    Expression gradient = elementwise_gradient<Expression>(function.op, input, grad, input_value(function, 0),
-                                                           input_value(function, 1), input_value(function, 2),
-                                                           result_value(function));
+    const auto given = [&](size_t i) { return computed(input_value(function, i)); };
+    Expression gradient = elementwise_gradient<Expression>(
+        function.op, input, computed(grad), given(0), given(1), given(2), computed(result_value(function)));
     result = gradient.value ? std::move(gradient.value) : literal(grad.node->engine, gradient.literal);
     break;
   }
   case Kind::reduction:
-    result = gradient_of_reduction(function, grad);
+    result = gradient_of_reduction(function, computed(grad));
     break;
   case Kind::routine:
     result = gradient_of_routine(function, input, grads);

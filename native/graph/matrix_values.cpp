@@ -57,6 +57,10 @@ void check_floating(Op op, const Value& value) {
     throw dtype_error(name, "linalg." + name +
                                 ": Expected a floating point or complex tensor as input. Got " +
                                 std::string(info(value.dtype()).word) + "; convert it with .to(\"float32\")");
+  if (is_half_dtype(value.dtype()))
+    throw dtype_error(name, "\"linalg_" + snake_case(name) + "_cpu\" not implemented for '" +
+                                std::string(info(value.dtype()).word) + "'; linalg." + name +
+                                ": convert it with .to(\"float32\")");
 }
 
 void check_same_dtype(Op op, const Value& a, const Value& b) {

@@ -53,18 +53,31 @@ std::string text_of(const Number& number) {
   throw Error(ErrorClass::range_error, "ERR_VALUE",
               "value cannot be converted to type " + label + " without overflow; " + name + ": " +
                   text_of(number) + " is no " + label + holds + "; convert the tensor first, as in x.to(\"" +
-                  (dtype == DType::float32 ? "float64"
-                   : dtype == DType::int64 ? "float64"
-                                           : "int64") +
+                  (is_half_dtype(dtype)                               ? "float32"
+                   : dtype == DType::float32 || dtype == DType::int64 ? "float64"
+                                                                      : "int64") +
                   "\")",
               name);
 }
 
+// Of the finite elements of a floating dtype.
+double largest_of(DType dtype) {
+  switch (dtype) {
+  case DType::float16:
+    return 65504;
+  case DType::bfloat16:
+    return 0x1.fep127;
+  case DType::float32:
+    return std::numeric_limits<float>::max();
+  default:
+    return std::numeric_limits<double>::max();
+  }
+}
+
 bool fits(const Number& number, DType dtype) {
   if (dtype == DType::boolean || dtype == DType::float64) return true;
-  if (dtype == DType::float32)
-    return !std::isfinite(number.as_double()) ||
-           std::abs(number.as_double()) <= static_cast<double>(std::numeric_limits<float>::max());
+  if (is_floating(dtype))
+    return !std::isfinite(number.as_double()) || std::abs(number.as_double()) <= largest_of(dtype);
   if (number.dtype != DType::float64) return side(number.integer, range_of(dtype)) == 0;
   return std::isfinite(number.real) && side(std::trunc(number.real), range_of(dtype)) == 0;
 }

@@ -72,17 +72,6 @@ Shape broadcast_shape(std::string_view op, std::span<const Value> inputs) {
   return shape;
 }
 
-// A row's name as PyTorch's kernels spell it.
-std::string snake_case(std::string_view name) {
-  std::string words;
-  for (char letter : name) {
-    const bool is_upper = letter >= 'A' && letter <= 'Z';
-    if (is_upper) words += '_';
-    words += is_upper ? static_cast<char>(letter - 'A' + 'a') : letter;
-  }
-  return words;
-}
-
 bool takes_integers_alone(const OpInfo& op) {
   return op.dtypes == Dtypes::whole || op.dtypes == Dtypes::integral;
 }
@@ -102,6 +91,16 @@ DType compute_dtype(const Engine& engine, const OpInfo& op, std::span<const Valu
 }
 
 } // namespace
+
+std::string snake_case(std::string_view name) {
+  std::string words;
+  for (char letter : name) {
+    const bool is_upper = letter >= 'A' && letter <= 'Z';
+    if (is_upper) words += '_';
+    words += is_upper ? static_cast<char>(letter - 'A' + 'a') : letter;
+  }
+  return words;
+}
 
 Error device_error(std::string_view op, const Engine& a, const Engine& b) {
   const std::string name = text(op), one = a.device->name(), other = b.device->name();

@@ -16,6 +16,8 @@ inline constexpr size_t max_rank = 32;
 void check_shape(Engine& engine, std::string_view op, const Dims& shape, DType dtype);
 // -1 is the last axis. Throws PyTorch's sentence when out of range.
 int64_t normalize_axis(std::string_view op, int64_t axis, size_t rank);
+// A row's name as PyTorch's kernels spell it.
+std::string snake_case(std::string_view name);
 // The error for tensors that have to be on one device.
 Error device_error(std::string_view op, const Engine& a, const Engine& b);
 // The same for several, in ascending order; no axes at all means every axis. A 0-d tensor has none.

@@ -21,6 +21,36 @@ bool wants_history(const Engine& engine, std::span<const Value> inputs) {
   return is_tracked;
 }
 
+// Whether an op gives elements other places and no other values, or converts them itself: these take halves as they are.
+bool takes_halves(Op op) { return info(op).kind == Kind::structure || info(op).trait == Trait::moves; }
+
+bool has_halves(DType result, std::span<const Value> inputs) {
+  bool has = is_half_dtype(result);
+  for (const Value& input : inputs) has |= is_half_dtype(input.dtype());
+  return has;
+}
+
+// The node in another dtype, without history.
+Ref<Node> converted(const Ref<Node>& node, DType dtype) {
+  if (node->dtype == dtype) return node;
+  const Value input{node, {}};
+  return make_node(node->engine, Op::to, dtype, node->shape, std::span(&input, 1));
+}
+Ref<Node> widened(const Ref<Node>& node) { return converted(node, computed_dtype(node->dtype)); }
+
+bool compares(Op op) { return op >= Op::eq && op <= Op::ge; }
+
+// What an op on halves computes with: they as float32. A number that they are compared with is one of theirs first.
+std::array<Value, max_inputs> widened(Op op, std::span<const Value> inputs) {
+  std::array<Value, max_inputs> wide;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Ref<Node> node = inputs[i].node;
+    if (node->is_number() && compares(op)) node = converted(node, inputs[1 - i].dtype());
+    wide[i].node = widened(node);
+  }
+  return wide;
+}
+
 // Fills in the edges, and saves the inputs that the gradients name. Returns all that they name; results are
 // not there yet.
 GradientNeeds begin(Function& function, std::span<const Value> inputs, const Ref<Attributes>& attributes) {
@@ -43,6 +73,12 @@ GradientNeeds begin(Function& function, std::span<const Value> inputs, const Ref
 Ref<Node> make_node(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
                     const Ref<Attributes>& attributes) {
   if (is_routine(op)) check_parameters(op, attributes);
+  if (has_halves(dtype, inputs) && !takes_halves(op)) {
+    const std::array<Value, max_inputs> wide = widened(op, inputs);
+    return converted(make_node(engine, op, computed_dtype(dtype), shape,
+                               std::span(wide.data(), inputs.size()), attributes),
+                     dtype);
+  }
   Ref<Node> node = new Node(engine, op, dtype, shape);
   if (attributes) node->attributes = attributes;
   for (const Value& input : inputs) node->add_input(input.node);
@@ -69,20 +105,23 @@ RoutineValues record(Engine& engine, Op op, std::span<const ResultType> results,
   if (results.size() == 1)
     return {record(engine, op, results[0].dtype, results[0].shape, inputs, attributes)};
   if (is_routine(op)) check_parameters(op, attributes);
-  Ref<Node> bundle = new Node(engine, op, results[0].dtype, results[0].shape);
+  Ref<Node> bundle = new Node(engine, op, computed_dtype(results[0].dtype), results[0].shape);
   bundle->attributes = attributes;
   bundle->results = std::make_unique<Results>();
   bundle->results->count = static_cast<uint8_t>(results.size());
-  for (const Value& input : inputs) bundle->add_input(input.node);
+  for (const Value& input : inputs) bundle->add_input(widened(input.node));
   RoutineValues values;
   for (size_t i = 0; i < results.size(); ++i) {
-    bundle->results->items[i] = {results[i].dtype, results[i].shape, nullptr};
+    const DType computed = computed_dtype(results[i].dtype);
+    bundle->results->items[i] = {computed, results[i].shape, nullptr};
     Ref<Attributes> which = new Attributes;
     which->result = static_cast<uint32_t>(i);
-    values[i].node = new Node(engine, Op::result, results[i].dtype, results[i].shape);
+    values[i].node = new Node(engine, Op::result, computed, results[i].shape);
     values[i].node->attributes = which;
     values[i].node->add_input(bundle);
   }
+  // From here on a run may compute them.
+  for (size_t i = 0; i < results.size(); ++i) values[i].node = converted(values[i].node, results[i].dtype);
   if (wants_history(engine, inputs)) {
     Ref<Function> function = new Function(op, engine.session.next_sequence++);
     function->result_count = static_cast<uint8_t>(results.size());

@@ -16,6 +16,8 @@ struct ResultType {
 // A routine's results; unused places are null.
 using RoutineValues = std::array<Value, max_results>;
 
+// A node that computes halves is made of several: its inputs as float32, the op on them, and its result rounded. So every
+// op has its result rounded once, wherever kernels are cut, and kernels know halves only to convert and to move them.
 Ref<Node> make_node(Engine& engine, Op op, DType dtype, const Shape& shape, std::span<const Value> inputs,
                     const Ref<Attributes>& attributes = {});
 

@@ -57,7 +57,7 @@ Value gradient_of_routine(Function& function, size_t input, std::span<const Valu
 Ref<Attributes> attributes_of_the_moment(Op op, const Engine& engine, DType dtype) {
   if (info(op).trait != Trait::modes || engine.device->is_host()) return {};
   ProductModes modes = engine.session.product_modes;
-  modes.may_round &= dtype == DType::float32;
+  modes.may_round &= computed_dtype(dtype) == DType::float32;
   modes.prefers_library &= is_floating(dtype);
   if (modes == ProductModes()) return {};
   Ref<Attributes> attributes = new Attributes;

@@ -57,9 +57,10 @@ Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Ref<Cell> held = &binding.addon.tensor(info, 0, "data");
   held->node->engine.compute(held->node);
-  const auto [array, to] = binding.addon.readers.array_for(info.Env(), *held->node);
-  held->node->engine.download(to, *held->node->buffer, held->node->bytes());
-  return array;
+  const Readers::Array array = binding.addon.readers.array_for(info.Env(), *held->node);
+  held->node->engine.download(array.place_of_bytes, *held->node->buffer, held->node->bytes());
+  finish_array(*held->node, array.data);
+  return array.value;
 }
 
 // handle, whether a single item is wanted; returns a Promise.

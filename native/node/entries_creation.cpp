@@ -117,7 +117,7 @@ Napi::Value manual_seed_entry(const Binding& binding, const Napi::CallbackInfo& 
 
 Napi::Value set_default_dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const DType dtype = read_dtype(info[0]);
-  if (!is_floating(dtype))
+  if (!is_floating(dtype) || is_half_dtype(dtype))
     throw dtype_error("setDefaultDtype", "only floating-point types are supported as the default type; "
                                          "setDefaultDtype takes float32 or float64");
   binding.addon.session.default_dtype = dtype;

@@ -1,7 +1,6 @@
 #include "node/readers.h"
 
 #include <cstring>
-#include <tuple>
 
 #include "node/arguments.h"
 
@@ -25,7 +24,23 @@ Napi::Value item_at(Napi::Env env, DType dtype, const void* element) {
     if constexpr (std::is_same_v<T, bool>) return Napi::Boolean::New(env, value);
     if constexpr (std::is_same_v<T, int64_t>)
       if (value > (int64_t{1} << 53) || value < -(int64_t{1} << 53)) return Napi::BigInt::New(env, value);
-    return Napi::Number::New(env, static_cast<double>(value));
+    return Napi::Number::New(env, convert<double>(value));
+  });
+}
+
+// Halves lie at the end of their array, so that element i is read before a float is written over it.
+void finish_array(const Node& node, void* data) {
+  if (!is_half_dtype(node.dtype)) return;
+  const int64_t n = node.elements();
+  auto* to = static_cast<std::byte*>(data);
+  const std::byte* from = to + n * (static_cast<int64_t>(sizeof(float)) - bytes_of(node.dtype));
+  with_type(node.dtype, [&]<class T>() {
+    for (int64_t i = 0; i < n; ++i) {
+      T element;
+      std::memcpy(&element, from + i * static_cast<int64_t>(sizeof element), sizeof element);
+      const auto value = convert<float>(element);
+      std::memcpy(to + i * static_cast<int64_t>(sizeof value), &value, sizeof value);
+    }
   });
 }
 
@@ -53,7 +68,7 @@ Napi::Value Readers::array_buffer(Napi::Env env, int64_t bytes) {
   }
 }
 
-std::pair<Napi::Value, void*> Readers::array_for(Napi::Env env, const Node& node) {
+Readers::Array Readers::array_for(Napi::Env env, const Node& node) {
   const auto length = static_cast<size_t>(node.elements());
   constexpr size_t longest = size_t{1} << 32; // every version of V8 can hold so many
   if (length >= longest)
@@ -61,9 +76,14 @@ std::pair<Napi::Value, void*> Readers::array_for(Napi::Env env, const Node& node
                 "data: " + std::to_string(length) + " elements are more than a typed array holds (" +
                     std::to_string(longest - 1) + "); read parts of it, with narrow()",
                 "data", {node.shape});
-  auto backing = array_buffer(env, node.bytes()).As<Napi::ArrayBuffer>();
+  // There is no array of halves in every version of JavaScript: their values come as floats.
+  const DType held = computed_dtype(node.dtype);
+  const int64_t bytes = node.elements() * bytes_of(held);
+  auto backing = array_buffer(env, bytes).As<Napi::ArrayBuffer>();
   const auto array = [&]() -> Napi::Value {
-    switch (node.dtype) {
+    switch (held) {
+    case DType::float16:
+    case DType::bfloat16:
     case DType::float32:
       return Napi::Float32Array::New(env, length, backing, 0);
     case DType::float64:
@@ -78,7 +98,7 @@ std::pair<Napi::Value, void*> Readers::array_for(Napi::Env env, const Node& node
     }
     __builtin_unreachable();
   };
-  return {array(), backing.Data()};
+  return {array(), backing.Data(), static_cast<std::byte*>(backing.Data()) + (bytes - node.bytes())};
 }
 
 Readers::~Readers() {
@@ -101,10 +121,14 @@ Napi::Value Readers::read(Napi::Env env, const Ref<Node>& node, bool is_item) {
   reader.place = one.begin();
   reader.node = node;
   napi_value array = nullptr, promise = nullptr;
-  void* filled = nullptr;
-  if (!is_item) std::tie(array, filled) = array_for(env, *node);
+  reader.place_of_bytes = reader.element;
+  if (!is_item) {
+    const Array filled = array_for(env, *node);
+    array = filled.value;
+    reader.data = filled.data;
+    reader.place_of_bytes = filled.place_of_bytes;
+  }
   // The value's device copies it, so that JavaScript need not wait for that either.
-  reader.place_of_bytes = is_item ? reader.element : filled;
   Device::ReadCall call = [this, &reader](const std::exception* problem) {
     if (problem) reader.note(*problem);
     napi_call_threadsafe_function(channel_, &reader, napi_tsfn_nonblocking);
@@ -170,7 +194,9 @@ void Readers::finish(Napi::Env env, Reader& reader) {
       engine.compute(reader.node);
       engine.download(reader.place_of_bytes, *reader.node->buffer, reader.node->bytes());
     }
-    return reader.array ? array : item_at(env, reader.node->dtype, reader.element);
+    if (!reader.array) return item_at(env, reader.node->dtype, reader.element);
+    finish_array(*reader.node, reader.data);
+    return array;
   });
   napi_value problem = nullptr;
   if (!result) napi_get_and_clear_last_exception(env, &problem);

@@ -11,6 +11,7 @@ inline namespace ADJOINT_ISA {
 
 // Whether rows for these dtypes compute in T.
 template <class T> constexpr bool computes(Dtypes dtypes) {
+  if (!std::is_arithmetic_v<T>) return false; // halves are converted first
   switch (dtypes) {
   case Dtypes::floating:
   case Dtypes::mean:

@@ -72,7 +72,7 @@ enum class Failure : uint8_t {
 // The functions that refuse singular matrices, each in its own words.
 enum class Caller : uint8_t { nobody, solve, inv, luFactor };
 
-enum class Trait : uint8_t { plain, draws, modes, counts };
+enum class Trait : uint8_t { plain, draws, modes, counts, moves };
 enum class Devices : uint8_t { every, host, nowhere };
 
 // The time of a routine, for n elements of inputs and results and rows of m.

@@ -46,7 +46,7 @@ describe("random numbers", () => {
   });
 
   test("are floating", () => {
-    expect(() => rand([2], { dtype: "int32" })).toThrow("random numbers are float32 or float64, not int32");
+    expect(() => rand([2], { dtype: "int32" })).toThrow("random numbers have a floating dtype, not int32");
   });
 });
 

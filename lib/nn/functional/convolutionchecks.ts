@@ -21,7 +21,7 @@ export function checkSizes(op: string, stride: readonly number[], dilation: read
   atLeast(op, "dilation", dilation, 1, "dilation should be greater than zero");
 }
 
-const dtypes = ["float32", "float64", "int64"];
+const dtypes = ["float16", "bfloat16", "float32", "float64", "int64"];
 
 /** Refuses operands whose dtypes or shapes do not go together, and groups that channels do not fall into. */
 export function checkOperands(

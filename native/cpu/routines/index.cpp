@@ -92,8 +92,8 @@ template <class T> void gather(const Lines& lines, const Instance& instance) {
 Routine gathering(const RoutineKernel& kernel) {
   const RoutineKernel::Operand& index = kernel.inputs[1];
   const Lines lines(index.shape, kernel.parameters[0], {&kernel.inputs[0], &index, &kernel.results[0]});
-  return {[lines, dtype = kernel.results[0].dtype](const Instance& instance) {
-    with_type(dtype, [&]<class T>() { gather<T>(lines, instance); });
+  return {[lines, bytes = bytes_of(kernel.results[0].dtype)](const Instance& instance) {
+    with_width(static_cast<size_t>(bytes), [&]<class Word>() { gather<Word>(lines, instance); });
   }};
 }
 
@@ -165,7 +165,7 @@ Routine scattering(const RoutineKernel& kernel) {
            lines = Lines(index.shape, axis, {&index, &part, &out}),
            combination = combination_of(kernel.op, kernel.parameters),
            dtype = out.dtype](const Instance& instance) {
-    with_type(dtype, [&]<class T>() {
+    with_computed_type(dtype, [&]<class T>() {
       copy_lines<T>(all, instance);
       scatter_by<T>(combination, lines, instance);
     });

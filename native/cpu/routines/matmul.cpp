@@ -67,7 +67,7 @@ class PreparedProduct {
       : product_(with_batch_in_rows(given)), isa_(isa), count_(element_count(product_.batch)),
         work_(product_.rows * product_.columns * product_.inner) {
     if (is_empty() || product_.inner == 0) return;
-    sizes_ = with_type(product_.dtype, [&]<class T>() {
+    sizes_ = with_computed_type(product_.dtype, [&]<class T>() {
       return with_isa(isa_, [&](auto, auto sizes) { return sizes(first_item<T>(product_, nullptr)); });
     });
     const auto aligned = [](int64_t& bytes) {
@@ -85,7 +85,7 @@ class PreparedProduct {
 
   void run(const Instance& instance) const {
     if (is_empty()) return;
-    with_type(product_.dtype, [&]<class T>() {
+    with_computed_type(product_.dtype, [&]<class T>() {
       if (product_.inner == 0)
         std::fill_n(first_item<T>(product_, instance.arrays).out, count_ * product_.rows * product_.columns,
                     T(0));

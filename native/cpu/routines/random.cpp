@@ -31,7 +31,7 @@ template <class T, class Block> void fill_random(T* out, int64_t n, const Number
 template <class Block> Routine drawing(const RoutineKernel& kernel, Block block) {
   const RoutineKernel::Operand& out = kernel.results[0];
   return {[array = out.array, n = out.elements(), dtype = out.dtype, block](const Instance& instance) {
-    with_type(dtype, [&]<class T>() {
+    with_computed_type(dtype, [&]<class T>() {
       if constexpr (std::is_floating_point_v<T>)
         fill_random(static_cast<T*>(instance.arrays[array]), n, instance.numbers, block);
     });

@@ -169,7 +169,7 @@ template <class Op> class Scan {
 };
 
 template <template <class> class Op> Routine scanning(const RoutineKernel& kernel) {
-  return with_type(kernel.results[0].dtype, [&]<class T>() -> Routine {
+  return with_computed_type(kernel.results[0].dtype, [&]<class T>() -> Routine {
     if constexpr (scan::is_for<Op, T>) {
       const Scan<Op<T>> scan(kernel);
       return {[scan](const Instance& instance) { scan.run(instance); }, scan.scratch_bytes()};

@@ -62,7 +62,7 @@ class Sort {
   void run(const Instance& instance) const {
     parallel_for(tasks_, [&](int64_t task) {
       Item* const items = static_cast<Item*>(instance.scratch) + task * 2 * lines_[0].extent;
-      with_type(lines_[0].dtype, [&]<class T>() {
+      with_computed_type(lines_[0].dtype, [&]<class T>() {
         for (int64_t line = task; line < lines_.count(); line += tasks_) sort_line<T>(instance, line, items);
       });
     });

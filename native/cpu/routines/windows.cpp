@@ -88,7 +88,7 @@ Routine routine_of_fold(const RoutineKernel& kernel) {
   const RoutineKernel::Operand &patches = kernel.inputs[0], &out = kernel.results[0];
   return {[windows = folding_of(kernel), from = patches.array, offset = patches.offset, to = out.array,
            dtype = out.dtype](const Instance& instance) {
-    with_type(dtype, [&]<class T>() {
+    with_computed_type(dtype, [&]<class T>() {
       fold(windows, static_cast<const T*>(instance.arrays[from]) + offset,
            static_cast<T*>(instance.arrays[to]));
     });

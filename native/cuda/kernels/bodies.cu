@@ -1,6 +1,6 @@
 // The rows of the op tables as functions of PTX, whose bodies fused kernels are made of. Every function is an
-// instance of `body`, whose mangled name says which. Values are held in registers of 32 or 64 bits, so bool
-// and uint8 come and go as 32-bit words.
+// instance of `body`, whose mangled name says which. Values are held in registers of 32 or 64 bits, so bool,
+// uint8 and halves come and go as 32-bit words.
 #include "cuda/code/body_key.h"
 #include "ops/arithmetic.h"
 
@@ -39,7 +39,7 @@ template <Dtypes dtypes, class T> using First = std::conditional_t<dtypes == Dty
 #include "ops/reductions.def"
 #undef REDUCTION
 
-template <class T> using Held = std::conditional_t<sizeof(T) == 1, uint32_t, T>;
+template <class T> using Held = std::conditional_t<sizeof(T) < 4, uint32_t, T>;
 
 template <BodyRole role, int op, class T, class Out, class... In>
 __device__ __forceinline__ Out evaluate(In... inputs) {

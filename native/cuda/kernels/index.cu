@@ -96,6 +96,7 @@ __global__ void __launch_bounds__(256) write_places(const uint64_t* table) {
   template __global__ void gather<bytes, T>(const uint64_t*);                                                \
   template __global__ void copy_lines<bytes, T>(const uint64_t*);
 OF_WIDTH(1, uint8_t)
+OF_WIDTH(2, uint16_t)
 OF_WIDTH(4, uint32_t)
 OF_WIDTH(8, uint64_t)
 #define ROW(name, T, ...)                                                                                    \
@@ -107,6 +108,6 @@ OF_WIDTH(8, uint64_t)
 #define COMBINATION(which, name, T)                                                                          \
   template __global__ void                                                                                   \
   combine_runs<static_cast<int>(Combination::which), static_cast<int>(DType::name), T>(const uint64_t*);
-ADJOINT_DTYPES(ROW)
+ADJOINT_COMPUTED_DTYPES(ROW)
 #undef ROW
 #undef COMBINATION

@@ -80,6 +80,6 @@ void keep_functions(std::array<const void*, 64>& out) {
     }
   };
 #define ROW(name, type, label, word) keep.template operator()<type>();
-  ADJOINT_DTYPES(ROW)
+  ADJOINT_COMPUTED_DTYPES(ROW)
 #undef ROW
 }

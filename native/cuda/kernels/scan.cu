@@ -193,5 +193,5 @@ SCAN_ALONG(1, int64_t)
 SCAN(2, float)
 SCAN(2, double)
 #define ROW(name, T, ...) SCAN(3, T)
-ADJOINT_DTYPES(ROW)
+ADJOINT_COMPUTED_DTYPES(ROW)
 #undef ROW

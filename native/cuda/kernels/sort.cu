@@ -106,7 +106,7 @@ template <int bytes, class T> __global__ void __launch_bounds__(256) take_sorted
 
 #define ROW(name, T, ...)                                                                                    \
   template __global__ void sort_tiles<static_cast<int>(DType::name), T>(const uint64_t*);
-ADJOINT_DTYPES(ROW)
+ADJOINT_COMPUTED_DTYPES(ROW)
 #undef ROW
 template __global__ void take_sorted<1, uint8_t>(const uint64_t*);
 template __global__ void take_sorted<4, uint32_t>(const uint64_t*);

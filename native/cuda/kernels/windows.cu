@@ -85,7 +85,7 @@ void keep_functions(std::array<const void*, 64>& out) {
     out[count++] = reinterpret_cast<const void*>(&fold<dtype, 1, T, uint64_t>);
   };
 #define ROW(name, type, label, word) keep.template operator()<type>();
-  ADJOINT_DTYPES(ROW)
+  ADJOINT_COMPUTED_DTYPES(ROW)
 #undef ROW
   const auto keep_width = [&]<class Word>() {
     constexpr int bytes = sizeof(Word);
