@@ -26,6 +26,7 @@ export {
   sinc,
   softmax,
 } from "./functions.js";
+import { areHalves, inFloat32 } from "./functional/halves.js";
 
 const rowOf =
   (row: "entr" | "erfcx" | "i0e" | "i1" | "i1e" | "logNdtr" | "ndtri") =>
@@ -60,6 +61,7 @@ export const ndtri: (x: Tensor) => Tensor = rowOf("ndtri");
  * have only the digits that 1 leaves them; their logarithm is {@link logNdtr}.
  */
 export function ndtr(x: Tensor): Tensor {
+  if (areHalves(x)) return inFloat32(ndtr, x);
   handleOf(x, "ndtr");
   return x.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
 }

@@ -5,6 +5,7 @@ import { makeError } from "./errors.js";
 import { scaled } from "./functional/alpha.js";
 import { at, isBasic, put } from "./functional/advanced.js";
 import { to, type Conversion } from "./functional/conversion.js";
+import { areHalves, inFloat32 } from "./functional/halves.js";
 import { matricesTransposed } from "./functional/transposes.js";
 import { narrowFrom } from "./functional/narrowing.js";
 import { parseIndices, type BasicIndex } from "./indexing.js";
@@ -266,7 +267,8 @@ export class Tensor {
     return (await native.read(this.#handle, true)) as T;
   }
   /**
-   * The elements, row after row, in a new typed array: a BigInt64Array for int64, 0 and 1 in a Uint8Array for bool.
+   * The elements, row after row, in a new typed array: a BigInt64Array for int64, 0 and 1 in a Uint8Array for bool, the
+   * values of float16 and bfloat16 in a Float32Array.
    * Waits for the value.
    * @throws Error (`ERR_HOST_OOM`) where there is no room for the array.
    */
@@ -587,10 +589,14 @@ export class Tensor {
 
   /** x + alpha * other */
   add(other: Operand, options?: { alpha?: Factor }): Tensor {
+    if (options && areHalves(this, other))
+      return inFloat32((x, y) => x.add(y, options), this as Tensor, other);
     return binary(elementwise.add, this, scaled("add", this, other, options));
   }
   /** x - alpha * other */
   sub(other: Operand, options?: { alpha?: Factor }): Tensor {
+    if (options && areHalves(this, other))
+      return inFloat32((x, y) => x.sub(y, options), this as Tensor, other);
     return binary(elementwise.sub, this, scaled("sub", this, other, options));
   }
   /** x * other */

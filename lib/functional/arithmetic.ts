@@ -6,11 +6,13 @@ import { readOptions } from "../options.js";
 import { binary, handleOf, isTensor, ternary, type Factor, type Operand, type Tensor } from "../tensor.js";
 import { scaled, times } from "./alpha.js";
 import { named } from "./history.js";
+import { areHalves, inFloat32 } from "./halves.js";
 
 const factorDefaults: Readonly<{ value: Factor }> = Object.freeze({ value: 1 });
 
 /** other - alpha * x */
 export function rsub(x: Tensor, other: Operand, options?: { alpha?: Factor }): Tensor {
+  if (options && areHalves(x, other)) return inFloat32(rsub, x, other, options);
   const result = binary(elementwise.sub, other, scaled("rsub", x, x, options));
   return named(result, "Rsub", isTensor(other) ? "0" : "1");
 }
@@ -75,12 +77,14 @@ function extremes(x: Tensor, bound: Operand): readonly [number | bigint, number 
 
 /** x + value * a * b */
 export function addcmul(x: Tensor, a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
+  if (areHalves(x, a, b, options)) return inFloat32(addcmul, x, a, b, options);
   const { value } = readOptions("addcmul", options, factorDefaults);
   return named(x.add(times("addcmul", a, value).mul(b)), "Addcmul");
 }
 
 /** x + value * a / b */
 export function addcdiv(x: Tensor, a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
+  if (areHalves(x, a, b, options)) return inFloat32(addcdiv, x, a, b, options);
   const { value } = readOptions("addcdiv", options, factorDefaults);
   handleOf(a, "addcdiv");
   if (isTensor(b) && !isFloating(a.dtype) && !isFloating(b.dtype))

@@ -1,8 +1,9 @@
-import { getDefaultDtype, isFloating, wordOf } from "../dtype.js";
+import { getDefaultDtype, isFloating, largestOf, wordOf } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { elementwise } from "../native.js";
 import { describe, readOptions } from "../options.js";
 import { binary, handleOf, unary, type Operand, type Tensor } from "../tensor.js";
+import { areHalves } from "./halves.js";
 import { named } from "./history.js";
 
 /** Options of {@link isclose} and {@link allclose}. */
@@ -127,5 +128,25 @@ export function copysign(x: Tensor, other: Operand): Tensor {
 /** The floating number next to x on the side of `other`; `other` where they are equal. */
 export function nextafter(x: Tensor, other: Tensor): Tensor {
   handleOf(other, "nextafter");
+  if (areHalves(x, other)) return nextHalf(x, other);
   return binary(elementwise.nextafter, x, other);
+}
+
+/** The same of halves: the sum with a part of the distance to a neighbour, a little more than half of it, rounded. */
+function nextHalf(x: Tensor, other: Tensor): Tensor {
+  const { dtype } = x;
+  const [digits, least] = dtype === "float16" ? [10, 2 ** -24] : [7, 2 ** -133];
+  const [from, to] = [x.detach().to("float32"), other.detach().to("float32")];
+  // Of distances on both sides of a power of two the shorter is half the other.
+  const part = from
+    .abs()
+    .mul(0.6 * 2 ** -digits)
+    .maximum(0.6 * least);
+  const moved = to.gt(from).where(from.add(part), from.sub(part)).to(dtype);
+  const next = x.add(to.eq(from).where(0, moved.sub(from)).to(dtype));
+  const inside = from
+    .isinf()
+    .logicalAnd(to.ne(from))
+    .where(from.sign().mul(largestOf(dtype)).to(dtype), next);
+  return named(to.isnan().where(other.detach(), inside), "Nextafter");
 }

@@ -1,4 +1,4 @@
-import { isFloating, wordOf, type DType } from "../dtype.js";
+import { dtypeIndex, isFloating, wordOf, type DType } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { axesOf } from "../functional/axes.js";
 import { named } from "../functional/history.js";
@@ -7,6 +7,7 @@ import { normOver } from "../functional/norms.js";
 import { inverseOf } from "../functional/solutions.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, recordRoutine, type Dims, type Tensor } from "../tensor.js";
+import { areHalves, inFloat32 } from "../functional/halves.js";
 
 /** Options of norms, which may also name the arguments before them. */
 export interface NormOptions<Order> {
@@ -58,10 +59,10 @@ function inputOf(op: string, x: Tensor, dtype: DType | null): Tensor {
         `{ dtype: "float32" }`,
       { code: "ERR_DTYPE", op },
     );
-  if (dtype !== null && isFloating(x.dtype) && x.dtype === "float64" && dtype === "float32")
+  if (dtype !== null && isFloating(x.dtype) && dtypeIndex(dtype) < dtypeIndex(x.dtype))
     throw makeError(
       TypeError,
-      `linalg.${op}: the dtype of the input (Double) should be convertible without narrowing to the specified dtype (Float)`,
+      `linalg.${op}: the dtype of the input (${wordOf(x.dtype)}) should be convertible without narrowing to the specified dtype (${wordOf(dtype)})`,
       { code: "ERR_DTYPE", op },
     );
   return dtype === null ? x : x.to(dtype);
@@ -82,6 +83,7 @@ export function vectorNorm(
   dim?: Dims | NormOptions<number>,
   options?: NormOptions<number>,
 ): Tensor {
+  if (areHalves(x, ord, dim, options)) return inFloat32(vectorNorm, x, ord, dim, options);
   const op = "vectorNorm";
   const given = read(op, [ord, dim, options]);
   const input = inputOf(op, x, given.dtype);
@@ -118,6 +120,7 @@ export function matrixNorm(
   dim?: Dims | NormOptions<MatrixOrder>,
   options?: NormOptions<MatrixOrder>,
 ): Tensor {
+  if (areHalves(x, ord, dim, options)) return inFloat32(matrixNorm, x, ord, dim, options);
   const given = read("matrixNorm", [ord, dim, options]);
   return matricesOf("matrixNorm", x, given);
 }
@@ -182,6 +185,7 @@ export function norm(
   dim?: Dims | NormOptions<MatrixOrder>,
   options?: NormOptions<MatrixOrder>,
 ): Tensor {
+  if (areHalves(x, ord, dim, options)) return inFloat32(norm, x, ord, dim, options);
   const op = "norm";
   handleOf(x, op);
   const given = read(op, [ord, dim, options]);

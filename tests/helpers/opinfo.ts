@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import * as adjoint from "../../lib/index.js";
-import { getDefaultDevice, nn, tensor, Tensor, type DType } from "../../lib/index.js";
+import { getDefaultDevice, manualSeed, nn, tensor, Tensor, type DType } from "../../lib/index.js";
+import { isFloating } from "../../lib/dtype.js";
 import { camelCase } from "../../lib/options.js";
 import { isClose } from "./reference.js";
 
@@ -138,9 +139,13 @@ const number = (element: number | boolean | { float: string }): number =>
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Tensor);
 
+/** What a sample's tensor is to become. */
+type Change = (x: Tensor) => Tensor;
+const none: Change = (x) => x;
+
 /** A sample's value as ours; the leaves that require gradients are added to `leaves`. */
-function made(value: unknown, leaves: Tensor[]): unknown {
-  if (Array.isArray(value)) return value.map((one) => made(one, leaves));
+function made(value: unknown, leaves: Tensor[], change = none): unknown {
+  if (Array.isArray(value)) return value.map((one) => made(one, leaves, change));
   if (!isObject(value)) return value;
   if ("float" in value) return number(value as { float: string });
   if ("torch_dtype" in value) return value["torch_dtype"];
@@ -152,7 +157,7 @@ function made(value: unknown, leaves: Tensor[]): unknown {
   const integer = (element: number) => (element < 2 ** 63 ? BigInt(element) : 2n ** 63n - 1n);
   const flat =
     dtype === "int64" ? tensor(BigInt64Array.from(elements, integer)) : tensor(elements, { dtype });
-  const whole = flat.reshape(shape).clone();
+  const whole = change(flat.reshape(shape)).clone();
   if (rg) leaves.push(whole.requiresGrad_());
   return whole;
 }
@@ -190,12 +195,13 @@ function callOne(
   name: string,
   sample: Sample,
   way: ReturnType<typeof waysToCall> extends Generator<infer W> ? W : never,
+  change = none,
 ) {
   const leaves: Tensor[] = [];
-  const input = made(sample.input, leaves);
-  const args = way.positional.map(([, value]) => made(value, leaves));
+  const input = made(sample.input, leaves, change);
+  const args = way.positional.map(([, value]) => made(value, leaves, change));
   const options = Object.fromEntries(
-    way.named.map(([word, value]) => [camelCase(word), made(value, leaves)]),
+    way.named.map(([word, value]) => [camelCase(word), made(value, leaves, change)]),
   );
   // Samples name the CPU, where their tensors lie.
   if (options["device"] === "cpu") options["device"] = getDefaultDevice();
@@ -301,6 +307,74 @@ export function problemsOf(name: string, entry: Entry): string[] {
       if (least === undefined || /^(ERR_OPTION|ERR_ARGUMENT)/.test(least)) [least, way] = [problem, one.way];
     }
     if (least !== undefined) problems.push(`${name} case ${i} (${way}): ${least}`);
+  }
+  return problems;
+}
+
+/** How far neighbours of a number are from it in a dtype of two bytes. */
+function spacingAt(value: number, dtype: DType): number {
+  const [digits, least] = dtype === "float16" ? [10, -24] : [7, -133];
+  return 2 ** Math.max(Math.floor(Math.log2(Math.abs(value))) - digits, least);
+}
+
+function halfProblemOf(halves: unknown, singles: unknown, dtype: DType): string | null {
+  const [found, wanted] = [flattened(halves), flattened(singles)];
+  if (found.length !== wanted.length) return `${found.length} results instead of ${wanted.length}`;
+  for (const [k, out] of found.entries()) {
+    const like = wanted[k];
+    if (!(out instanceof Tensor) || !(like instanceof Tensor)) {
+      if (out !== like && !(typeof out === "number" && typeof like === "number"))
+        return `result ${k} is ${String(out)} instead of ${String(like)}`;
+      continue;
+    }
+    const right = like.dtype === "float32" ? dtype : like.dtype;
+    if (out.dtype !== right) return `dtype ${k} is ${out.dtype} instead of ${right}`;
+    if (String(out.shape) !== String(like.shape))
+      return `shape ${k} is [${out.shape}] instead of [${like.shape}]`;
+    const values = Array.from(out.detach().dataSync() as ArrayLike<number>, Number);
+    const rounded = Array.from(like.detach().to(right).dataSync() as ArrayLike<number>, Number);
+    const bad = rounded.findIndex(
+      (one, i) =>
+        !Object.is(one, values[i]) &&
+        one !== values[i] &&
+        !(right === dtype && Math.abs(one - values[i]!) <= spacingAt(one, dtype)),
+    );
+    if (bad >= 0) return `element ${bad} of result ${k} is ${values[bad]} instead of ${rounded[bad]}`;
+  }
+  return null;
+}
+
+/** Whether a sample has a floating tensor. */
+const hasFractions = (sample: Sample): boolean =>
+  JSON.stringify([sample.input, sample.args, sample.kwargs]).includes('"dtype":"float');
+
+/**
+ * What is wrong with an entry in a dtype of two bytes: a line for each sample whose result is not that of float32, rounded
+ * to that dtype, or a neighbour of that.
+ */
+export function halfProblemsOf(name: string, entry: Entry, dtype: DType): string[] {
+  const problems: string[] = [];
+  for (const [i, sample] of entry.cases.entries()) {
+    const changed = (target: DType) => (x: Tensor) => (isFloating(x.dtype) ? x.to(dtype).to(target) : x);
+    if (!hasFractions(sample)) continue;
+    for (const way of waysToCall(entry, sample)) {
+      let singles: unknown;
+      try {
+        manualSeed(0);
+        singles = callOne(name, sample, way, changed("float32")).result;
+      } catch {
+        continue;
+      }
+      let problem: string | null;
+      try {
+        manualSeed(0);
+        problem = halfProblemOf(callOne(name, sample, way, changed(dtype)).result, singles, dtype);
+      } catch (error) {
+        problem = messageOf(error);
+      }
+      if (problem !== null) problems.push(`${name} case ${i} (${way.way}): ${problem}`);
+      break;
+    }
   }
   return problems;
 }

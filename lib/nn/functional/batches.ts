@@ -1,3 +1,4 @@
+import { computedDtype } from "../../dtype.js";
 import { noGrad } from "../../autograd.js";
 import { realize } from "../../engine.js";
 import { makeError } from "../../errors.js";
@@ -75,7 +76,8 @@ function follow(
 
 /** x less a mean, divided by the square root of a variance plus eps, for each channel. */
 function byRunning(x: Tensor, mean: Tensor, variance: Tensor, eps: number, shape: number[]): Tensor {
-  return x.sub(mean.reshape(shape)).mul(variance.add(eps).rsqrt().reshape(shape));
+  const factor = variance.to(computedDtype(variance.dtype)).add(eps).rsqrt();
+  return x.sub(mean.reshape(shape)).mul(factor.reshape(shape));
 }
 
 /**
@@ -138,9 +140,10 @@ export function batchNorm(
   if (x.numel() === 0) return x.clone();
   const axes = shape.map((_, axis) => axis).filter((axis) => axis !== 1);
   const along = [channels, ...shape.slice(2).map(() => 1)];
-  const even = training ? standardized(x, axes, eps) : byRunning(x, mean!, variance!, eps, along);
-  const result = named(scaledAndShifted(even, weight, bias, along), "NativeBatchNorm");
-  if (training) follow(x, axes, mean, variance, momentum);
+  const wide = x.to(computedDtype(x.dtype));
+  const even = training ? standardized(wide, axes, eps) : byRunning(wide, mean!, variance!, eps, along);
+  const result = named(scaledAndShifted(even, weight, bias, along).to(x.dtype), "NativeBatchNorm");
+  if (training) follow(wide, axes, mean, variance, momentum);
   return result;
 }
 
@@ -189,8 +192,9 @@ export function instanceNorm(x: Tensor, options?: InstanceNormOptions): Tensor {
   if (x.numel() === 0) return x.clone();
   const axes = shape.map((_, axis) => axis).slice(2);
   const along = [channels, ...axes.map(() => 1)];
-  const even = useInputStats ? standardized(x, axes, eps) : byRunning(x, mean!, variance!, eps, along);
-  const result = scaledAndShifted(even, weight, bias, along);
-  if (useInputStats) follow(x, axes, mean, variance, momentum);
+  const wide = x.to(computedDtype(x.dtype));
+  const even = useInputStats ? standardized(wide, axes, eps) : byRunning(wide, mean!, variance!, eps, along);
+  const result = scaledAndShifted(even, weight, bias, along).to(x.dtype);
+  if (useInputStats) follow(wide, axes, mean, variance, momentum);
   return result;
 }

@@ -1,3 +1,4 @@
+import { computedDtype } from "../../dtype.js";
 import { axesOf } from "../../functional/axes.js";
 import { normOver } from "../../functional/norms.js";
 import { noGrad } from "../../autograd.js";
@@ -203,14 +204,14 @@ export function embeddingBag(input: Tensor, weight: Tensor, options?: EmbeddingB
   const starts = offsets && indicesFrom(op, "offsets", offsets, whole);
   const index = numbers.reshape(-1);
   shorten(op, weight, index, given);
-  const plain = rowsOf(weight, index, padding, scalesGrad);
+  const plain = rowsOf(weight, index, padding, scalesGrad).to(computedDtype(weight.dtype));
   const rows = factors ? plain.mul(factors.reshape([-1, 1])) : plain;
   const isIn = index.ne(padding);
   const bags = starts ? bagsOf(starts, index.numel(), hasEnd) : undefined;
   const result = bags
     ? ofVector(rows, isIn, bags, mode)
     : ofMatrix(rows.reshape([...shape, weight.shape[1]!]), isIn.reshape(shape), mode);
-  return named(result, "EmbeddingBag");
+  return named(result.to(weight.dtype), "EmbeddingBag");
 }
 
 interface Bags {
