@@ -1,3 +1,4 @@
+import { arityOf, counted } from "./arity.js";
 import "./methods.js";
 import { handleOf, Tensor } from "./tensor.js";
 
@@ -28,11 +29,11 @@ function functionsOf(): FunctionsOf<MethodName> {
   for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype))) {
     if (typeof value !== "function") continue;
     const method = value as (this: Tensor, ...rest: unknown[]) => unknown;
-    functions[name] = (x: Tensor, ...rest: unknown[]) => {
+    const compute = (x: Tensor, ...rest: unknown[]) => {
       handleOf(x, name);
       return method.apply(x, rest);
     };
-    Object.defineProperty(functions[name], "name", { value: name });
+    functions[name] = counted(name, compute, arityOf(method) + 1);
   }
   return functions as FunctionsOf<MethodName>;
 }

@@ -1,4 +1,27 @@
-export { Tensor, isTensor } from "./tensor.js";
+import { countedAll } from "./arity.js";
+import * as calculus from "./calculus.js";
+import * as contractions from "./contractions.js";
+import * as creation from "./creation.js";
+import * as devices from "./device.js";
+import * as distances from "./distances.js";
+import * as dtype from "./dtype.js";
+import * as summation from "./einsum.js";
+import * as engine from "./engine.js";
+import * as grids from "./grids.js";
+import * as histograms from "./histograms.js";
+import * as joining from "./joining.js";
+import * as gridsampling from "./nn/functional/gridsampling.js";
+import * as padding from "./nn/functional/padding.js";
+import * as precision from "./precision.js";
+import * as print from "./print.js";
+import * as random from "./random.js";
+import * as ranges from "./ranges.js";
+import * as searching from "./searching.js";
+import * as statistics from "./statistics.js";
+import * as unpacking from "./unpacking.js";
+import { isTensor as isOne } from "./tensor.js";
+
+export { Tensor } from "./tensor.js";
 export type {
   BackwardOptions,
   Dims,
@@ -57,73 +80,130 @@ export type { SoftmaxOptions } from "./functional/shares.js";
 export type { OpaqueScalar } from "./opaque.js";
 export type { EngineStats, Scalar, TypedArray } from "./native.js";
 export * as cuda from "./cuda.js";
-export { device, getDefaultDevice, setDefaultDevice } from "./device.js";
 export type { Device } from "./device.js";
-export { getDefaultDtype, setDefaultDtype } from "./dtype.js";
 export type { DType } from "./dtype.js";
-export {
-  full,
-  fullLike,
-  manualSeed,
-  ones,
-  onesLike,
-  rand,
-  randn,
-  scalarTensor,
-  tensor,
-  where,
-  zeros,
-  zerosLike,
-} from "./creation.js";
-export { normal, randint, randintLike, randLike, randnLike, randperm } from "./random.js";
 export type { CreationOptions, ShapeLike, TensorData } from "./creation.js";
-export { cartesianProd, combinations, meshgrid, trilIndices, triuIndices, unravelIndex } from "./grids.js";
 export type { CombinationsOptions, MeshgridOptions, TriangleOptions } from "./grids.js";
-export {
+export type { Bound, LogspaceOptions } from "./ranges.js";
+export type { GradientOptions, TrapezoidOptions } from "./calculus.js";
+export type { CdistOptions } from "./distances.js";
+export type { HistogramOfPoints } from "./histograms.js";
+export type { BucketizeOptions, IsinOptions, SearchOptions } from "./searching.js";
+export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
+export type { GradOptions } from "./autograd.js";
+export * as autograd from "./autograd.js";
+export type { Float32MatmulPrecision } from "./precision.js";
+export type { PrintOptions } from "./print.js";
+export * as nn from "./nn/index.js";
+export * as optim from "./optim/index.js";
+export type { VanderOptions } from "./contractions.js";
+export type { LuUnpackOptions } from "./unpacking.js";
+export * as linalg from "./linalg.js";
+export * as special from "./special.js";
+export { polygamma } from "./special.js";
+
+// What JavaScript would drop without a word is refused: see arity.ts.
+export const {
+  arange,
   atleast1d,
   atleast2d,
   atleast3d,
   blockDiag,
   broadcastShapes,
   broadcastTensors,
+  bucketize,
+  cartesianProd,
   cat,
+  cdist,
+  chainMatmul,
   columnStack,
+  combinations,
   concat,
   concatenate,
+  constantPadNd,
+  cumulativeTrapezoid,
+  device,
   dstack,
+  einsum,
+  engineStats,
+  explain,
+  eye,
+  full,
+  fullLike,
+  getDefaultDevice,
+  getDefaultDtype,
+  getFloat32MatmulPrecision,
+  getNumThreads,
+  getPrintOptions,
+  gradient,
+  gridSampler,
+  gridSampler2d,
+  gridSampler3d,
+  histogramdd,
   hstack,
+  isTensor,
+  isin,
+  linspace,
+  logspace,
+  luUnpack,
+  manualSeed,
+  meshgrid,
+  normal,
+  ones,
+  onesLike,
+  pdist,
+  rand,
+  randLike,
+  randint,
+  randintLike,
+  randn,
+  randnLike,
+  randperm,
+  realize,
   rowStack,
+  scalarTensor,
+  searchsorted,
+  setDefaultDevice,
+  setDefaultDtype,
+  setFloat32MatmulPrecision,
+  setNumThreads,
+  setPrintOptions,
   stack,
+  stdMean,
+  tensor,
+  tensordot,
+  tidy,
+  trapezoid,
+  trapz,
+  trilIndices,
+  triuIndices,
+  unravelIndex,
+  vander,
+  varMean,
   vstack,
-} from "./joining.js";
-export { arange, eye, linspace, logspace } from "./ranges.js";
-export type { Bound, LogspaceOptions } from "./ranges.js";
-export { cumulativeTrapezoid, gradient, trapezoid, trapz } from "./calculus.js";
-export type { GradientOptions, TrapezoidOptions } from "./calculus.js";
-export { cdist, pdist } from "./distances.js";
-export type { CdistOptions } from "./distances.js";
-export { histogramdd } from "./histograms.js";
-export type { HistogramOfPoints } from "./histograms.js";
-export { bucketize, isin, searchsorted } from "./searching.js";
-export type { BucketizeOptions, IsinOptions, SearchOptions } from "./searching.js";
-export { stdMean, varMean } from "./statistics.js";
-export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
-export type { GradOptions } from "./autograd.js";
-export * as autograd from "./autograd.js";
-export { engineStats, explain, getNumThreads, realize, setNumThreads, tidy } from "./engine.js";
-export { getFloat32MatmulPrecision, setFloat32MatmulPrecision } from "./precision.js";
-export type { Float32MatmulPrecision } from "./precision.js";
-export { getPrintOptions, setPrintOptions } from "./print.js";
-export type { PrintOptions } from "./print.js";
-export * as nn from "./nn/index.js";
-export { gridSampler, gridSampler2d, gridSampler3d } from "./nn/functional/gridsampling.js";
-export { constantPadNd } from "./nn/functional/padding.js";
-export * as optim from "./optim/index.js";
-export { chainMatmul, tensordot, vander } from "./contractions.js";
-export type { VanderOptions } from "./contractions.js";
-export { einsum } from "./einsum.js";
-export { luUnpack } from "./unpacking.js";
-export type { LuUnpackOptions } from "./unpacking.js";
-export * as linalg from "./linalg/index.js";
-export * as special from "./special.js";
-export { polygamma } from "./special.js";
+  where,
+  zeros,
+  zerosLike,
+} = countedAll({
+  isTensor: isOne,
+  ...devices,
+  ...dtype,
+  ...creation,
+  ...random,
+  ...grids,
+  ...joining,
+  ...ranges,
+  ...calculus,
+  ...distances,
+  ...histograms,
+  ...searching,
+  ...statistics,
+  ...engine,
+  ...precision,
+  ...print,
+  ...gridsampling,
+  ...padding,
+  ...contractions,
+  ...summation,
+  ...unpacking,
+});

@@ -1,4 +1,5 @@
 import { aliases, type Aliases } from "./aliases.js";
+import { arityOf, counted } from "./arity.js";
 import * as activations from "./functional/activations.js";
 import * as along from "./functional/along.js";
 import * as arithmetic from "./functional/arithmetic.js";
@@ -213,40 +214,37 @@ declare module "./tensor.js" {
   interface Tensor extends MethodsOf<typeof functions>, AliasMethods, InPlaceMethods {}
 }
 
-type AnyFunction = (x: Tensor, ...rest: unknown[]) => unknown;
+type AnyMethod = (this: Tensor, ...rest: unknown[]) => unknown;
 
-function define(name: string, method: (this: Tensor, ...rest: unknown[]) => unknown): void {
-  if (method.name === "") Object.defineProperty(method, "name", { value: name });
-  Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true });
+const methodOf = (name: string) => Reflect.get(Tensor.prototype, name) as AnyMethod;
+
+/** Defines a method, which refuses more arguments than it takes. */
+function define(name: string, method: AnyMethod, most?: number): void {
+  const value = counted(name, method, most);
+  Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
 }
 
-for (const [name, compute] of Object.entries(functions) as [string, AnyFunction][])
-  define(name, function (...rest) {
-    return compute(this, ...rest);
-  });
-for (const [alias, name] of Object.entries(aliases))
-  define(alias, Reflect.get(Tensor.prototype, name) as (this: Tensor, ...rest: unknown[]) => unknown);
-for (const [alias, name] of Object.entries(aliases))
-  define(alias, Reflect.get(Tensor.prototype, name) as (this: Tensor, ...rest: unknown[]) => unknown);
-for (const functions of [
-  activations,
-  along,
-  arithmetic,
-  factors,
-  products,
-  reductions,
-  selection,
-  squares,
-  sums,
-])
-  for (const [name, compute] of Object.entries(functions) as [string, AnyFunction][])
-    define(name, function (...rest) {
+for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype)))
+  if (typeof value === "function" && name !== "constructor") define(name, value as AnyMethod);
+for (const [name, compute] of Object.entries(functions) as [
+  string,
+  (x: Tensor, ...rest: unknown[]) => unknown,
+][])
+  define(
+    name,
+    function (...rest) {
       return compute(this, ...rest);
-    });
-
+    },
+    arityOf(compute) - 1,
+  );
+for (const [alias, name] of Object.entries(aliases)) define(alias, methodOf(name));
 for (const name of [...inPlace, ...Object.keys(aliases)]) {
-  const compute = Reflect.get(Tensor.prototype, name) as (this: Tensor, ...rest: unknown[]) => Tensor;
-  define(`${name}_`, function (...rest) {
-    return rebind(`${name}_`, this, compute.apply(this, rest));
-  });
+  const compute = methodOf(name);
+  define(
+    `${name}_`,
+    function (...rest) {
+      return rebind(`${name}_`, this, compute.apply(this, rest) as Tensor);
+    },
+    arityOf(compute),
+  );
 }

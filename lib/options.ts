@@ -58,7 +58,7 @@ export function withDim<Dim, Options extends object>(
 }
 
 /** Whether it is an object of no class, such as options are. */
-function isPlainObject(value: unknown): boolean {
+export function isPlainObject(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

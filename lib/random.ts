@@ -1,3 +1,4 @@
+import { fitting } from "./arity.js";
 import {
   finish,
   optionsLike,
@@ -59,14 +60,17 @@ export function randint(...given: unknown[]): Tensor {
   const at = Array.isArray(given[1]) || (!isWhole(given[2]) && !Array.isArray(given[2])) ? 1 : 2;
   const [low, high] = at === 1 ? [0, given[0]] : [given[0], given[1]];
   const shape = shapeOf(given[at] as ShapeLike);
-  return wholes("randint", low as Whole, high as Whole, shape, given[at + 1] as CreationOptions | undefined);
+  const options = fitting("randint", given, at + 2)[at + 1] as CreationOptions | undefined;
+  return wholes("randint", low as Whole, high as Whole, shape, options);
 }
 
 /** {@link randint} in another tensor's shape and dtype, on its device: `randintLike(x, high)` or `randintLike(x, low, high)`. */
 export function randintLike(like: Tensor, high: Whole, options?: CreationOptions): Tensor;
 export function randintLike(like: Tensor, low: Whole, high: Whole, options?: CreationOptions): Tensor;
 export function randintLike(like: Tensor, ...given: unknown[]): Tensor {
-  const [low, high, options] = isWhole(given[1]) ? given : [0, ...given];
+  const [low, high, options] = isWhole(given[1])
+    ? fitting("randintLike", given, 3)
+    : [0, ...fitting("randintLike", given, 2)];
   const all = optionsLike("randintLike", like, options as CreationOptions | undefined);
   return wholes("randintLike", low as Whole, high as Whole, like.shape, all);
 }

@@ -1,3 +1,4 @@
+import { fitting } from "./arity.js";
 import { finish, fullLike, readCreation, type CreationOptions } from "./creation.js";
 import { deviceOf, type Device } from "./device.js";
 import { computedDtype, dtypeIndex, dtypeName, integerBounds, isFloating, type DType } from "./dtype.js";
@@ -28,10 +29,9 @@ export function arange(start: Scalar, end: Scalar, options?: CreationOptions): T
 export function arange(start: Scalar, end: Scalar, step: Scalar, options?: CreationOptions): Tensor;
 export function arange(...given: (Scalar | CreationOptions | undefined)[]): Tensor {
   const numbers = given.filter((value) => ["number", "bigint", "boolean"].includes(typeof value)) as Scalar[];
-  const { dtype, device, requiresGrad } = readCreation(
-    "arange",
-    given[numbers.length] as CreationOptions | undefined,
-  );
+  const count = Math.min(numbers.length, 3);
+  const [options] = fitting("arange", given, count + 1).slice(count) as (CreationOptions | undefined)[];
+  const { dtype, device, requiresGrad } = readCreation("arange", options);
   const chosen = dtype ?? (numbers.some((value) => typeof value === "bigint") ? "int64" : undefined);
   const [start, end, step] =
     numbers.length < 2 ? [0, numbers[0], 1] : [numbers[0], numbers[1], numbers[2] ?? 1];

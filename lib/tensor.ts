@@ -310,8 +310,9 @@ export class Tensor {
   [inspect.custom](): string {
     return this.toString();
   }
-  /** Nested arrays; int64 elements become numbers, as JSON has nothing else. */
-  toJSON(): unknown {
+  /** Nested arrays; int64 elements become numbers, as JSON has nothing else. JSON.stringify says under which key. */
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- it is there so that it is no surplus argument
+  toJSON(_key?: string): unknown {
     checkRoomForArrays("toJSON", this.shape, this.dtype, 2);
     const plain = (value: NestedArray): unknown =>
       Array.isArray(value) ? value.map(plain) : typeof value === "bigint" ? Number(value) : value;
@@ -733,7 +734,7 @@ export class Tensor {
 
   /** The same elements in another shape; one size may be -1. */
   reshape(...shape: Listed): Tensor {
-    return create((out) => native.reshape(out, this.#handle, list(shape)));
+    return create((out) => native.reshape(out, this.#handle, list("reshape", shape)));
   }
   /** The dimensions from `startDim` to `endDim` as one. */
   flatten(startDim = 0, endDim = -1): Tensor {
@@ -751,7 +752,7 @@ export class Tensor {
   }
   /** With its dimensions in another order. */
   permute(...dims: Listed): Tensor {
-    return create((out) => native.permute(out, this.#handle, list(dims)));
+    return create((out) => native.permute(out, this.#handle, list("permute", dims)));
   }
   /** With two dimensions exchanged. */
   transpose(dim0: number, dim1: number): Tensor {
@@ -771,11 +772,11 @@ export class Tensor {
   }
   /** With dimensions of size 1 repeated to `shape`, and new ones in front; -1 keeps a size. */
   expand(...shape: Listed): Tensor {
-    return create((out) => native.expand(out, this.#handle, list(shape)));
+    return create((out) => native.expand(out, this.#handle, list("expand", shape)));
   }
   /** Backwards along `dims`. */
   flip(...dims: Listed): Tensor {
-    return create((out) => native.flip(out, this.#handle, list(dims)));
+    return create((out) => native.flip(out, this.#handle, list("flip", dims)));
   }
   /**
    * `length` positions from `start` along `dim`. A start that is a 0-d integer tensor need not be known yet; out of range
@@ -815,8 +816,8 @@ export class Tensor {
    * @throws TypeError (`ERR_ARGUMENT`, `ERR_OPTION`, `ERR_DTYPE`) for any other argument, RangeError (`ERR_DEVICE`) where
    * there is no such device, Error (`ERR_NO_CUDA`) where no GPU can be used.
    */
-  to(target: Conversion, ...more: DType[]): Tensor {
-    return to(this, target, more);
+  to(target: Conversion, dtype?: DType): Tensor {
+    return to(this, target, dtype);
   }
   /** The same as `to("cpu")`. */
   cpu(): Tensor {

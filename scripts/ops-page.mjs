@@ -163,7 +163,7 @@ const creation = [...exportedBy("lib/index.ts")]
   .filter(isReachable(adjoint));
 const missing = JSON.parse(readFileSync("tests/goldens/opinfo-missing.json", "utf8"));
 
-const special = exportedBy("lib/index.ts").has("lib/special.ts") ? functionsOf("lib/special.ts") : [];
+const special = functionsOf("lib/functional/special.ts");
 const text = `# Ops
 
 Made by \`npm run docs\` from the declarations in lib/ and the tables in native/ops/; a test compares. PyTorch's name in
@@ -177,7 +177,7 @@ ${table("Methods of tensors", methods, "x.")}
 ${table("Functions", creation, "")}
 ${table("nn.functional", namespace("lib/nn/functional/index.ts", "lib/nn/functional", adjoint.nn.functional), "nn.functional.")}
 ${table("linalg", namespace("lib/linalg/index.ts", "lib/linalg", adjoint.linalg), "linalg.")}
-${special.length > 0 ? table("special", special, "special.") : ""}
+${table("special", special, "special.")}
 ## What PyTorch has, and this library has not
 
 Of PyTorch's own operator tests with real numbers these are not whole:

@@ -14,8 +14,8 @@ const toDefaults = Object.freeze({
 });
 
 /** x in another dtype, on another device, or both; x itself where nothing is to be changed. */
-export function to(x: Tensor, target: Conversion, more: readonly DType[]): Tensor {
-  const { dtype, device } = conversionOf(target, more);
+export function to(x: Tensor, target: Conversion, given: DType | undefined): Tensor {
+  const { dtype, device } = conversionOf(target, given);
   const handle = handleOf(x, "to");
   const changesDtype = dtype !== undefined && dtypeIndex(dtype) !== native.dtype(handle);
   const changesDevice = device !== undefined && deviceNumber("to", device) !== native.deviceOf(handle);
@@ -30,17 +30,17 @@ export function to(x: Tensor, target: Conversion, more: readonly DType[]): Tenso
 
 function conversionOf(
   target: Conversion | undefined,
-  more: readonly DType[],
+  more: DType | undefined,
 ): { dtype: DType | undefined; device: Device | undefined } {
   const goesOn = typeof target === "string" && isDeviceName(target);
-  if (more.length > (goesOn ? 1 : 0) || target === undefined)
+  if ((more !== undefined && !goesOn) || target === undefined)
     throw makeError(
       TypeError,
       "to: expected a dtype, a device, a device and a dtype, a tensor or { dtype, device }, got " +
-        [target, ...more].map(describe).join(" and "),
+        [target, ...(more === undefined ? [] : [more])].map(describe).join(" and "),
       { code: "ERR_ARGUMENT", op: "to" },
     );
   if (isTensor(target)) return { dtype: target.dtype, device: target.device };
   if (typeof target !== "string") return readOptions("to", target, toDefaults);
-  return goesOn ? { dtype: more[0], device: target } : { dtype: target, device: undefined };
+  return goesOn ? { dtype: more, device: target } : { dtype: target, device: undefined };
 }

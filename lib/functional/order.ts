@@ -98,7 +98,7 @@ export function flipud(x: Tensor): Tensor {
 /** The tensor so many times along each dimension; more numbers than dimensions are for new ones in front. */
 export function repeat(x: Tensor, ...repeats: Listed): Tensor {
   handleOf(x, "repeat");
-  const times = list(repeats);
+  const times = list("repeat", repeats);
   if (times.length < x.shape.length)
     throw shapeError(
       "repeat",
@@ -111,7 +111,7 @@ export function repeat(x: Tensor, ...repeats: Listed): Tensor {
 /** {@link repeat}, where missing numbers are for the first dimensions, and are 1. */
 export function tile(x: Tensor, ...dims: Listed): Tensor {
   handleOf(x, "tile");
-  const times = list(dims);
+  const times = list("tile", dims);
   const missing = Math.max(x.shape.length - times.length, 0);
   return tiled("tile", x, [...new Array<number>(missing).fill(1), ...times]);
 }

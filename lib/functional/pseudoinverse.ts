@@ -1,4 +1,4 @@
-import { noGrad } from "../autograd.js";
+import { noGrad } from "../gradients.js";
 import { makeError } from "../errors.js";
 import { describe } from "../options.js";
 import { isTensor, recordRoutine, type Tensor } from "../tensor.js";

@@ -9,7 +9,7 @@ import { argumentError, shapeError, sizes, wholes } from "./refusals.js";
 
 /** The tensor expanded to `size`, as in {@link Tensor.expand}: dimensions of size 1 are repeated, new ones come in front. */
 export function broadcastTo(x: Tensor, ...size: Listed): Tensor {
-  return x.expand(list(size));
+  return x.expand(list("broadcastTo", size));
 }
 
 /** The tensor expanded to the shape of another. */
@@ -30,7 +30,7 @@ export function contiguous(x: Tensor): Tensor {
  * @throws RangeError (`ERR_SHAPE`) where `size` does not expand to the shape of the tensor.
  */
 export function sumToSize(x: Tensor, ...size: Listed): Tensor {
-  const wanted = wholes("sumToSize", "size", list(size));
+  const wanted = wholes("sumToSize", "size", list("sumToSize", size));
   const { shape } = x;
   const added = shape.length - wanted.length;
   const fits = added >= 0 && wanted.every((extent, i) => extent === 1 || extent === shape[added + i]);
@@ -54,7 +54,7 @@ export function reshapeAs(x: Tensor, other: Tensor): Tensor {
 
 /** The same as {@link Tensor.reshape}: here every tensor can be viewed in every shape of as many elements. */
 export function view(x: Tensor, ...shape: Listed): Tensor {
-  return named(x.reshape(list(shape)), "View");
+  return named(x.reshape(list("view", shape)), "View");
 }
 
 /** The same as {@link reshapeAs}. */

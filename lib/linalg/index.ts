@@ -1,4 +1,4 @@
-// PyTorch's torch.linalg.
+// What lib/linalg.ts exports.
 export * from "./equations.js";
 export * from "./factors.js";
 export * from "./leastsquares.js";

@@ -1,2 +1,2 @@
 // PyTorch's torch.nn.
-export * as functional from "./functional/index.js";
+export * as functional from "./functional.js";

@@ -1,4 +1,4 @@
-import { noGrad } from "../autograd.js";
+import { noGrad } from "../gradients.js";
 import { native } from "../native.js";
 import { describe } from "../options.js";
 import { handleOf, haveHandles, type Tensor } from "../tensor.js";

@@ -1,4 +1,4 @@
-import { noGrad } from "../autograd.js";
+import { noGrad } from "../gradients.js";
 import { zeros } from "../creation.js";
 import { makeError } from "../errors.js";
 import { checkName, describe, snakeCase } from "../options.js";

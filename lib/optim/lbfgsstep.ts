@@ -1,4 +1,4 @@
-import { noGrad } from "../autograd.js";
+import { noGrad } from "../gradients.js";
 import { realize, tidy } from "../engine.js";
 import { zeros } from "../creation.js";
 import { cat } from "../joining.js";

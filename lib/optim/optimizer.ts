@@ -1,4 +1,4 @@
-import { enableGrad, noGrad } from "../autograd.js";
+import { enableGrad, noGrad } from "../gradients.js";
 import { makeError } from "../errors.js";
 import { camelCase, checkName, describe, own, ownEntries, readOptions, snakeCase } from "../options.js";
 import { native } from "../native.js";

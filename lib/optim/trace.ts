@@ -1,4 +1,4 @@
-import { noGrad } from "../autograd.js";
+import { noGrad } from "../gradients.js";
 import { tidy } from "../engine.js";
 import { makeError } from "../errors.js";
 import { native, type Handle } from "../native.js";

@@ -99,6 +99,7 @@ const exceptions: Record<string, (input: unknown, args: unknown[], options: obje
       return (x as Tensor).at(...(index as never[]));
     },
   };
+const exceptionOf = (name: string) => exceptions[name] ?? exceptions[name.split(".")[0]!];
 const given = (options: object | undefined) => (options === undefined ? [] : [options]);
 const scalarOf = (other: unknown, like: unknown) =>
   other instanceof Tensor ? other : tensor(other as number, { dtype: (like as Tensor).dtype });
@@ -195,18 +196,19 @@ function callOne(
   name: string,
   sample: Sample,
   way: ReturnType<typeof waysToCall> extends Generator<infer W> ? W : never,
-  change = none,
+  { change = none, more = {} }: { change?: typeof none; more?: Record<string, unknown> } = {},
 ) {
   const leaves: Tensor[] = [];
   const input = made(sample.input, leaves, change);
   const args = way.positional.map(([, value]) => made(value, leaves, change));
-  const options = Object.fromEntries(
-    way.named.map(([word, value]) => [camelCase(word), made(value, leaves, change)]),
-  );
+  const options: Record<string, unknown> = {
+    ...Object.fromEntries(way.named.map(([word, value]) => [camelCase(word), made(value, leaves, change)])),
+    ...more,
+  };
   // Samples name the CPU, where their tensors lie.
   if (options["device"] === "cpu") options["device"] = getDefaultDevice();
-  const hasOptions = way.named.length > 0;
-  const exception = exceptions[name] ?? exceptions[name.split(".")[0]!];
+  const hasOptions = Object.keys(options).length > 0;
+  const exception = exceptionOf(name);
   if (exception) return { leaves, result: exception(input, args, hasOptions ? options : undefined) };
   return { leaves, result: functionOf(name)(input, ...args, ...(hasOptions ? [options] : [])) };
 }
@@ -361,14 +363,14 @@ export function halfProblemsOf(name: string, entry: Entry, dtype: DType): string
       let singles: unknown;
       try {
         manualSeed(0);
-        singles = callOne(name, sample, way, changed("float32")).result;
+        singles = callOne(name, sample, way, { change: changed("float32") }).result;
       } catch {
         continue;
       }
       let problem: string | null;
       try {
         manualSeed(0);
-        problem = halfProblemOf(callOne(name, sample, way, changed(dtype)).result, singles, dtype);
+        problem = halfProblemOf(callOne(name, sample, way, { change: changed(dtype) }).result, singles, dtype);
       } catch (error) {
         problem = messageOf(error);
       }
@@ -390,10 +392,30 @@ export function acceptedOf(name: string, entry: Entry): string[] {
         for (const out of flattened(result)) if (out instanceof Tensor) out.dataSync();
         return false;
       } catch (error) {
-        return !/^(ERR_OPTION|no code)/.test(messageOf(error));
+        return !/^(ERR_OPTION|no code)|expected .* arguments?, got more: /.test(messageOf(error));
       }
     });
     if (!isRefused) accepted.push(`${name} refused ${i}: ${sample.match}`);
   }
   return accepted;
+}
+
+/** Whether an option that does not exist is refused by a call that is right without it; undefined where no call is. */
+export function refusesNonsense(name: string, entry: Entry): boolean | undefined {
+  if (exceptionOf(name)) return undefined;
+  for (const sample of entry.cases)
+    for (const way of waysToCall(entry, sample)) {
+      try {
+        callOne(name, sample, way);
+      } catch {
+        continue;
+      }
+      try {
+        callOne(name, sample, way, { more: { nonsense: 1 } });
+        return false;
+      } catch (error) {
+        return /^ERR_(OPTION|ARGUMENT|SHAPE|INDEX)/.test(messageOf(error));
+      }
+    }
+  return undefined;
 }

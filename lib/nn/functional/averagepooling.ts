@@ -1,4 +1,4 @@
-import { isGradEnabled } from "../../autograd.js";
+import { isGradEnabled } from "../../gradients.js";
 import { arange } from "../../ranges.js";
 import { makeError } from "../../errors.js";
 import { named } from "../../functional/history.js";

@@ -1,5 +1,5 @@
 import { computedDtype } from "../../dtype.js";
-import { noGrad } from "../../autograd.js";
+import { noGrad } from "../../gradients.js";
 import { realize } from "../../engine.js";
 import { makeError } from "../../errors.js";
 import { named } from "../../functional/history.js";

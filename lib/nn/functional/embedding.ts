@@ -1,7 +1,7 @@
 import { computedDtype } from "../../dtype.js";
 import { axesOf } from "../../functional/axes.js";
 import { normOver } from "../../functional/norms.js";
-import { noGrad } from "../../autograd.js";
+import { noGrad } from "../../gradients.js";
 import { ones, zeros } from "../../creation.js";
 import { makeError } from "../../errors.js";
 import { positionsAlong } from "../../functional/places.js";

@@ -1,4 +1,4 @@
-import { isGradEnabled } from "../../autograd.js";
+import { isGradEnabled } from "../../gradients.js";
 import { arange } from "../../ranges.js";
 import { integerBounds, isFloating, wordOf } from "../../dtype.js";
 import { makeError } from "../../errors.js";

@@ -1,0 +1,69 @@
+import { asList, refusePromise } from "./engine.js";
+import { makeError } from "./errors.js";
+import { native } from "./native.js";
+import { readOptions } from "./options.js";
+import { fresh, handleOf, type Tensor } from "./tensor.js";
+
+function withGradMode<T>(op: string, enabled: boolean, body: () => T): T {
+  if (typeof body !== "function")
+    throw makeError(TypeError, `${op}: expected a function`, { code: "ERR_ARGUMENT", op });
+  const before = native.setGradEnabled(enabled);
+  try {
+    const result = body();
+    refusePromise(op, result);
+    return result;
+  } finally {
+    native.setGradEnabled(before);
+  }
+}
+
+/**
+ * Runs `body` without recording history, and returns its result.
+ * @throws TypeError (`ERR_ASYNC`) when it returns a Promise; the mode is restored in any case.
+ */
+export function noGrad<T>(body: () => T): T {
+  return withGradMode("noGrad", false, body);
+}
+/** Runs `body` with history recorded, also inside {@link noGrad}, and returns its result. */
+export function enableGrad<T>(body: () => T): T {
+  return withGradMode("enableGrad", true, body);
+}
+/** Whether history is being recorded. */
+export function isGradEnabled(): boolean {
+  return native.isGradEnabled();
+}
+
+/** Options of {@link grad}. */
+export interface GradOptions {
+  /** Weights of the outputs' elements, one tensor (or null) per output. */
+  gradOutputs?: Tensor | null | readonly (Tensor | null)[];
+  /** Keep the graph; as `createGraph` when left out. */
+  retainGraph?: boolean;
+  /** Record the gradients' own history. */
+  createGraph?: boolean;
+  /** Give null for inputs that the outputs do not depend on, instead of throwing. */
+  allowUnused?: boolean;
+}
+
+/**
+ * The gradients of the sum of `outputs` with respect to `inputs`, without touching anyone's `grad`.
+ * @throws Error (`ERR_AUTOGRAD`) with PyTorch's sentences.
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options?: GradOptions,
+): (Tensor | null)[] {
+  const { gradOutputs, retainGraph, createGraph, allowUnused } = readOptions("grad", options, {
+    gradOutputs: null as Tensor | null | readonly (Tensor | null)[],
+    retainGraph: undefined as boolean | undefined,
+    createGraph: false,
+    allowUnused: false,
+  });
+  const roots = asList(outputs).map((output) => handleOf(output, "grad"));
+  const targets = asList(inputs).map((input) => handleOf(input, "grad"));
+  const seeds = asList(gradOutputs ?? []).map((seed) => (seed === null ? 0 : handleOf(seed, "grad")));
+  return fresh(targets.length, (objects) =>
+    native.gradients(objects, roots, seeds, targets, retainGraph ?? createGraph, createGraph, allowUnused),
+  );
+}

@@ -1,0 +1,41 @@
+// PyTorch's torch.linalg.
+import { countedAll } from "./arity.js";
+import * as linalg from "./linalg/index.js";
+
+export type * from "./linalg/index.js";
+export const {
+  cholesky,
+  choleskyEx,
+  cond,
+  cross,
+  det,
+  diagonal,
+  eigh,
+  eigvalsh,
+  inv,
+  invEx,
+  lstsq,
+  lu,
+  luFactor,
+  luFactorEx,
+  luSolve,
+  matrixExp,
+  matrixNorm,
+  matrixPower,
+  matrixRank,
+  multiDot,
+  norm,
+  pinv,
+  qr,
+  slogdet,
+  solve,
+  solveEx,
+  solveTriangular,
+  svd,
+  svdvals,
+  tensorinv,
+  tensorsolve,
+  vander,
+  vecdot,
+  vectorNorm,
+} = countedAll(linalg);

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import * as adjoint from "../../lib/index.js";
+import { mul, ones, sin, tensor, Tensor } from "../../lib/index.js";
+import { entries, refusesNonsense } from "../helpers/opinfo.js";
+import { errorOf } from "../helpers/reference.js";
+
+// Nothing that is said in a call is dropped without a word.
+
+type AnyFunction = (...given: unknown[]) => unknown;
+
+const spaces: Record<string, object> = {
+  "": adjoint,
+  "autograd.": adjoint.autograd,
+  "cuda.": adjoint.cuda,
+  "linalg.": adjoint.linalg,
+  "nn.functional.": adjoint.nn.functional,
+  "special.": adjoint.special,
+};
+const functions = Object.entries(spaces).flatMap(([place, space]) =>
+  Object.entries(space)
+    .filter(([, value]) => typeof value === "function" && value !== Tensor)
+    .map(([name, value]) => [`${place}${name}`, value as AnyFunction] as const),
+);
+const methods = Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype))
+  .filter(([name, { value }]) => typeof value === "function" && name !== "constructor")
+  .map(([name, { value }]) => [name, value as AnyFunction] as const);
+
+/** They take any number of arguments, each of which they look at. */
+const takeMany =
+  /^(arange|at|broadcastShapes|broadcastTo|chainMatmul|expand|flip|permute|randint|randintLike|repeat|reshape|sumToSize|tile|view)$/;
+
+describe("arguments that a function does not take", () => {
+  const surplus = Array.from({ length: 20 }, () => Symbol("surplus"));
+
+  function checkRefusal(name: string, call: () => unknown): void {
+    const error = errorOf(call);
+    expect(error, name).toMatchObject({ name: "TypeError", code: expect.stringMatching(/^ERR_/) as string });
+    if (!takeMany.test(name))
+      expect(error.message, name).toMatch(
+        /: expected .* arguments?, got more: a|is (PyTorch|TensorFlow\.js)'s; here it is/,
+      );
+  }
+
+  test(`are refused by every function (${functions.length})`, () => {
+    for (const [name, f] of functions) checkRefusal(name, () => f(ones([2, 2]), ...surplus));
+  });
+
+  test(`are refused by every method (${methods.length})`, () => {
+    for (const [name, f] of methods) checkRefusal(name, () => f.apply(ones([2, 2]), surplus));
+  });
+
+  test("are named", () => {
+    const x = tensor([1, 2]) as unknown as Record<string, AnyFunction>;
+    for (const [call, code, message] of [
+      [() => x["sin"]!(3), "ERR_ARGUMENT", "sin: expected no arguments, got more: 3"],
+      [() => x["mul"]!(1, { alpha: 2 }), "ERR_OPTION", "mul: expected 1 argument, got more: { alpha }"],
+      [() => x["mul_"]!(1, 2), "ERR_ARGUMENT", "mul_: expected 1 argument, got more: 2"],
+      [
+        () => (adjoint.softmax as AnyFunction)(x, -1, { dtyp: "float64" }),
+        "ERR_OPTION",
+        "softmax: unknown option 'dtyp', did you mean 'dtype'?",
+      ],
+      [
+        () => (adjoint.sum as AnyFunction)(x, 0, { keepdim: true }, { dtype: "float64" }),
+        "ERR_OPTION",
+        "sum: expected at most 3 arguments, got more: { dtype }",
+      ],
+    ] as const)
+      expect(errorOf(call)).toMatchObject({ name: "TypeError", code, message });
+    expect(x["mul"]!(2, undefined)).toEqual(tensor([2, 4]));
+  });
+
+  test("may be those that the methods of arrays add to what a function takes", () => {
+    const list = [tensor([1]), tensor([2])];
+    expect(list.map(sin)).toEqual(list.map((x) => x.sin()));
+    expect(list.reduce(mul)).toEqual(tensor([2]));
+    expect(list.every(adjoint.isTensor)).toBe(true);
+    expect(errorOf(() => list.map(mul as never)).message).toBe(
+      "mul: expected at most 2 arguments, got more: an array",
+    );
+    expect(errorOf(() => (sin as AnyFunction)(list[0], 0, [])).message).toBe(
+      "sin: expected 1 argument, got more: 0",
+    );
+  });
+});
+
+test("an option that does not exist is refused by every operator of PyTorch's samples", () => {
+  const deaf = Object.entries(entries)
+    .filter(([name, entry]) => refusesNonsense(name, entry) === false)
+    .map(([name]) => name);
+  expect(deaf).toEqual([]);
+});
