@@ -1,6 +1,6 @@
 // PyTorch's torch.autograd.
-import { countedAll } from "./arity.js";
+import { guardedAll } from "./calls.js";
 import * as gradients from "./gradients.js";
 
 export type * from "./gradients.js";
-export const { enableGrad, grad, isGradEnabled, noGrad } = countedAll(gradients);
+export const { enableGrad, grad, isGradEnabled, noGrad } = guardedAll(gradients);

@@ -1,5 +1,5 @@
 // PyTorch's torch.cuda.
-import { countedAll } from "./arity.js";
+import { guardedAll } from "./calls.js";
 import * as gpus from "./gpus.js";
 
 export type * from "./gpus.js";
@@ -16,4 +16,4 @@ export const {
   state,
   synchronize,
   unavailableReason,
-} = countedAll(gpus);
+} = guardedAll(gpus);

@@ -1,4 +1,4 @@
-import { arityOf, counted } from "./arity.js";
+import { arityOf, guarded } from "./calls.js";
 import "./methods.js";
 import { handleOf, Tensor } from "./tensor.js";
 
@@ -33,11 +33,12 @@ function functionsOf(): FunctionsOf<MethodName> {
       handleOf(x, name);
       return method.apply(x, rest);
     };
-    functions[name] = counted(name, compute, arityOf(method) + 1);
+    functions[name] = guarded(name, compute, arityOf(method) + 1);
   }
   return functions as FunctionsOf<MethodName>;
 }
 
+const functions = functionsOf();
 export const {
   abs,
   absolute,
@@ -307,9 +308,9 @@ export const {
   unsafeSplit,
   unsafeSplitWithSizes,
   unsqueeze,
-  var: variance,
   vdot,
   vsplit,
   xlogy,
-} = functionsOf();
+} = functions;
+const { var: variance } = functions;
 export { variance as var };

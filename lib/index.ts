@@ -1,4 +1,4 @@
-import { countedAll } from "./arity.js";
+import { guardedAll } from "./calls.js";
 import * as calculus from "./calculus.js";
 import * as contractions from "./contractions.js";
 import * as creation from "./creation.js";
@@ -102,7 +102,7 @@ export * as linalg from "./linalg.js";
 export * as special from "./special.js";
 export { polygamma } from "./special.js";
 
-// What JavaScript would drop without a word is refused: see arity.ts.
+// What JavaScript would drop without a word is refused: see calls.ts.
 export const {
   arange,
   atleast1d,
@@ -184,7 +184,7 @@ export const {
   where,
   zeros,
   zerosLike,
-} = countedAll({
+} = guardedAll({
   isTensor: isOne,
   ...devices,
   ...dtype,

@@ -1,5 +1,5 @@
 // PyTorch's torch.linalg.
-import { countedAll } from "./arity.js";
+import { guardedAll } from "./calls.js";
 import * as linalg from "./linalg/index.js";
 
 export type * from "./linalg/index.js";
@@ -38,4 +38,4 @@ export const {
   vander,
   vecdot,
   vectorNorm,
-} = countedAll(linalg);
+} = guardedAll(linalg);

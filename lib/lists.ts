@@ -1,4 +1,4 @@
-import { fitting } from "./arity.js";
+import { fitting } from "./calls.js";
 
 /** Numbers that are given one by one, or as one array: `x.reshape(2, 3)` and `x.reshape([2, 3])`. */
 export type Listed = number[] | [readonly number[]];

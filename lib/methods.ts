@@ -1,5 +1,5 @@
 import { aliases, type Aliases } from "./aliases.js";
-import { arityOf, counted } from "./arity.js";
+import { arityOf, guarded } from "./calls.js";
 import * as activations from "./functional/activations.js";
 import * as along from "./functional/along.js";
 import * as arithmetic from "./functional/arithmetic.js";
@@ -220,7 +220,7 @@ const methodOf = (name: string) => Reflect.get(Tensor.prototype, name) as AnyMet
 
 /** Defines a method, which refuses more arguments than it takes. */
 function define(name: string, method: AnyMethod, most?: number): void {
-  const value = counted(name, method, most);
+  const value = guarded(name, method, most);
   Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
 }
 

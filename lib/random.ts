@@ -1,4 +1,4 @@
-import { fitting } from "./arity.js";
+import { fitting } from "./calls.js";
 import {
   finish,
   optionsLike,

@@ -1,4 +1,4 @@
-import { fitting } from "./arity.js";
+import { fitting } from "./calls.js";
 import { finish, fullLike, readCreation, type CreationOptions } from "./creation.js";
 import { deviceOf, type Device } from "./device.js";
 import { computedDtype, dtypeIndex, dtypeName, integerBounds, isFloating, type DType } from "./dtype.js";

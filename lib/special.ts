@@ -1,5 +1,5 @@
 // PyTorch's torch.special.
-import { countedAll } from "./arity.js";
+import { guardedAll } from "./calls.js";
 import * as special from "./functional/special.js";
 
 export type * from "./functional/special.js";
@@ -36,4 +36,4 @@ export const {
   xlog1py,
   xlogy,
   zeta,
-} = countedAll(special);
+} = guardedAll(special);

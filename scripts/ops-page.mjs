@@ -96,7 +96,11 @@ const modulesOfMethods = [
   ...readFileSync("lib/methods.ts", "utf8").matchAll(/import \* as \w+ from "\.\/(.*?)\.js"/g),
 ].map(([, path]) => `lib/${path}.ts`);
 const functionNames = new Set(
-  [...readFileSync("lib/functions.ts", "utf8").matchAll(/^ {2}(\w+)(?:: \w+)?,$/gm)].map(([, name]) => name),
+  [
+    ...readFileSync("lib/functions.ts", "utf8").matchAll(
+      /^(?: {2}|const \{ )(\w+)(?:,$|: \w+ \} = functions;)/gm,
+    ),
+  ].map(([, name]) => name),
 );
 
 const kinds = {

@@ -1,5 +1,5 @@
 // PyTorch's torch.nn.functional.
-import { countedAll } from "../arity.js";
+import { guardedAll } from "../calls.js";
 import * as functional from "./functional/index.js";
 
 export type * from "./functional/index.js";
@@ -113,4 +113,4 @@ export const {
   upsample,
   upsampleBilinear,
   upsampleNearest,
-} = countedAll(functional);
+} = guardedAll(functional);

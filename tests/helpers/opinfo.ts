@@ -419,3 +419,22 @@ export function refusesNonsense(name: string, entry: Entry): boolean | undefined
     }
   return undefined;
 }
+
+/** The ops that errors of refused samples name, which are not the one that was called. */
+export function strangersOf(name: string, entry: Entry): string[] {
+  if (exceptionOf(name)) return [];
+  const called = camelCase(name.replace(/^(nn\.functional|linalg|special)\./, "").split(".")[0]!);
+  const strangers = new Set<string>();
+  for (const sample of entry.errors)
+    for (const way of waysToCall(entry, sample))
+      try {
+        const { result } = callOne(name, sample, way);
+        for (const out of flattened(result)) if (out instanceof Tensor) out.dataSync();
+      } catch (error) {
+        const { op, code, message } = error as { op?: string; code?: string; message: string };
+        // Samples of 65 dimensions cannot be made.
+        if (op !== called && code !== "ERR_INDEX" && !message.includes("65 dimensions"))
+          strangers.add(`${name}: ${String(op)}: ${message}`);
+      }
+  return [...strangers];
+}

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as adjoint from "../../lib/index.js";
 import { mul, ones, sin, tensor, Tensor } from "../../lib/index.js";
-import { entries, refusesNonsense } from "../helpers/opinfo.js";
+import { entries, refusesNonsense, strangersOf } from "../helpers/opinfo.js";
 import { errorOf } from "../helpers/reference.js";
 
 // Nothing that is said in a call is dropped without a word.
@@ -89,4 +89,50 @@ test("an option that does not exist is refused by every operator of PyTorch's sa
     .filter(([name, entry]) => refusesNonsense(name, entry) === false)
     .map(([name]) => name);
   expect(deaf).toEqual([]);
+});
+
+describe("errors name what was called", () => {
+  test("of PyTorch's refused samples", () => {
+    expect(Object.entries(entries).flatMap(([name, entry]) => strangersOf(name, entry))).toEqual([]);
+  });
+
+  const wrong = [
+    ones([2, 3]),
+    ones([4]),
+    ones([3, 3], { dtype: "bool" }),
+    ones([2], { dtype: "int64" }),
+    7,
+    [5],
+    {},
+    "x",
+  ];
+  const calls = [[], ...wrong.flatMap((one) => [[one], ...wrong.map((two) => [one, two])])];
+  /** Errors of values, of callbacks and of devices are others'. */
+  const ofCalls = /^ERR_(ARGUMENT|DIM|DTYPE|OPTION|SHAPE|VALUE)$/;
+
+  function strangers(name: string, call: (given: unknown[]) => unknown): string[] {
+    return calls.flatMap((given) => {
+      try {
+        const result = call(given);
+        if (result instanceof Promise) result.catch(() => undefined);
+      } catch (error) {
+        const { op, code, message } = error as { op?: string; code?: string; message: string };
+        if (ofCalls.test(String(code)) && op !== name) return [`${name}: ${op}: ${message}`];
+      }
+      return [];
+    });
+  }
+
+  test("by every function", () => {
+    const found = functions.flatMap(([path, f]) => {
+      const name = path.split(".").at(-1)!;
+      return /^(set|manualSeed)/.test(name) ? [] : strangers(name, (given) => f(...given));
+    });
+    expect(found).toEqual([]);
+  });
+
+  test("by every method", () => {
+    const found = methods.flatMap(([name, f]) => strangers(name, (given) => f.apply(ones([2, 3]), given)));
+    expect(found).toEqual([]);
+  });
 });

@@ -1,12 +1,13 @@
-import { makeError } from "./errors.js";
+import { makeError, type ErrorDetails } from "./errors.js";
 import { describe, isPlainObject } from "./options.js";
 
-// JavaScript drops arguments that a function does not take. Here they are errors: what people can call, functions and
-// methods alike, goes through `counted`. What is inside calls the functions themselves.
+// What people can call, functions and methods alike, goes through `guarded`: JavaScript drops arguments that a function does
+// not take, here they are errors; and errors name what was called, not what it is made of. What is inside calls the functions
+// themselves, and methods.
 
 type AnyFunction = (this: unknown, ...given: unknown[]) => unknown;
 
-/** How many arguments a counted function takes. */
+/** How many arguments a guarded function takes. */
 const known = new WeakMap<object, number>();
 
 /** How many arguments a function takes at most, by its own text; infinitely many where it takes a rest. */
@@ -58,55 +59,95 @@ export function fitting(name: string, given: readonly unknown[], most: number): 
   return given.slice(0, most);
 }
 
+/** The error of something inside a call, as one of the call. What a callback throws is its own. */
+function told(error: unknown, name: string, given: readonly unknown[]): unknown {
+  if (!(error instanceof Error) || given.some((one) => typeof one === "function")) return error;
+  const { op, code } = error as Partial<ErrorDetails>;
+  if (op === name || !ofCalls.has(String(code))) return error;
+  if (op === undefined) return Object.assign(error, { op: name });
+  const { message, stack } = error;
+  const named = message.replaceAll(new RegExp(`(?<=^|; )${op}(?=[:( ]|$)`, "g"), name);
+  return Object.assign(error, { message: named, op: name, stack: stack?.replace(message, () => named) });
+}
+
+/** The codes of errors that are thrown at the call, whatever values are. */
+const ofCalls = new Set(["ERR_ARGUMENT", "ERR_DIM", "ERR_DTYPE", "ERR_OPTION", "ERR_SHAPE", "ERR_VALUE"]);
+
 type Fit = (...given: unknown[]) => unknown[];
+type Tell = (error: unknown, ...given: unknown[]) => unknown;
 /** For each number of arguments what calls `f` with them, and looks at those behind only when the first of them is there. */
-const forms: ((f: AnyFunction, fit: Fit) => AnyFunction)[] = [
-  (f, fit) =>
+const forms: ((f: AnyFunction, fit: Fit, tell: Tell) => AnyFunction)[] = [
+  (f, fit, tell) =>
     function (s, t, u) {
-      return s === undefined ? f.call(this) : f.apply(this, fit(s, t, u));
+      try {
+        return s === undefined ? f.call(this) : f.apply(this, fit(s, t, u));
+      } catch (error) {
+        throw tell(error);
+      }
     },
-  (f, fit) =>
+  (f, fit, tell) =>
     function (a, s, t, u) {
-      return s === undefined ? f.call(this, a) : f.apply(this, fit(a, s, t, u));
+      try {
+        return s === undefined ? f.call(this, a) : f.apply(this, fit(a, s, t, u));
+      } catch (error) {
+        throw tell(error, a);
+      }
     },
-  (f, fit) =>
+  (f, fit, tell) =>
     function (a, b, s, t, u) {
-      return s === undefined ? f.call(this, a, b) : f.apply(this, fit(a, b, s, t, u));
+      try {
+        return s === undefined ? f.call(this, a, b) : f.apply(this, fit(a, b, s, t, u));
+      } catch (error) {
+        throw tell(error, a, b);
+      }
     },
-  (f, fit) =>
+  (f, fit, tell) =>
     function (a, b, c, s, t, u) {
-      return s === undefined ? f.call(this, a, b, c) : f.apply(this, fit(a, b, c, s, t, u));
+      try {
+        return s === undefined ? f.call(this, a, b, c) : f.apply(this, fit(a, b, c, s, t, u));
+      } catch (error) {
+        throw tell(error, a, b, c);
+      }
     },
-  (f, fit) =>
+  (f, fit, tell) =>
     function (a, b, c, d, s, t, u) {
-      return s === undefined ? f.call(this, a, b, c, d) : f.apply(this, fit(a, b, c, d, s, t, u));
+      try {
+        return s === undefined ? f.call(this, a, b, c, d) : f.apply(this, fit(a, b, c, d, s, t, u));
+      } catch (error) {
+        throw tell(error, a, b, c, d);
+      }
     },
 ];
 
-/** `f`, which refuses arguments that it does not take, of which there are `most`. */
-export function counted<F extends (this: never, ...given: never[]) => unknown>(
+/** `f`, which refuses arguments that it does not take, of which there are `most`, and whose errors name it. */
+export function guarded<F extends (this: never, ...given: never[]) => unknown>(
   name: string,
   given: F,
   most = arityOf(given),
 ): F {
   const f = given as unknown as AnyFunction;
-  if (most === Infinity || known.has(f)) return given;
+  if (known.has(f) && f.name === name) return given;
   const fit: Fit = (...all) => fitting(name, all, most);
+  const tell: Tell = (error, ...all) => told(error, name, all);
   const checked =
-    forms[most]?.(f, fit) ??
+    forms[most]?.(f, fit, tell) ??
     function (this: unknown, ...all) {
-      return f.apply(this, all[most] === undefined ? all : fit(...all));
+      try {
+        return f.apply(this, all[most] === undefined ? all : fit(...all));
+      } catch (error) {
+        throw tell(error, ...all);
+      }
     };
   known.set(checked, most);
   return Object.defineProperty(checked, "name", { value: name }) as unknown as F;
 }
 
-/** A module's functions, {@link counted}; what else it exports stays. */
-export function countedAll<M extends object>(module: M): M {
+/** A module's functions, {@link guarded}; what else it exports stays. */
+export function guardedAll<M extends object>(module: M): M {
   return Object.fromEntries(
     Object.entries(module).map(([name, value]) => [
       name,
-      typeof value === "function" ? counted(name, value as AnyFunction) : (value as unknown),
+      typeof value === "function" ? guarded(name, value as AnyFunction) : (value as unknown),
     ]),
   ) as M;
 }
