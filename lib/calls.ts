@@ -44,8 +44,8 @@ export function arityOf(f: (this: never, ...given: never[]) => unknown): number 
  * Array's own methods add: `[x, y].map(sin)` calls sin(x, 0, [x, y]).
  */
 export function fitting(name: string, given: readonly unknown[], most: number): unknown[] {
-  const surplus = given[most];
-  const list = given[most + 1];
+  // An element that an array has not may be its prototype's.
+  const [surplus, list] = given.slice(most);
   const isCallback = Array.isArray(list) && most > 0 && list[surplus as number] === given[most - 1];
   if (surplus !== undefined && !isCallback) {
     const count = most === 0 ? "no arguments" : most === 1 ? "1 argument" : `at most ${most} arguments`;
@@ -72,6 +72,31 @@ function told(error: unknown, name: string, given: readonly unknown[]): unknown 
 
 /** The codes of errors that are thrown at the call, whatever values are. */
 const ofCalls = new Set(["ERR_ARGUMENT", "ERR_DIM", "ERR_DTYPE", "ERR_OPTION", "ERR_SHAPE", "ERR_VALUE"]);
+
+/** The function that people have called, while it runs. */
+let running: string | undefined;
+/** They call what people give them. */
+const hosts = new Set(["noGrad", "enableGrad", "tidy", "tripletMarginWithDistanceLoss"]);
+
+/** The function that people have called, where one is running: whom errors are to name. */
+export function caller(): string | undefined {
+  return running;
+}
+
+/** `f`, which is the caller while it runs; for functions that are made of others. */
+export function calling<F extends (this: never, ...given: never[]) => unknown>(name: string, given: F): F {
+  if (hosts.has(name)) return given;
+  const f = given as unknown as AnyFunction;
+  return function (this: unknown, ...all: unknown[]) {
+    const outer = running;
+    running ??= name;
+    try {
+      return f.apply(this, all);
+    } finally {
+      running = outer;
+    }
+  } as unknown as F;
+}
 
 type Fit = (...given: unknown[]) => unknown[];
 type Tell = (error: unknown, ...given: unknown[]) => unknown;
@@ -133,7 +158,7 @@ export function guarded<F extends (this: never, ...given: never[]) => unknown>(
     forms[most]?.(f, fit, tell) ??
     function (this: unknown, ...all) {
       try {
-        return f.apply(this, all[most] === undefined ? all : fit(...all));
+        return f.apply(this, all.length <= most ? all : fit(...all));
       } catch (error) {
         throw tell(error, ...all);
       }
@@ -147,7 +172,9 @@ export function guardedAll<M extends object>(module: M): M {
   return Object.fromEntries(
     Object.entries(module).map(([name, value]) => [
       name,
-      typeof value === "function" ? guarded(name, value as AnyFunction) : (value as unknown),
+      typeof value === "function"
+        ? guarded(name, calling(name, value as AnyFunction), arityOf(value as AnyFunction))
+        : (value as unknown),
     ]),
   ) as M;
 }

@@ -1,5 +1,5 @@
 import { aliases, type Aliases } from "./aliases.js";
-import { arityOf, guarded } from "./calls.js";
+import { arityOf, calling, guarded } from "./calls.js";
 import * as activations from "./functional/activations.js";
 import * as along from "./functional/along.js";
 import * as arithmetic from "./functional/arithmetic.js";
@@ -224,17 +224,22 @@ function define(name: string, method: AnyMethod, most?: number): void {
   Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
 }
 
+/** Methods of the class that are compositions where a tensor says which elements are meant. */
+const takesPositions = new Set(["at", "narrow", "set"]);
 for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype)))
-  if (typeof value === "function" && name !== "constructor") define(name, value as AnyMethod);
+  if (typeof value === "function" && name !== "constructor") {
+    const method = value as AnyMethod;
+    define(name, takesPositions.has(name) ? calling(name, method) : method, arityOf(method));
+  }
 for (const [name, compute] of Object.entries(functions) as [
   string,
   (x: Tensor, ...rest: unknown[]) => unknown,
 ][])
   define(
     name,
-    function (...rest) {
+    calling(name, function (...rest) {
       return compute(this, ...rest);
-    },
+    }),
     arityOf(compute) - 1,
   );
 for (const [alias, name] of Object.entries(aliases)) define(alias, methodOf(name));
@@ -242,9 +247,9 @@ for (const name of [...inPlace, ...Object.keys(aliases)]) {
   const compute = methodOf(name);
   define(
     `${name}_`,
-    function (...rest) {
+    calling(`${name}_`, function (...rest) {
       return rebind(`${name}_`, this, compute.apply(this, rest) as Tensor);
-    },
+    }),
     arityOf(compute),
   );
 }

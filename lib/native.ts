@@ -272,6 +272,7 @@ export interface Native {
   setGpuLimit(ordinal: number, bytes: number): void;
   detach(out: Fresh, input: Handle): Handle;
   nameGradient(handle: Handle, label: string, suffix: string): void;
+  setCaller(name: string): void;
 
   shape(handle: Handle): number[];
   axes(handle: Handle, axes: readonly number[] | null, op: string): number[];

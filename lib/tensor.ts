@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { caller as callerOf } from "./calls.js";
 import { cudaDevice, deviceOf, getDefaultDevice, type Device } from "./device.js";
 import { dtypeName, getDefaultDtype, type DType } from "./dtype.js";
 import { makeError } from "./errors.js";
@@ -901,9 +902,18 @@ export function handleOf(tensor: unknown, op: string): Handle {
   );
 }
 
+/** Whom errors of what is recorded next name, when they show only as it runs; "" is the op that fails. */
+let named = "";
+function nameCaller(op: string): void {
+  const caller = callerOf() ?? op;
+  const wanted = caller === op ? "" : caller;
+  if (wanted !== named) native.setCaller((named = wanted));
+}
+
 /** Records a row of native/ops/routines.def over tensors and its whole numbers: a tensor for each of its results. */
 function recordRoutine(name: string, inputs: readonly Tensor[], ...numbers: number[]): Tensor[] {
   const { entry, results } = routines.get(name)!;
+  nameCaller(name);
   return fresh(results, (out) => {
     const handles = entry(...out, ...inputs.map((input) => handleOf(input, name)), ...numbers);
     return typeof handles === "number" ? [handles] : handles;

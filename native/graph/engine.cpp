@@ -137,7 +137,8 @@ std::optional<Error> Engine::settle() {
       std::find_if(run.read_words.begin(), run.read_words.end(), [](uint64_t word) { return word != 0; });
   if (failed == run.read_words.end()) return std::nullopt;
   for (auto& [node, recipe] : run.stored) node->unstore(std::move(recipe));
-  return failure_of(run.program->fallible[static_cast<size_t>(failed - run.read_words.begin())], *failed);
+  return failure_of(run.program->fallible[static_cast<size_t>(failed - run.read_words.begin())], *failed,
+                    session);
 }
 
 std::shared_ptr<const Program> Engine::program() {

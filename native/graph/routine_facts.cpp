@@ -64,11 +64,22 @@ Complaint complaint_of(const RoutineKernel& kernel, const std::string& order) {
           "The algorithm failed to converge because the input matrix contained non-finite values."};
 }
 
+// PyTorch's sentences for an index that is out of bounds.
+std::string sentence_of(const std::string& name, const std::string& index, const std::string& axis,
+                        const std::string& size) {
+  if (name == "nllLoss" || name == "crossEntropy" || name == "linearCrossEntropy")
+    return "Target " + index + " is out of bounds.";
+  if (name == "oneHot")
+    return index[0] == '-' ? "Class values must be non-negative."
+                           : "Class values must be smaller than num_classes.";
+  return "index " + index + " is out of bounds for dimension " + axis + " with size " + size;
+}
+
 } // namespace
 
-Error failure_of(const RoutineKernel& kernel, uint64_t word) {
+Error failure_of(const RoutineKernel& kernel, uint64_t word, const Session& session) {
   const OpInfo& op = info(kernel.op);
-  const std::string name(op.name);
+  std::string name(op.name);
   switch (op.failure) {
   case Failure::nothing:
     break;
@@ -76,11 +87,13 @@ Error failure_of(const RoutineKernel& kernel, uint64_t word) {
     const auto index = failed_index(word);
     const int64_t axis = kernel.parameters[0];
     const Dims& shape = kernel.inputs[0].shape;
+    const size_t own = kernel.op == Op::scatterReduce ? 2 : 1;
+    if (kernel.parameters.size() > own) name = session.caller_at(kernel.parameters[own]);
     return {ErrorClass::range_error,
             "ERR_INDEX",
-            "index " + std::to_string(index) + " is out of bounds for dimension " + std::to_string(axis) +
-                " with size " + std::to_string(shape.empty() ? 1 : shape[static_cast<size_t>(axis)]) + "; " +
-                name + ": the tensor has shape " + to_string(shape),
+            sentence_of(name, std::to_string(index), std::to_string(axis),
+                        std::to_string(shape.empty() ? 1 : shape[static_cast<size_t>(axis)])) +
+                "; " + name + ": the tensor has shape " + to_string(shape),
             name,
             {shape}};
   }

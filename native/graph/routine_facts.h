@@ -2,6 +2,7 @@
 #pragma once
 #include "device/error.h"
 #include "device/kernel.h"
+#include "graph/session.h"
 
 namespace adjoint {
 
@@ -9,6 +10,6 @@ namespace adjoint {
 int64_t cost_of_routine(const RoutineKernel& kernel);
 
 // The error that a failure word stands for.
-Error failure_of(const RoutineKernel& kernel, uint64_t word);
+Error failure_of(const RoutineKernel& kernel, uint64_t word, const Session& session);
 
 } // namespace adjoint

@@ -14,6 +14,13 @@ Engine& Session::add(std::unique_ptr<Device> device) {
   return *engines_.emplace_back(std::make_unique<Engine>(*this, std::move(device)));
 }
 
+void Session::set_caller(const std::string& name) {
+  caller_.reset();
+  if (name.empty()) return;
+  caller_ = std::find(callers_.begin(), callers_.end(), name) - callers_.begin();
+  if (caller_ == static_cast<int64_t>(callers_.size())) callers_.push_back(name);
+}
+
 std::string_view Session::interned(std::string_view text) {
   const auto known = texts_.find(text);
   return known != texts_.end() ? *known : *texts_.emplace(text).first;

@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -42,6 +43,11 @@ class Session {
   void run(const std::vector<Ref<Node>>& wanted, const RunRequest& request);
   // The number of plans that have run.
   int64_t runs() const;
+  // Whom errors name that show only when the graph runs: the function that people have called, where that is not the op
+  // that fails. Names are kept, and what is recorded knows the place of its own, or none.
+  void set_caller(const std::string& name);
+  std::optional<int64_t> caller() const { return caller_; }
+  const std::string& caller_at(int64_t place) const { return callers_[static_cast<size_t>(place)]; }
   // A lasting copy of the text, one for all equal texts: functions keep views of labels.
   std::string_view interned(std::string_view text);
   // Marks of graph walks; every walk takes a fresh one.
@@ -51,6 +57,8 @@ class Session {
   std::vector<std::unique_ptr<Engine>> engines_;
   Engine& default_engine_;
   std::set<std::string, std::less<>> texts_;
+  std::vector<std::string> callers_;
+  std::optional<int64_t> caller_;
   uint32_t epoch_ = 0;
 };
 

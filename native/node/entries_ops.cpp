@@ -181,6 +181,12 @@ Napi::Value name_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// Says whom errors are to name: who calls, or nobody.
+Napi::Value set_caller_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  binding.addon.session.set_caller(info[0].ToString());
+  return info.Env().Undefined();
+}
+
 } // namespace
 
 void export_ops(Exports& exports) {
@@ -207,6 +213,7 @@ void export_ops(Exports& exports) {
   exports.add<to_entry>("to");
   exports.add<detach_entry>("detach");
   exports.add<name_entry>("nameGradient");
+  exports.add<set_caller_entry>("setCaller");
 }
 
 } // namespace adjoint::node

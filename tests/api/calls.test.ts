@@ -135,4 +135,27 @@ describe("errors name what was called", () => {
     const found = methods.flatMap(([name, f]) => strangers(name, (given) => f.apply(ones([2, 3]), given)));
     expect(found).toEqual([]);
   });
+
+  test("also errors that show when values are read", () => {
+    const { crossEntropy, embedding, nllLoss, oneHot } = adjoint.nn.functional;
+    const x = ones([2, 3]);
+    const wrong = tensor([5n, 1n]);
+    const target = "Target 5 is out of bounds.";
+    const size = "index 5 is out of bounds for dimension 0 with size 2";
+    for (const [op, make, sentence] of [
+      ["crossEntropy", () => crossEntropy(x, wrong), target],
+      ["nllLoss", () => nllLoss(x, wrong), target],
+      ["oneHot", () => oneHot(wrong, { numClasses: 3 }), "Class values must be smaller than num_classes."],
+      ["embedding", () => embedding(wrong, x), size],
+      ["at", () => x.at(wrong), size],
+      ["set", () => x.clone().set(wrong, 1), size],
+      ["indexAdd_", () => x.clone().indexAdd_(0, wrong, x), size],
+      ["indexSelect", () => adjoint.noGrad(() => x.indexSelect(0, wrong)), size],
+    ] as const) {
+      const made = make();
+      const error = errorOf(() => made.dataSync());
+      expect(error).toMatchObject({ code: "ERR_INDEX", op });
+      expect(error.message).toMatch(`${sentence}; ${op}: `);
+    }
+  });
 });

@@ -4,6 +4,9 @@
 // What comes to one element comes in the order of the indices, so no two threads may write to it. On the CPU a
 // thread has a whole line. On other devices indices are sorted first, so that a thread has all elements of one
 // target.
+#include <optional>
+
+#include "graph/engine.h"
 #include "graph/record.h"
 #include "graph/routines.h"
 #include "graph/saved.h"
@@ -20,6 +23,12 @@ Value checked_index(Op op, const Value& index) {
     throw dtype_error(name, name + "(): Expected dtype int32/int64 for index, but got " +
                                 std::string(info(index.dtype()).word) + "; convert it with .to(\"int64\")");
   return {to(index, DType::int64).node, {}};
+}
+
+// The attributes of the row's parameters, and behind them who has called, whom an error names.
+Ref<Attributes> with_caller(const Engine& engine, Dims parameters) {
+  if (const std::optional<int64_t> caller = engine.session.caller()) parameters.push_back(*caller);
+  return with_parameters(parameters);
 }
 
 int64_t rank_of(const Value& value) {
@@ -71,7 +80,7 @@ Ref<Node> put_at(Op op, const Value& whole, Value index, Value part, const Dims&
   }
   const Value inputs[] = {whole, expanded(index, part.shape()), part};
   return make_node(whole.node->engine, op, whole.dtype(), whole.node->shape, inputs,
-                   with_parameters(parameters));
+                   with_caller(whole.node->engine, parameters));
 }
 
 Value equal(const Value& a, const Value& b) {
@@ -187,7 +196,7 @@ RoutineValues record_gather(const RoutineCall& call) {
   check_shape(call.engine, "gather", index.shape(), input.dtype());
   const Value operands[] = {as_vector(untracked(input)), as_vector(index)}, inputs[] = {input, index};
   Value taken = untracked({make_node(call.engine, Op::gather, input.dtype(), operands[1].node->shape,
-                                     operands, with_parameters({axis})),
+                                     operands, with_caller(call.engine, {axis})),
                            {}});
   if (taken.shape() != index.shape()) taken = reshape(taken, index.shape());
   return {attach(taken.node, Op::gather, inputs, with_parameters({axis}))};
@@ -218,9 +227,9 @@ RoutineValues record_indexSelect(const RoutineCall& call) {
   check_shape(call.engine, "indexSelect", shape, input.dtype());
   const Value operands[] = {{input.node, {}}, expanded(vector_along(index, axis, shape.size()), shape)};
   const Value inputs[] = {input, index};
-  return {
-      attach(make_node(call.engine, Op::indexSelect, input.dtype(), shape, operands, with_parameters({axis})),
-             Op::indexSelect, inputs, with_parameters({axis}))};
+  return {attach(make_node(call.engine, Op::indexSelect, input.dtype(), shape, operands,
+                           with_caller(call.engine, {axis})),
+                 Op::indexSelect, inputs, with_parameters({axis}))};
 }
 
 Value gradient_of_indexSelect(Function& function, size_t, std::span<const Value> grads) {
