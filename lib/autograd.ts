@@ -1,5 +1,5 @@
 // PyTorch's torch.autograd.
-import { guardedAll } from "./calls.js";
+import { guardedAll } from "./modules.js";
 import * as gradients from "./gradients.js";
 
 export type * from "./gradients.js";

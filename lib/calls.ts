@@ -166,15 +166,3 @@ export function guarded<F extends (this: never, ...given: never[]) => unknown>(
   known.set(checked, most);
   return Object.defineProperty(checked, "name", { value: name }) as unknown as F;
 }
-
-/** A module's functions, {@link guarded}; what else it exports stays. */
-export function guardedAll<M extends object>(module: M): M {
-  return Object.fromEntries(
-    Object.entries(module).map(([name, value]) => [
-      name,
-      typeof value === "function"
-        ? guarded(name, calling(name, value as AnyFunction), arityOf(value as AnyFunction))
-        : (value as unknown),
-    ]),
-  ) as M;
-}

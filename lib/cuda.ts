@@ -1,5 +1,5 @@
 // PyTorch's torch.cuda.
-import { guardedAll } from "./calls.js";
+import { guardedAll } from "./modules.js";
 import * as gpus from "./gpus.js";
 
 export type * from "./gpus.js";

@@ -170,7 +170,7 @@ export function unravelIndex(indices: Tensor, shape: number | readonly Scalar[])
   const strides = extents.map((_, i) => extents.slice(i + 1).reduce((product, size) => product * size, 1n));
   return extents.map((size, i) => {
     const whole = quotient(places, strides[i]!);
-    return whole.sub(quotient(whole, size).mul(size > greatest ? 0n : size)).to(indices.dtype);
+    return whole.sub(quotient(whole, size).mul(size > greatest ? 0n : size));
   });
 }
 

@@ -1,4 +1,4 @@
-import { guardedAll } from "./calls.js";
+import { guardedAll } from "./modules.js";
 import * as calculus from "./calculus.js";
 import * as contractions from "./contractions.js";
 import * as creation from "./creation.js";

@@ -1,5 +1,5 @@
 // PyTorch's torch.linalg.
-import { guardedAll } from "./calls.js";
+import { guardedAll } from "./modules.js";
 import * as linalg from "./linalg/index.js";
 
 export type * from "./linalg/index.js";

@@ -33,6 +33,7 @@ import * as shapes from "./functional/shapes.js";
 import * as squares from "./functional/squares.js";
 import * as sums from "./functional/sums.js";
 import * as transcendental from "./functional/transcendental.js";
+import { refusing } from "./kernels.js";
 import { rebind, Tensor } from "./tensor.js";
 
 // Methods that are made of other ops, or record a routine: every function of these modules is one, with the tensor as its
@@ -219,8 +220,8 @@ type AnyMethod = (this: Tensor, ...rest: unknown[]) => unknown;
 const methodOf = (name: string) => Reflect.get(Tensor.prototype, name) as AnyMethod;
 
 /** Defines a method, which refuses more arguments than it takes. */
-function define(name: string, method: AnyMethod, most?: number): void {
-  const value = guarded(name, method, most);
+function define(name: string, method: AnyMethod, most = arityOf(method)): void {
+  const value = guarded(name, refusing(name, method), most);
   Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
 }
 

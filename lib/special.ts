@@ -1,5 +1,5 @@
 // PyTorch's torch.special.
-import { guardedAll } from "./calls.js";
+import { guardedAll } from "./modules.js";
 import * as special from "./functional/special.js";
 
 export type * from "./functional/special.js";

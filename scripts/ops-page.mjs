@@ -7,6 +7,7 @@ import { basename } from "node:path";
 import prettier from "prettier";
 import ts from "typescript";
 import * as adjoint from "../dist/lib/index.js";
+import { refused } from "../dist/lib/kernels.js";
 import { native } from "../dist/lib/native.js";
 
 const page = "docs/ops.md";
@@ -114,12 +115,20 @@ const dtypes = {
   select: "all", total: "all; integers give int64", mean: "floating", own: "its own",
 }; // prettier-ignore
 
+/** What an op takes: as its row says, or less where PyTorch has no kernel; the sign and the square of bool are PyTorch's. */
+function takes(name, row) {
+  const kind = refused[name]?.[0];
+  if (kind) return kind === "whole" ? "floating" : "all but bool";
+  if (name === "sign" || name === "square") return name === "sign" ? "all" : "all; bool gives int64";
+  return row ? (dtypes[row.dtypes] ?? row.dtypes) : "as its parts";
+}
+
 function line({ name, parameters, text }, place) {
   const isMethod = place === "x.";
   const given = signature(parameters);
   const row = rows.get(name);
   const call = `\`${place}${name}(${given})\`${isMethod && functionNames.has(name) ? ", also a function" : ""}`;
-  return `| ${call} | ${text} | ${row ? (dtypes[row.dtypes] ?? row.dtypes) : "as its parts"} | ${row ? (row.label ? row.label : "none") : "of its parts"} | ${row ? kinds[row.kind] : "composition"}${ofHost.has(name) ? ", on the CPU alone" : ""} |`;
+  return `| ${call} | ${text} | ${takes(name, row)} | ${row ? (row.label ? row.label : "none") : "of its parts"} | ${row ? kinds[row.kind] : "composition"}${ofHost.has(name) ? ", on the CPU alone" : ""} |`;
 }
 
 function table(title, entries, place) {
@@ -165,6 +174,7 @@ const creation = [...exportedBy("lib/index.ts")]
   .flatMap((path) => functionsOf(path))
   .filter(({ name }) => !known.has(name))
   .filter(isReachable(adjoint));
+const decisions = JSON.parse(readFileSync("tests/goldens/dtypes-decisions.json", "utf8"));
 const missing = JSON.parse(readFileSync("tests/goldens/opinfo-missing.json", "utf8"));
 
 const special = functionsOf("lib/functional/special.ts");
@@ -182,6 +192,15 @@ ${table("Functions", creation, "")}
 ${table("nn.functional", namespace("lib/nn/functional/index.ts", "lib/nn/functional", adjoint.nn.functional), "nn.functional.")}
 ${table("linalg", namespace("lib/linalg/index.ts", "lib/linalg", adjoint.linalg), "linalg.")}
 ${table("special", special, "special.")}
+## Dtypes
+
+A test compares what each op takes, and gives, for each dtype with PyTorch on the CPU (tests/goldens/dtypes.json). These differences
+are meant:
+
+${Object.entries(decisions)
+  .map(([reason, calls]) => `* ${reason}: ${calls.map((call) => `\`${call}\``).join(", ")}`)
+  .join("\n")}
+
 ## What PyTorch has, and this library has not
 
 Of PyTorch's own operator tests with real numbers these are not whole:

@@ -150,7 +150,7 @@ export function repeatInterleave(
 ): Tensor {
   const op = "repeatInterleave";
   handleOf(x, op);
-  if (repeats === undefined) return repeatedPlaces(op, x, undefined);
+  if (repeats === undefined) return repeatedPlaces(op, x, undefined).to(x.dtype);
   const { outputSize } = readOptions(op, options, repeatDefaults);
   const input = (dim ?? null) === null ? x.reshape(-1) : x.shape.length === 0 ? x.reshape(1) : x;
   const axis = axisOf(op, x, dim ?? 0);

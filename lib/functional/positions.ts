@@ -78,7 +78,7 @@ export function takeAlongDim(x: Tensor, indices: Tensor, dim?: number | null): T
   const op = "takeAlongDim";
   handleOf(x, op);
   handleOf(indices, op);
-  if (indices.dtype !== "int64")
+  if (indices.dtype !== "int64" && indices.dtype !== "int32")
     throw dtypeError(op, `torch.take_along_dim(): dtype of indices should be Long but got ${indices.dtype}`);
   if ((dim ?? null) === null) return x.reshape(-1).gather(0, fromFront(indices.reshape(-1), x.numel()));
   const [own, given] = [x.shape, indices.shape];

@@ -1,5 +1,5 @@
 // PyTorch's torch.nn.functional.
-import { guardedAll } from "../calls.js";
+import { guardedAll } from "../modules.js";
 import * as functional from "./functional/index.js";
 
 export type * from "./functional/index.js";

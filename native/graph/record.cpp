@@ -282,6 +282,25 @@ Value exact_comparison(Op op, std::span<const Value> inputs) {
   return record(engine, op, DType::boolean, integers.shape(), both);
 }
 
+// What PyTorch makes of bool where the rows say nothing: the sign is the value, the square is a whole number, and there are
+// no differences.
+Value of_boolean(Op op, std::span<const Value> inputs) {
+  const bool is_boolean = std::any_of(inputs.begin(), inputs.end(), [](const Value& input) {
+    return !input.node->is_number() && input.dtype() == DType::boolean;
+  });
+  if (!is_boolean) return {};
+  if (op == Op::sign) return elementwise(Op::clone, inputs);
+  if (op == Op::square) {
+    const Value integers = to(inputs[0], DType::int64);
+    return elementwise(op, std::span(&integers, 1));
+  }
+  if (op != Op::sub) return {};
+  throw dtype_error(
+      "sub", "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+             "invert a mask, use the `~` or `logical_not()` operator instead.; sub: use logicalNot(), or "
+             "convert with .to(\"int64\")");
+}
+
 Value elementwise(Op op, std::span<const Value> inputs) {
   const OpInfo& row = info(op);
   // The usual case, which needs no promotion and no broadcast: numbers, and floating tensors of one dtype and
@@ -302,6 +321,7 @@ Value elementwise(Op op, std::span<const Value> inputs) {
     return record(engine, op, row.dtypes == Dtypes::truth ? DType::boolean : model->dtype, model->shape,
                   inputs);
 
+  if (Value made = of_boolean(op, inputs)) return made;
   if (row.dtypes == Dtypes::truth && inputs.size() == 2)
     if (Value compared = exact_comparison(op, inputs)) return compared;
   const Shape shape = broadcast_shape(row.name, inputs);
