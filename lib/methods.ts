@@ -6,6 +6,7 @@ import * as arithmetic from "./functional/arithmetic.js";
 import * as comparison from "./functional/comparison.js";
 import * as counting from "./functional/counting.js";
 import * as covariance from "./functional/covariance.js";
+import * as detaching from "./functional/detaching.js";
 import * as diagonals from "./functional/diagonals.js";
 import * as differences from "./functional/differences.js";
 import * as distances from "./functional/distances.js";
@@ -67,13 +68,18 @@ const inPlace = [
   "acos",
   "acosh",
   "add",
+  "addbmm",
   "addcdiv",
   "addcmul",
+  "addmm",
+  "addmv",
+  "addr",
   "asin",
   "asinh",
   "atan",
   "atan2",
   "atanh",
+  "baddbmm",
   "bitwiseAnd",
   "bitwiseLeftShift",
   "bitwiseNot",
@@ -87,6 +93,8 @@ const inPlace = [
   "copysign",
   "cos",
   "cosh",
+  "cumprod",
+  "cumsum",
   "deg2rad",
   "digamma",
   "div",
@@ -145,6 +153,7 @@ const inPlace = [
   "reciprocal",
   "relu",
   "remainder",
+  "renorm",
   "round",
   "rsqrt",
   "scatter",
@@ -166,7 +175,9 @@ const inPlace = [
   "trunc",
   "xlogy",
 ] as const;
-type InPlace = (typeof inPlace)[number];
+/** The same, where the tensor gets another shape. */
+const reshaping = ["squeeze", "swapaxes", "swapdims", "t", "transpose", "unsqueeze"] as const;
+type InPlace = (typeof inPlace)[number] | (typeof reshaping)[number];
 type InPlaceMethods = {
   /** Gives the tensor itself what the method without the underscore returns: x := x.name(...). */
   [Name in InPlace | keyof Aliases as `${Name}_`]: <Self extends Tensor>(
@@ -182,6 +193,7 @@ const functions = {
   ...comparison,
   ...counting,
   ...covariance,
+  ...detaching,
   ...diagonals,
   ...differences,
   ...distances,
@@ -244,12 +256,13 @@ for (const [name, compute] of Object.entries(functions) as [
     arityOf(compute) - 1,
   );
 for (const [alias, name] of Object.entries(aliases)) define(alias, methodOf(name));
-for (const name of [...inPlace, ...Object.keys(aliases)]) {
+for (const name of [...inPlace, ...reshaping, ...Object.keys(aliases)]) {
   const compute = methodOf(name);
+  const how = reshaping.some((one) => one === name) ? "reshapes" : undefined;
   define(
     `${name}_`,
     calling(`${name}_`, function (...rest) {
-      return rebind(`${name}_`, this, compute.apply(this, rest) as Tensor);
+      return rebind(`${name}_`, this, compute.apply(this, rest) as Tensor, how);
     }),
     arityOf(compute),
   );

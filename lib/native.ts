@@ -287,7 +287,14 @@ export interface Native {
   setThreadCount(count: number): void;
   threadCount(): number;
   setFused(isFused: boolean): void;
-  rebind(target: Handle, value: Handle, number: Scalar, op: string, broadcasts: boolean): void;
+  rebind(
+    target: Handle,
+    value: Handle,
+    number: Scalar,
+    op: string,
+    broadcasts: boolean,
+    reshapes: boolean,
+  ): void;
 
   backward(
     root: Handle,

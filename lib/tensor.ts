@@ -115,6 +115,9 @@ class Contents implements ProxyHandler<object> {
 /** What node:assert prints of it. */
 const unread = { hint: "toArray() shows the elements" };
 
+/** Whether a new value owes nothing to the old one, which then has a gradient of zero; or has its elements in another shape. */
+export type Rebinding = "overwrites" | "reshapes";
+
 let handleOfTensor: (tensor: unknown) => Handle | undefined;
 let handleOfOperand: (operand: unknown) => Handle | undefined;
 let haveHandles: (tensors: readonly Tensor[], handles: Uint32Array, first: number) => boolean;
@@ -122,7 +125,7 @@ let unary: (entry: ElementwiseEntry, x: Tensor) => Tensor;
 let binary: (entry: ElementwiseEntry, a: Operand, b: Operand) => Tensor;
 let ternary: (entry: ElementwiseEntry, a: Operand, b: Operand, c: Operand) => Tensor;
 let create: (record: (out: object) => Handle) => Tensor;
-let rebind: <T extends Tensor>(op: string, target: T, value: Tensor) => T;
+let rebind: <T extends Tensor>(op: string, target: T, value: Tensor, how?: Rebinding) => T;
 let forget: (tensors: readonly object[]) => void;
 let fresh: (count: number, record: (out: object[]) => Handle[]) => (Tensor | null)[];
 
@@ -190,9 +193,11 @@ export class Tensor {
       );
       return out;
     };
-    rebind = (op, target, value) => {
+    rebind = (op, target, value, how) => {
+      if (value === target) return target;
       try {
-        native.rebind(target.#handle, value.#handle, 0, op, false);
+        const [overwrites, reshapes] = [how === "overwrites", how === "reshapes"];
+        native.rebind(target.#handle, value.#handle, 0, op, overwrites, reshapes);
       } finally {
         value.dispose();
       }
@@ -835,13 +840,13 @@ export class Tensor {
 
   /** x := source, broadcast and converted to this shape and dtype. */
   copy_(source: Tensor): this {
-    native.rebind(this.#handle, handleOf(source, "copy_"), 0, "copy_", true);
+    native.rebind(this.#handle, handleOf(source, "copy_"), 0, "copy_", true, false);
     return this;
   }
   /** x := value everywhere: a number, or the element of a 0-d tensor. */
   fill_(value: Scalar | Tensor): this {
     if (!isTensor(value)) {
-      native.rebind(this.#handle, 0, value, "fill_", true);
+      native.rebind(this.#handle, 0, value, "fill_", true, false);
       return this;
     }
     const { shape } = value;
@@ -855,7 +860,7 @@ export class Tensor {
   }
   /** x := 0 everywhere. */
   zero_(): this {
-    native.rebind(this.#handle, 0, 0, "zero_", true);
+    native.rebind(this.#handle, 0, 0, "zero_", true, false);
     return this;
   }
   /**

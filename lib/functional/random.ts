@@ -4,6 +4,7 @@ import { computedDtype, isFloating, wordOf } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, isTensor, rebind, type Tensor } from "../tensor.js";
+import { named } from "./history.js";
 import { exponentialOf, parameterOf, requireWithin, uniformOf, wholeOf, wholesOf } from "./draws.js";
 
 // What is drawn has no gradient: where a tensor says the probabilities, its history ends.
@@ -46,9 +47,10 @@ function requireProbability(op: string, p: unknown): number {
   throw valueError(op, `${op} expects p to be in [0, 1], but got p=${p}`, "it is a probability");
 }
 
-/** x := value, in the dtype of x. */
+/** x := value, in the dtype of x. What x was computed from has a gradient of zero, as in PyTorch. */
 function become(op: string, x: Tensor, value: Tensor): Tensor {
-  return rebind(op, x, value.to(x.dtype));
+  const label = op.slice(0, 1).toUpperCase() + op.slice(1, -1);
+  return named(rebind(op, x, value.to(x.dtype), "overwrites"), label);
 }
 
 /**

@@ -81,8 +81,9 @@ Napi::Value realize_entry(const Binding& binding, const Napi::CallbackInfo& info
   return info.Env().Undefined();
 }
 
-void check_rebinding(const Session& session, const Cell& cell, const Value& value, const std::string& op) {
-  if (cell.view_of)
+void check_rebinding(const Session& session, const Cell& cell, const Value& value, const std::string& op,
+                     bool reshapes) {
+  if (cell.view_of && !reshapes)
     throw Error(ErrorClass::error, "ERR_VIEW",
                 op + ": this tensor came from " + cell.view_of +
                     "(), whose result is a value of its own here and not a window into " +
@@ -101,7 +102,7 @@ void check_rebinding(const Session& session, const Cell& cell, const Value& valu
                 op + ": the tensor is on " + cell.node->engine.device->name() + " and its new value on " +
                     value.node->engine.device->name() + "; move the value with .to()",
                 op);
-  if (!(value.shape() == cell.node->shape))
+  if (!(value.shape() == cell.node->shape) && (!reshapes || cell.requires_grad))
     throw shape_error(op,
                       "output with shape " + to_string(cell.node->shape) +
                           " doesn't match the broadcast shape " + to_string(value.shape()) + "; " + op +
@@ -114,7 +115,8 @@ void check_rebinding(const Session& session, const Cell& cell, const Value& valu
                               ": convert with .to() first");
 }
 
-// target, handle or 0, number, op's name, whether to broadcast: in-place methods give the target a new value.
+// target, handle or 0, number, op's name, whether to broadcast, whether the shape may change: in-place methods give the
+// target a new value.
 Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
   const std::string op = info[3].ToString().Utf8Value();
@@ -126,7 +128,7 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   const bool broadcasts = read_flag(info, 4);
   // Assignments convert freely; only arithmetic must not narrow.
   if (broadcasts) value = assigned(op, value, *cell.node);
-  check_rebinding(addon.session, cell, value, op);
+  check_rebinding(addon.session, cell, value, op, read_flag(info, 5));
   value = to(value, cell.node->dtype);
   // The old value had a history, and its gradient is zero rather than missing.
   if (broadcasts && cell.function && addon.session.grad_enabled) value = overwritten(cell.value(), value);
