@@ -1,6 +1,10 @@
 import { arityOf, guarded } from "./calls.js";
 import "./methods.js";
-import { handleOf, Tensor } from "./tensor.js";
+import { aliases, type Aliases } from "./aliases.js";
+import { scaled } from "./functional/alpha.js";
+import { elementwise, type Scalar } from "./native.js";
+import { readOptions } from "./options.js";
+import { binary, handleOf, isTensor, Tensor, type Factor } from "./tensor.js";
 
 // What is a method and a function in PyTorch is both here: these are the functions, with the tensor as first argument.
 
@@ -21,8 +25,44 @@ type OverloadsOf<Method> = Method extends {
   ? { (x: Tensor, ...rest: A): One; (x: Tensor, ...rest: B): Two; (x: Tensor, ...rest: C): Three }
   : never;
 type FunctionsOf<Names extends MethodName> = {
-  [Name in Names]: FunctionOf<Tensor[Name]>;
+  [Name in Names]: FunctionOf<Tensor[Name]> & (Name extends NumberFirst ? OfNumber : unknown);
 };
+/** Functions whose first operand may be a number where the second is a tensor. */
+const numberFirst = [
+  "add",
+  "bitwiseAnd",
+  "bitwiseLeftShift",
+  "bitwiseOr",
+  "bitwiseRightShift",
+  "bitwiseXor",
+  "div",
+  "floatPower",
+  "floorDivide",
+  "mul",
+  "pow",
+  "remainder",
+  "sub",
+  "xlogy",
+] as const;
+type NumberFirst =
+  | (typeof numberFirst)[number]
+  | {
+      [Alias in keyof Aliases]: Aliases[Alias] extends (typeof numberFirst)[number] ? Alias : never;
+    }[keyof Aliases];
+type OfNumber = (x: Scalar, other: Tensor, options?: { alpha?: Factor }) => Tensor;
+
+/** One of these functions of a number and a tensor; undefined for all others. */
+function ofNumber(name: string, x: unknown, [other, ...rest]: unknown[]): Tensor | undefined {
+  const row = Object.hasOwn(aliases, name) ? aliases[name as keyof Aliases] : name;
+  if (!["number", "bigint", "boolean"].includes(typeof x) || !isTensor(other)) return undefined;
+  if (!numberFirst.some((one) => one === row)) return undefined;
+  const options = rest[0] as { alpha?: Factor } | undefined;
+  if (row === "floatPower") return binary(elementwise.pow, x as Scalar, other.to("float64"));
+  if (row === "add" || row === "sub")
+    return binary(elementwise[row], x as Scalar, scaled(row, other, other, options));
+  if (options !== undefined) readOptions(name, options, {});
+  return binary(elementwise[row as "mul"], x as Scalar, other);
+}
 
 function functionsOf(): FunctionsOf<MethodName> {
   const functions: Record<string, unknown> = {};
@@ -30,6 +70,8 @@ function functionsOf(): FunctionsOf<MethodName> {
     if (typeof value !== "function") continue;
     const method = value as (this: Tensor, ...rest: unknown[]) => unknown;
     const compute = (x: Tensor, ...rest: unknown[]) => {
+      const made = isTensor(x) ? undefined : ofNumber(name, x, rest);
+      if (made !== undefined) return made;
       handleOf(x, name);
       return method.apply(x, rest);
     };

@@ -27,6 +27,7 @@ export type {
   Dims,
   Factor,
   Index,
+  IndexArray,
   NestedArray,
   NumberArray,
   Operand,

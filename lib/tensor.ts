@@ -47,9 +47,12 @@ export type Dims = number | readonly number[] | null | undefined;
 /**
  * One entry of an index: a position, a range in Python's spelling such as `":"`, `"1:"`, `":-1"`, `"::2"`, `"..."` for
  * all the dimensions that are not named, null for a new dimension, or a tensor: integers, uint8 among them, are
- * positions, and several such tensors broadcast; bool says for each position of as many dimensions whether it is meant.
+ * positions, and several such tensors broadcast; bool says for each position of as many dimensions whether it is meant. An
+ * array of whole numbers or of booleans is such a tensor, and a boolean is one of no dimension.
  */
-export type Index = BasicIndex | Tensor | null;
+export type Index = BasicIndex | Tensor | null | boolean | IndexArray;
+/** Positions in nested arrays, or for each position whether it is meant. */
+export type IndexArray = readonly (number | boolean | IndexArray)[];
 
 /** Options of reductions. */
 export interface ReduceOptions {

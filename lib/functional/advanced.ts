@@ -1,7 +1,8 @@
 import { isFloating } from "../dtype.js";
 import { arange } from "../ranges.js";
+import { tensor } from "../creation.js";
 import { makeError } from "../errors.js";
-import { parseIndices } from "../indexing.js";
+import { parseIndices, type BasicIndex } from "../indexing.js";
 import { native, type NativeIndex, type Scalar } from "../native.js";
 import {
   create,
@@ -9,6 +10,7 @@ import {
   isTensor,
   recordRoutine,
   type Index,
+  type NestedArray,
   type Operand,
   type Tensor,
 } from "../tensor.js";
@@ -49,14 +51,29 @@ function indexError(op: string, message: string, ...shapes: number[][]): RangeEr
 
 const everything: NativeIndex = [null, null, null];
 
+/** An entry with its arrays and booleans as tensors. */
+function withTensors(op: string, x: Tensor, index: Index): BasicIndex | Tensor | null {
+  if (typeof index !== "boolean" && !Array.isArray(index)) return index as BasicIndex | Tensor | null;
+  const elements = [index].flat(Infinity as 1) as unknown[];
+  const isMask =
+    typeof index === "boolean" || (elements.length > 0 && elements.every((one) => typeof one === "boolean"));
+  if (!isMask && !elements.every((one) => Number.isSafeInteger(one)))
+    throw makeError(TypeError, `${op}: an array that is an index has whole numbers, or booleans`, {
+      code: "ERR_INDEX",
+      op,
+    });
+  return tensor(index as NestedArray, { dtype: isMask ? "bool" : "int64", device: x.device });
+}
+
 /** How many dimensions an entry of an index names. */
-function widthOf(index: Index): number {
+function widthOf(index: BasicIndex | Tensor | null): number {
   if (index === null) return 0;
   return isTensor(index) && index.dtype === "bool" ? index.shape.length : 1;
 }
 
-function plan(op: string, x: Tensor, indices: readonly Index[]): Plan {
+function plan(op: string, x: Tensor, given: readonly Index[]): Plan {
   const own = x.shape;
+  const indices = given.map((index) => withTensors(op, x, index));
   const entries = indices.map((index) =>
     index === null || isTensor(index) ? index : parseIndices(op, [index])[0]!,
   );

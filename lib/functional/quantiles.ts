@@ -24,16 +24,16 @@ const quantileDefaults: Readonly<Required<QuantileOptions>> = Object.freeze({
 
 /**
  * The elements that a share q of the others lies below, along `dim` or of all: rank q (n - 1) of n sorted elements, and
- * between two of them what `interpolation` says. `q` is a number in [0, 1], or a tensor of the same dtype with one of them
- * or a vector, which becomes the first dimension of the result. NaN where there is one. Gradients go to the elements next
- * to the rank, and to q.
+ * between two of them what `interpolation` says. `q` is a number in [0, 1], an array of such numbers, or a tensor of the same
+ * dtype, 0-d or a vector; an array or a vector becomes the first dimension of the result. NaN where there is one. Gradients
+ * go to the elements next to the rank, and to q.
  *
  * @throws TypeError (`ERR_DTYPE`) unless x is floating and q has its dtype, RangeError (`ERR_VALUE`) for a q outside
  * [0, 1], RangeError (`ERR_SHAPE`) for an empty x.
  */
 export function quantile(
   x: Tensor,
-  q: number | Tensor,
+  q: number | readonly number[] | Tensor,
   dim?: Dim | QuantileOptions,
   options?: QuantileOptions,
 ): Tensor {
@@ -43,7 +43,7 @@ export function quantile(
 /** The {@link quantile} of what is not NaN; NaN where nothing is. */
 export function nanquantile(
   x: Tensor,
-  q: number | Tensor,
+  q: number | readonly number[] | Tensor,
   dim?: Dim | QuantileOptions,
   options?: QuantileOptions,
 ): Tensor {
@@ -53,7 +53,7 @@ export function nanquantile(
 function quantileOf(
   op: "quantile" | "nanquantile",
   x: Tensor,
-  q: number | Tensor,
+  q: number | readonly number[] | Tensor,
   first: Dim | QuantileOptions,
   second: QuantileOptions | undefined,
 ): Tensor {
@@ -77,7 +77,7 @@ function quantileOf(
       ? x.shape.map(() => 1)
       : x.shape.map((size, i) => (i === axis ? 1 : size));
   const whole = keepdim ? found.reshape([found.shape[0]!, ...kept]) : found;
-  const result = isTensor(q) && q.ndim === 1 ? whole : whole.select(0, 0);
+  const result = Array.isArray(q) || (isTensor(q) && q.ndim === 1) ? whole : whole.select(0, 0);
   return named(result, op === "quantile" ? "Quantile" : "Nanquantile");
 }
 
@@ -114,15 +114,17 @@ function checkInput(op: string, x: Tensor, interpolation: unknown): void {
 }
 
 /** The shares as a vector in the dtype of x. */
-function sharesOf(op: string, x: Tensor, q: number | Tensor): Tensor {
-  if (typeof q === "number") {
-    if (q >= 0 && q <= 1) return tensor([q], { dtype: x.dtype, device: x.device });
+function sharesOf(op: string, x: Tensor, q: number | readonly number[] | Tensor): Tensor {
+  if (!isTensor(q)) {
+    if (typeof q !== "number" && !Array.isArray(q)) handleOf(q, op);
+    const shares = typeof q === "number" ? [q] : q;
+    if (shares.every((share) => share >= 0 && share <= 1))
+      return tensor(shares, { dtype: x.dtype, device: x.device });
     throw makeError(RangeError, `${op}() q must be in the range [0, 1] but got ${q}; ${op}: q is a share`, {
       code: "ERR_VALUE",
       op,
     });
   }
-  handleOf(q, op);
   if (q.ndim > 1)
     throw makeError(RangeError, `${op}() q must be a scalar or 1D tensor; ${op}: q has shape [${q.shape}]`, {
       code: "ERR_SHAPE",

@@ -50,13 +50,16 @@ std::string text_of(const Number& number) {
     const Range range = range_of(dtype);
     holds = ", which holds " + std::to_string(range.lowest) + " to " + std::to_string(range.highest);
   }
+  const std::string wider = is_half_dtype(dtype)                               ? "\"float32\""
+                            : dtype == DType::float32 || dtype == DType::int64 ? "\"float64\""
+                                                                               : "\"int64\"";
+  // Other ops make a tensor.
+  const bool has_tensor = name == "set" || name.ends_with('_');
   throw Error(ErrorClass::range_error, "ERR_VALUE",
               "value cannot be converted to type " + label + " without overflow; " + name + ": " +
-                  text_of(number) + " is no " + label + holds + "; convert the tensor first, as in x.to(\"" +
-                  (is_half_dtype(dtype)                               ? "float32"
-                   : dtype == DType::float32 || dtype == DType::int64 ? "float64"
-                                                                      : "int64") +
-                  "\")",
+                  text_of(number) + " is no " + label + holds +
+                  (has_tensor ? "; convert the tensor first, as in x.to(" + wider + ")"
+                              : "; choose a dtype that holds it, as in { dtype: " + wider + " }"),
               name);
 }
 

@@ -159,3 +159,49 @@ describe("errors name what was called", () => {
     }
   });
 });
+
+describe("arguments as they are written in JavaScript", () => {
+  const x = tensor([1, 2, 3]);
+
+  test("arrays and booleans are indices", () => {
+    expect(x.at([0, 2])).toEqual(tensor([1, 3]));
+    expect(x.at([true, false, true])).toEqual(tensor([1, 3]));
+    expect(x.at(true)).toEqual(tensor([[1, 2, 3]]));
+    expect(x.at(false).shape).toEqual([0, 3]);
+    expect(x.at([]).shape).toEqual([0]);
+    expect(ones([2, 3]).at([[0], [1]], [0, 2]).shape).toEqual([2, 2]);
+    expect(x.clone().set([[0, 2]], 5)).toEqual(tensor([5, 2, 5]));
+    expect(errorOf(() => x.at([5]).dataSync())).toMatchObject({ code: "ERR_INDEX", op: "at" });
+    for (const wrong of [[0.5], ["a"], [true, 1]])
+      expect(errorOf(() => x.at(wrong as never))).toMatchObject({ code: "ERR_INDEX", op: "at" });
+  });
+
+  test("quantile takes an array", () => {
+    expect(x.quantile([0, 0.5, 1])).toEqual(x.quantile(tensor([0, 0.5, 1])));
+    expect(x.nanquantile([0.5]).shape).toEqual([1]);
+    expect(errorOf(() => x.quantile([0.5, 2]))).toMatchObject({ code: "ERR_VALUE", op: "quantile" });
+  });
+
+  test("functions take a number first where PyTorch's do", () => {
+    const whole = tensor([1n, 2n]);
+    expect(adjoint.pow(2, x)).toEqual(x.rpow(2));
+    expect(adjoint.sub(2, x, { alpha: 3 })).toEqual(x.mul(3).rsub(2));
+    expect(adjoint.subtract(2, x)).toEqual(x.rsub(2));
+    expect(adjoint.floatPower(2, x).dtype).toBe("float64");
+    expect(adjoint.bitwiseLeftShift(1, whole).toArray()).toEqual([2n, 4n]);
+    expect(adjoint.remainder(5, x)).toEqual(tensor([0, 1, 2]));
+    const leaf = tensor([3], { requiresGrad: true });
+    adjoint.div(6, leaf).backward();
+    expect(leaf.grad!.item()).toBeCloseTo(-6 / 9, 6);
+    for (const call of [() => adjoint.eq(2 as never, x), () => adjoint.add(2 as never, 3)])
+      expect(errorOf(call)).toMatchObject({ code: "ERR_ARGUMENT" });
+  });
+
+  test("a value that a dtype does not hold says what to do", () => {
+    const { message } = errorOf(() => adjoint.full([2], 300, { dtype: "uint8" }));
+    expect(message).toMatch(/; choose a dtype that holds it, as in \{ dtype: "int64" \}$/);
+    expect(errorOf(() => adjoint.zeros([2], { dtype: "uint8" }).fill_(300)).message).toContain(
+      'x.to("int64")',
+    );
+  });
+});
