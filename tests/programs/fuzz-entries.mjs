@@ -76,7 +76,8 @@ async function watchRealCalls() {
         // prettier-ignore
         if (typeof value === "function" && !/^(constructor|dispose|cuda)$/.test(name))
           try {
-            const result = x[name](...args);
+            // In place they may give it another shape.
+            const result = (name.endsWith("_") ? x.clone() : x)[name](...args);
             if (result instanceof Promise) await result;
             kept.push(result);
           } catch {

@@ -89,7 +89,9 @@ for (const [path, text] of declarations)
   for (const [, head, name, list] of text.matchAll(
     /^(export declare function |function | {4})(\w+)(?:<.*?>)?\(([^)]*)\)/gm,
   )) {
-    const space = /^(nn\/functional|linalg|special)/.exec(path)?.[1].replace("/", ".");
+    const space = /^(?:functional\/(?=special))?(nn\/functional|linalg|special)/
+      .exec(path)?.[1]
+      .replace("/", ".");
     const key = space ? `${space}.${name}` : name;
     const parameters = list
       .split(/, (?=(?:\.\.\.)?\w+\??: )/)
