@@ -1,144 +1,186 @@
-// Elements by their indices along a line. Threads share the lines: each has whole lines, so that sums for one
-// element are taken in order.
+// Elements by their indices along a line. What is taken may be taken in any order; what comes to one element comes in the
+// order of the indices, so threads that write by indices have whole lines.
 #include <algorithm>
-#include <array>
+#include <numeric>
+#include <span>
 
 #include "cpu/pool.h"
 #include "cpu/routine.h"
+#include "cpu/routines/blocks.h"
 #include "cpu/routines/failing.h"
 #include "device/integers.h"
-#include "device/lines.h"
 #include "ops/combination.h"
 
 namespace adjoint::cpu {
 
 namespace {
 
-// Fewer elements are not worth another thread.
-constexpr int64_t task_elements = int64_t{1} << 14;
-
-// Lines that lie side by side are walked together, so that whole cache lines are used.
-constexpr int64_t lines_at_once = 128;
-
-using Offsets = std::array<int64_t, Lines::max_tensors>;
-
-// Calls body(k, offsets) for the first `length` elements of every line, on all threads; a line is one thread's, and its
-// elements come in order. `is_along` says that they are neighbours in memory.
-template <class Body> void each_element(const Lines& lines, int64_t length, bool is_along, Body body) {
-  const int64_t together = is_along ? 1 : lines_at_once;
-  const int64_t each =
-      std::max<int64_t>(task_elements / std::max<int64_t>(length, 1) / together, 1) * together;
-  parallel_for(quotient_up(lines.count(), each), [&](int64_t task) {
-    std::array<Offsets, lines_at_once> offsets;
-    const int64_t end = std::min((task + 1) * each, lines.count());
-    for (int64_t first = task * each; first < end; first += together) {
-      const auto count = static_cast<size_t>(std::min(together, end - first));
-      for (size_t i = 0; i < count; ++i) offsets[i] = lines.offsets(first + static_cast<int64_t>(i));
-      for (int64_t k = 0; k < length; ++k)
-        for (size_t i = 0; i < count; ++i) body(k, offsets[i]);
-    }
-  });
-}
+// Threads that write to neighbouring lines would share cache lines.
+constexpr int64_t fewest_neighbours = 128;
 
 template <class T> T* data(const Instance& instance, const Lines& lines, size_t tensor) {
   return static_cast<T*>(instance.arrays[lines[tensor].array]);
 }
 
-bool is_inside(int64_t index, int64_t extent) { return index >= 0 && index < extent; }
-
-// Whether one index is that of a whole row: its elements are neighbours in all tensors but that of indices.
-bool has_rows(const Lines& lines, size_t index) {
-  if (lines.extents().size() != 1) return false;
-  bool are_neighbours = true;
-  for (size_t k = 0; k < lines.tensor_count(); ++k)
-    are_neighbours &= lines[k].strides[0] == (k == index ? 0 : 1);
-  return are_neighbours;
+bool is_inside(int64_t index, int64_t extent) {
+  return static_cast<uint64_t>(index) < static_cast<uint64_t>(extent);
 }
 
-// Copies whole rows: an embedding.
-template <class T> void gather_rows(const Lines& lines, const Instance& instance) {
-  const auto &from = lines[0], &index = lines[1], &out = lines[2];
-  const auto* source = data<const T>(instance, lines, 0) + from.offset;
-  const auto* indices = data<const int64_t>(instance, lines, 1) + index.offset;
-  auto* target = data<T>(instance, lines, 2) + out.offset;
-  const int64_t width = lines.count(), each = std::max<int64_t>(task_elements / width, 1);
-  parallel_for(quotient_up(out.extent, each), [&](int64_t task) {
-    for (int64_t k = task * each; k < std::min((task + 1) * each, out.extent); ++k) {
-      const int64_t i = indices[k * index.stride];
-      if (is_inside(i, from.extent)) {
-        std::copy_n(source + i * from.stride, width, target + k * out.stride);
-      } else {
-        fail(instance, index_failure(i));
-        std::fill_n(target + k * out.stride, width, T(0));
-      }
-    }
-  });
+// An inner loop of a walk through three tensors: the indices, the one that they are indices of, and the other one.
+struct Run {
+  int64_t count; // of steps
+  int64_t index_step, own_step,
+      far_step;           // how far a step goes in the indices, the other tensor, and the one far away
+  int64_t extent, stride; // of the line that indices are places in
+};
+
+void report(const Instance& instance, const int64_t* indices, const Run& run) {
+  for (int64_t i = 0; i < run.count; ++i)
+    if (const int64_t index = indices[i * run.index_step]; !is_inside(index, run.extent))
+      fail(instance, index_failure(index));
 }
 
-template <class T> void gather(const Lines& lines, const Instance& instance) {
-  if (has_rows(lines, 1)) return gather_rows<T>(lines, instance);
-  const auto &from = lines[0], &index = lines[1], &out = lines[2];
-  const auto* source = data<const T>(instance, lines, 0);
+// A walk over the block's lines from element `first` to `last`: the inner loop goes along lines where their elements are
+// neighbours, and across them elsewhere. Calls body(run, indices, far, own) for every inner loop, in order, with offsets.
+template <class Body>
+void each_run(const Lines& lines, const Block& block, int64_t first, int64_t last, size_t index, size_t far,
+              size_t own, Body body) {
+  const int64_t extent = lines[far].extent, stride = lines[far].stride;
+  const Run along{last - first, lines[index].stride, lines[own].stride, 0, extent, stride};
+  const Run across{
+      block.count, line_stride(lines, index), line_stride(lines, own), line_stride(lines, far), extent,
+      stride};
+  const bool goes_along = block.count == 1 || along.own_step == 1;
+  const Run &inner = goes_along ? along : across, &outer = goes_along ? across : along;
+  const int64_t indices = block.offsets[index] + first * along.index_step;
+  const int64_t others = block.offsets[own] + first * along.own_step;
+  for (int64_t i = 0; i < outer.count; ++i)
+    body(inner, indices + i * outer.index_step, block.offsets[far] + i * outer.far_step,
+         others + i * outer.own_step);
+}
+
+template <class Word>
+void gather_run(const Instance& instance, const Run& run, const int64_t* indices, const Word* source,
+                Word* out) {
+  // One index, that of a whole row: an embedding.
+  if (run.index_step == 0 && run.own_step == 1 && run.far_step == 1 && is_inside(indices[0], run.extent)) {
+    std::copy_n(source + indices[0] * run.stride, run.count, out);
+    return;
+  }
+  bool are_inside = run.extent > 0;
+  for (int64_t i = 0; i < run.count && run.extent > 0; ++i) {
+    const int64_t index = indices[i * run.index_step];
+    const bool is_there = is_inside(index, run.extent);
+    are_inside &= is_there;
+    out[i * run.own_step] = source[i * run.far_step + (is_there ? index : 0) * run.stride];
+  }
+  if (!are_inside) report(instance, indices, run);
+}
+
+template <class Word> void gather(const Lines& lines, const Instance& instance) {
+  const auto* source = data<const Word>(instance, lines, 0);
   const auto* indices = data<const int64_t>(instance, lines, 1);
-  auto* target = data<T>(instance, lines, 2);
-  each_element(lines, out.extent, out.stride == 1, [&](int64_t k, const Offsets& offsets) {
-    const int64_t i = indices[offsets[1] + k * index.stride];
-    const bool is_there = is_inside(i, from.extent);
-    if (!is_there) fail(instance, index_failure(i));
-    target[offsets[2] + k * out.stride] = is_there ? source[offsets[0] + i * from.stride] : T(0);
+  auto* target = data<Word>(instance, lines, 2);
+  const int64_t length = lines[2].extent;
+  if (length == 0 || lines.count() == 0) return;
+  // A task goes as far as it can in the direction in which the result is written.
+  const bool goes_along = lines[2].stride == 1;
+  const int64_t straight = std::min(goes_along ? length : lines.count(), task_elements);
+  const int64_t rows = std::max<int64_t>(task_elements / straight, 1);
+  const int64_t elements = goes_along ? straight : rows, together = goes_along ? rows : straight;
+  const int64_t parts = quotient_up(length, elements);
+  parallel_for(quotient_up(lines.count(), together) * parts, [&](int64_t task) {
+    const int64_t line = task / parts * together, first = task % parts * elements;
+    const int64_t last = std::min(first + elements, length);
+    each_block(lines, line, std::min(line + together, lines.count()), [&](const Block& block) {
+      each_run(lines, block, first, last, 1, 0, 2,
+               [&](const Run& run, int64_t index, int64_t from, int64_t out) {
+                 gather_run(instance, run, indices + index, source + from, target + out);
+               });
+    });
   });
 }
 
 Routine gathering(const RoutineKernel& kernel) {
   const RoutineKernel::Operand& index = kernel.inputs[1];
   const Lines lines(index.shape, kernel.parameters[0], {&kernel.inputs[0], &index, &kernel.results[0]});
-  return {[lines, bytes = bytes_of(kernel.results[0].dtype)](const Instance& instance) {
-    with_width(static_cast<size_t>(bytes), [&]<class Word>() { gather<Word>(lines, instance); });
+  const auto bytes = static_cast<size_t>(bytes_of(kernel.results[0].dtype));
+  return {[lines, bytes](const Instance& instance) {
+    with_width(bytes, [&]<class Word>() { gather<Word>(lines, instance); });
   }};
 }
 
-// Combines whole rows. Threads share their columns, so that rows come in order.
-template <Combination combination, class T> void scatter_rows(const Lines& lines, const Instance& instance) {
-  const auto &index = lines[0], &part = lines[1], &out = lines[2];
-  const auto* indices = data<const int64_t>(instance, lines, 0) + index.offset;
-  const int64_t width = std::max<int64_t>(lines_at_once, task_elements / std::max<int64_t>(index.extent, 1));
-  parallel_for(quotient_up(lines.count(), width), [&](int64_t task) {
-    const int64_t first = task * width, count = std::min(width, lines.count() - first);
-    const auto* parts = data<const T>(instance, lines, 1) + part.offset + first;
-    auto* targets = data<T>(instance, lines, 2) + out.offset + first;
-    for (int64_t k = 0; k < index.extent; ++k) {
-      const int64_t i = indices[k * index.stride];
-      if (!is_inside(i, out.extent)) {
-        fail(instance, index_failure(i));
-        continue;
-      }
-      const T* row = parts + k * part.stride;
-      T* target = targets + i * out.stride;
-      for (int64_t j = 0; j < count; ++j) target[j] = combined<combination>(target[j], row[j]);
+template <Combination combination, class T>
+void combine_rows(T* __restrict targets, const T* __restrict parts, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) targets[i] = combined<combination>(targets[i], parts[i]);
+}
+
+template <Combination combination, class T>
+void scatter_run(const Instance& instance, const Run& run, const int64_t* indices, const T* parts,
+                 T* targets) {
+  if (run.index_step == 0 && run.own_step == 1 && run.far_step == 1 && is_inside(indices[0], run.extent))
+    return combine_rows<combination>(targets + indices[0] * run.stride, parts, run.count);
+  bool are_inside = true;
+  for (int64_t i = 0; i < run.count; ++i) {
+    const int64_t index = indices[i * run.index_step];
+    if (!is_inside(index, run.extent)) {
+      are_inside = false;
+      continue;
     }
-  });
+    T& target = targets[i * run.far_step + index * run.stride];
+    target = combined<combination>(target, parts[i * run.own_step]);
+  }
+  if (!are_inside) report(instance, indices, run);
 }
 
 template <Combination combination, class T> void scatter(const Lines& lines, const Instance& instance) {
-  if (has_rows(lines, 0)) return scatter_rows<combination, T>(lines, instance);
-  const auto &index = lines[0], &part = lines[1], &out = lines[2];
   const auto* indices = data<const int64_t>(instance, lines, 0);
   const auto* parts = data<const T>(instance, lines, 1);
   auto* targets = data<T>(instance, lines, 2);
-  each_element(lines, index.extent, part.stride == 1, [&](int64_t k, const Offsets& offsets) {
-    const int64_t i = indices[offsets[0] + k * index.stride];
-    if (!is_inside(i, out.extent)) return fail(instance, index_failure(i));
-    T& target = targets[offsets[2] + i * out.stride];
-    target = combined<combination>(target, parts[offsets[1] + k * part.stride]);
+  const int64_t length = lines[0].extent;
+  if (length == 0 || lines.count() == 0) return;
+  const int64_t least = std::max(task_elements / length, lines[1].stride == 1 ? 1 : fewest_neighbours);
+  // Which lines a thread has changes nothing in any of them.
+  const int64_t each = std::max(least, quotient_up(lines.count(), 4 * thread_count()));
+  parallel_for(quotient_up(lines.count(), each), [&](int64_t task) {
+    each_block(lines, task * each, std::min((task + 1) * each, lines.count()), [&](const Block& block) {
+      each_run(lines, block, 0, length, 0, 2, 1,
+               [&](const Run& run, int64_t index, int64_t to, int64_t from) {
+                 scatter_run<combination>(instance, run, indices + index, parts + from, targets + to);
+               });
+    });
   });
 }
 
-template <class T> void copy_lines(const Lines& lines, const Instance& instance) {
-  const auto &from = lines[0], &to = lines[1];
-  const auto* source = data<const T>(instance, lines, 0);
-  auto* target = data<T>(instance, lines, 1);
-  each_element(lines, to.extent, to.stride == 1, [&](int64_t k, const Offsets& offsets) {
-    target[offsets[1] + k * to.stride] = source[offsets[0] + k * from.stride];
+// All elements as lines of one, of which as many as possible lie at equal distances.
+Lines single_elements(const RoutineKernel::Operand& from, const RoutineKernel::Operand& to) {
+  RoutineKernel::Operand source = from, target = to;
+  const auto axis = static_cast<int64_t>(to.shape.size());
+  for (RoutineKernel::Operand* operand : {&source, &target}) {
+    operand->shape.push_back(1);
+    operand->strides.push_back(0);
+  }
+  return {target.shape, axis, {&source, &target}};
+}
+
+template <class T> void copy_run(const T* source, int64_t step, T* target, int64_t count) {
+  if (step == 1)
+    std::copy_n(source, count, target);
+  else if (step == 0)
+    std::fill_n(target, count, *source);
+  else
+    for (int64_t i = 0; i < count; ++i) target[i] = source[i * step];
+}
+
+// The target lies in one piece.
+template <class T> void copy(const Lines& elements, const Instance& instance) {
+  const auto* source = data<const T>(instance, elements, 0);
+  auto* target = data<T>(instance, elements, 1);
+  parallel_for(quotient_up(elements.count(), task_elements), [&](int64_t task) {
+    const int64_t begin = task * task_elements, end = std::min(begin + task_elements, elements.count());
+    each_block(elements, begin, end, [&](const Block& block) {
+      copy_run(source + block.offsets[0], line_stride(elements, 0), target + block.offsets[1], block.count);
+    });
   });
 }
 
@@ -160,40 +202,82 @@ template <class T> void scatter_by(Combination combination, const Lines& lines, 
 Routine scattering(const RoutineKernel& kernel) {
   const RoutineKernel::Operand &whole = kernel.inputs[0], &index = kernel.inputs[1], &part = kernel.inputs[2];
   const RoutineKernel::Operand& out = kernel.results[0];
-  const int64_t axis = kernel.parameters[0];
-  return {[all = Lines(whole.shape, axis, {&whole, &out}),
-           lines = Lines(index.shape, axis, {&index, &part, &out}),
+  return {[all = single_elements(whole, out),
+           lines = Lines(index.shape, kernel.parameters[0], {&index, &part, &out}),
            combination = combination_of(kernel.op, kernel.parameters),
            dtype = out.dtype](const Instance& instance) {
     with_computed_type(dtype, [&]<class T>() {
-      copy_lines<T>(all, instance);
+      copy<T>(all, instance);
       scatter_by<T>(combination, lines, instance);
     });
   }};
 }
 
-// Writes the indices of each counted element as a row, at the place that its count says.
-void write_places(const RoutineKernel& kernel, const Instance& instance) {
-  const RoutineKernel::Operand &mask = kernel.inputs[0], &ends = kernel.inputs[1], &out = kernel.results[0];
-  const auto* is_counted = static_cast<const bool*>(instance.arrays[mask.array]) + mask.offset;
-  const auto* counts = static_cast<const int64_t*>(instance.arrays[ends.array]) + ends.offset;
-  auto* rows = static_cast<int64_t*>(instance.arrays[out.array]);
-  const Dims& shape = kernel.parameters;
-  const int64_t n = mask.elements();
-  parallel_for(quotient_up(n, task_elements), [&](int64_t task) {
-    for (int64_t i = task * task_elements; i < std::min((task + 1) * task_elements, n); ++i) {
-      if (!is_counted[i * mask.strides[0]]) continue;
-      int64_t* const row = rows + (counts[i * ends.strides[0]] - 1) * static_cast<int64_t>(shape.size());
-      int64_t rest = i;
-      for (size_t axis = shape.size(); axis-- > 0; rest /= shape[axis]) row[axis] = rest % shape[axis];
+// The places of elements that are true. Threads count them in pieces first, so that each knows where it writes.
+class Places {
+ public:
+  explicit Places(const RoutineKernel& kernel)
+      : mask_(kernel.inputs[0]), out_(kernel.results[0].array), shape_(kernel.parameters),
+        pieces_(quotient_up(mask_.elements(), task_elements)) {}
+
+  int64_t scratch_bytes() const { return pieces_ * static_cast<int64_t>(sizeof(int64_t)); }
+
+  void run(const Instance& instance) const {
+    const auto* mask = static_cast<const bool*>(instance.arrays[mask_.array]) + mask_.offset;
+    auto* rows = static_cast<int64_t*>(instance.arrays[out_]);
+    const std::span<int64_t> before(static_cast<int64_t*>(instance.scratch), static_cast<size_t>(pieces_));
+    parallel_for(pieces_, [&](int64_t piece) { before[static_cast<size_t>(piece)] = count_in(mask, piece); });
+    std::exclusive_scan(before.begin(), before.end(), before.begin(), int64_t{0});
+    parallel_for(pieces_, [&](int64_t piece) {
+      write(mask, piece, rows + before[static_cast<size_t>(piece)] * static_cast<int64_t>(shape_.size()));
+    });
+  }
+
+ private:
+  int64_t stride() const { return mask_.strides[0]; }
+  int64_t end_of(int64_t piece) const { return std::min((piece + 1) * task_elements, mask_.elements()); }
+
+  int64_t count_in(const bool* mask, int64_t piece) const {
+    int64_t count = 0;
+    for (int64_t i = piece * task_elements; i < end_of(piece); ++i) count += mask[i * stride()];
+    return count;
+  }
+
+  void write(const bool* mask, int64_t piece, int64_t* row) const {
+    // Elements are found without a branch, which would be taken by chance.
+    constexpr int64_t few = 512;
+    int64_t found[few];
+    for (int64_t begin = piece * task_elements; begin < end_of(piece); begin += few) {
+      const int64_t end = std::min(begin + few, end_of(piece));
+      size_t count = 0;
+      for (int64_t i = begin; i < end; ++i) {
+        found[count] = i;
+        count += mask[i * stride()];
+      }
+      row = shape_.size() == 1 ? std::copy_n(found, count, row) : write_rows({found, count}, row);
     }
-  });
-}
+  }
+
+  // Writes the indices of each of these elements as a row.
+  int64_t* write_rows(std::span<const int64_t> found, int64_t* row) const {
+    for (int64_t rest : found) {
+      for (size_t axis = shape_.size(); axis-- > 0; rest /= shape_[axis]) row[axis] = rest % shape_[axis];
+      row += shape_.size();
+    }
+    return row;
+  }
+
+  RoutineKernel::Operand mask_;
+  uint16_t out_;
+  Dims shape_;
+  int64_t pieces_;
+};
 
 } // namespace
 
 Routine routine_of_nonzero(const RoutineKernel& kernel) {
-  return {[kernel](const Instance& instance) { write_places(kernel, instance); }};
+  const Places places(kernel);
+  return {[places](const Instance& instance) { places.run(instance); }, places.scratch_bytes()};
 }
 
 Routine routine_of_gather(const RoutineKernel& kernel) { return gathering(kernel); }

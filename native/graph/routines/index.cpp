@@ -159,18 +159,25 @@ Value gradient_of_product(const Met& met, const Value& whole, const Value& part,
 
 } // namespace
 
-// The running count of nonzero elements is the place where each of them goes.
+// Where each element goes is the running count of nonzero ones. The host counts while it writes; other devices are given
+// the counts.
 RoutineValues record_nonzero(const RoutineCall& call) {
   const Value& input = call.inputs[0];
+  Engine& engine = call.engine;
   const size_t rank = input.shape().size();
-  const Value operands[] = {{input.node, {}}, literal(call.engine, 0)};
-  const Value mask = reshape(elementwise(Op::ne, operands), {-1});
+  const Value operands[] = {{input.node, {}}, literal(engine, 0)};
+  const Value mask =
+      reshape(input.dtype() == DType::boolean ? operands[0] : elementwise(Op::ne, operands), {-1});
   const int64_t elements = mask.node->elements();
-  check_shape(call.engine, "nonzero", {elements, static_cast<int64_t>(rank)}, DType::int64);
-  const Value ends = routine(Op::cumsum, std::span(&mask, 1), {0});
-  const int64_t count = elements == 0 ? 0 : computed_integer(select(ends, 0, elements - 1));
-  const Value counted[] = {mask, ends};
-  return {{make_node(call.engine, Op::nonzero, DType::int64, Dims{count, static_cast<int64_t>(rank)}, counted,
+  check_shape(engine, "nonzero", {elements, static_cast<int64_t>(rank)}, DType::int64);
+  std::vector<Value> counted = {mask};
+  Value total = reduce(Op::sum, mask, {}, false);
+  if (!engine.device->is_host()) {
+    counted.push_back(routine(Op::cumsum, std::span(&mask, 1), {0}));
+    if (elements > 0) total = select(counted[1], 0, elements - 1);
+  }
+  const int64_t count = elements == 0 ? 0 : computed_integer(total);
+  return {{make_node(engine, Op::nonzero, DType::int64, Dims{count, static_cast<int64_t>(rank)}, counted,
                      with_parameters(input.shape())),
            {}}};
 }
