@@ -1,7 +1,7 @@
-import { tensor, zeros } from "./creation.js";
+import { tensor } from "./creation.js";
 import { makeError } from "./errors.js";
 import { describe, readOptions } from "./options.js";
-import { handleOf, isTensor, type Tensor } from "./tensor.js";
+import { handleOf, isTensor, recordRoutine, type Tensor } from "./tensor.js";
 import type { Scalar } from "./native.js";
 
 // Searches in sorted sequences.
@@ -103,7 +103,7 @@ function placesIn(
   isRight: boolean,
   isShort: boolean,
 ): Tensor {
-  const { shape, device } = sequence;
+  const { shape } = sequence;
   const wanted = (isTensor(values) ? values : numberLike(op, values, sequence)).detach();
   const own = wanted.shape;
   const isVector = shape.length === 1;
@@ -113,22 +113,9 @@ function placesIn(
       `torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value tensor must match, but we got boundaries tensor [${shape}] and input value tensor [${own}]; ${op}: search in a vector, or line by line`,
       { code: "ERR_SHAPE", op, shapes: [shape, own] },
     );
-  const length = shape.at(-1)!;
   const lines = isVector ? wanted.reshape(-1) : wanted;
-  const sorted = sequence.detach();
-  let place = zeros(lines.shape, { dtype: "int64", device });
-  // Binary search: by smaller and smaller powers of two, past elements that lie before the value.
-  for (
-    let step = length > 0 && lines.numel() > 0 ? 2 ** Math.floor(Math.log2(length)) : 0;
-    step >= 1;
-    step /= 2
-  ) {
-    const next = place.add(step);
-    const last = sorted.gather(-1, next.clamp(1, length).sub(1));
-    const isBehind = isRight ? last.gt(lines) : last.ge(lines);
-    place = next.le(length).logicalAnd(isBehind.logicalNot()).where(next, place);
-  }
-  const found = place.reshape(own);
+  const [place] = recordRoutine("searchsorted", [sequence, lines], Number(isRight));
+  const found = place!.reshape(own);
   return isShort ? found.to("int32") : found;
 }
 

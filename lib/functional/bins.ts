@@ -1,4 +1,4 @@
-import { zeros } from "../creation.js";
+import { tensor, zeros } from "../creation.js";
 import { linspace } from "../ranges.js";
 import { makeError } from "../errors.js";
 import { describe } from "../options.js";
@@ -83,7 +83,7 @@ export function histogramOf(
 
 /** How often, or with which weight, each of 0, 1, ... occurs among places; counted in int64. */
 export function totalsAt(places: Tensor, weights: Tensor | null, length: number): Tensor {
-  const values = weights ?? places.eq(places).to("int64");
+  const values = weights ?? tensor(1n, { device: places.device }).expand(places.shape);
   return zeros([length], { dtype: values.dtype, device: places.device }).scatterAdd(0, places, values);
 }
 

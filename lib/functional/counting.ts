@@ -1,4 +1,5 @@
 import { isFloating, wordOf } from "../dtype.js";
+import { realize } from "../engine.js";
 import { makeError } from "../errors.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, isTensor, type Tensor } from "../tensor.js";
@@ -74,20 +75,27 @@ export function bincount(x: Tensor, options?: BincountOptions): Tensor {
         { code: "ERR_SHAPE", op: "bincount", shapes: [shape, weights.shape] },
       );
   }
-  const least = shape[0] === 0 ? 0 : Number(x.amin().item());
+  const [least, most] = shape[0] === 0 ? [0, -1] : extremes(x);
   if (least < 0)
     throw makeError(
       RangeError,
       `bincount only supports 1-d non-negative integral inputs.; bincount: there is a ${least}`,
       { code: "ERR_VALUE", op: "bincount" },
     );
-  const length = Math.max(minlength, shape[0] === 0 ? 0 : Number(x.amax().item()) + 1);
+  const length = Math.max(minlength, most + 1);
   const values = weights?.detach() ?? null;
   return totalsAt(
     x.to("int64"),
     values === null || values.dtype === "float32" ? values : values.to("float64"),
     length,
   );
+}
+
+/** The smallest and the largest element, computed in one run. */
+function extremes(x: Tensor): [number, number] {
+  const both = [x.amin(), x.amax()] as const;
+  realize(both);
+  return [Number(both[0].item()), Number(both[1].item())];
 }
 
 /**
@@ -103,7 +111,7 @@ export function histc(x: Tensor, options?: HistcOptions): Tensor {
     throw refuse(`torch.histc: bins must be > 0, but got ${describe(bins)}`);
   const values = x.detach().reshape(-1);
   let [first, last] = [min, max];
-  if (first === last && values.numel() > 0) [first, last] = [values.amin().item(), values.amax().item()];
+  if (first === last && values.numel() > 0) [first, last] = extremes(values);
   if (!Number.isFinite(first) || !Number.isFinite(last))
     throw refuse(`torch.histc: range of [${String(first)}, ${String(last)}] is not finite`);
   if (first > last) throw refuse(`torch.histc: max must be larger than min, but got ${first} and ${last}`);

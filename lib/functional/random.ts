@@ -1,8 +1,8 @@
-import { rand, randn, zeros } from "../creation.js";
-import { cat } from "../joining.js";
+import { rand, randn } from "../creation.js";
 import { computedDtype, isFloating, wordOf } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { describe, readOptions } from "../options.js";
+import { searchsorted } from "../searching.js";
 import { handleOf, isTensor, rebind, type Tensor } from "../tensor.js";
 import { named } from "./history.js";
 import { exponentialOf, parameterOf, requireWithin, uniformOf, wholeOf, wholesOf } from "./draws.js";
@@ -102,7 +102,7 @@ export function multinomial(x: Tensor, numSamples: number, options?: Multinomial
   checkWeights(op, weights, replacement ? 1 : count);
   if (replacement) return withReplacement(weights, count);
   const keys = weights.gt(0).where(weights.div(exponentialOf(shape, device)), -1);
-  return keys.argsort(-1, { descending: true }).narrow(-1, 0, count);
+  return keys.topk(count).indices;
 }
 
 /** Refuses weights that are none, or too few. Their values are computed now. */
@@ -120,21 +120,12 @@ function checkWeights(op: string, weights: Tensor, least: number): void {
     throw valueError(op, sentences[found - 1]!, "weights are finite and not negative, some of them positive");
 }
 
-/**
- * For each draw the first category up to which the sum of weights is larger. Sums and draws are sorted together, and counted
- * from the start: of that many categories the sum is not larger.
- */
+/** For each draw the first category up to which the sum of weights is larger. */
 function withReplacement(weights: Tensor, count: number): Tensor {
   const { shape, device } = weights;
-  const rows = shape.slice(0, -1);
-  const categories = shape.at(-1)!;
   const sums = weights.cumsum(-1);
-  const draws = uniformOf([...rows, count], device).mul(sums.narrow(-1, categories - 1, 1));
-  const { indices } = cat([sums, draws], -1).sort(-1);
-  const before = indices.lt(categories).to("int64").cumsum(-1);
-  return zeros([...rows, categories + count], { dtype: "int64", device })
-    .scatterAdd(-1, indices, before)
-    .narrow(-1, categories, count);
+  const total = sums.narrow(-1, shape.at(-1)! - 1, 1);
+  return searchsorted(sums, uniformOf([...shape.slice(0, -1), count], device).mul(total), { right: true });
 }
 
 /** x := numbers of [from, to), which is [0, 1) when left out. @throws RangeError (`ERR_VALUE`) where from is greater than to. */

@@ -2,7 +2,7 @@ import { isFloating } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { describe, readOptions, withOptions } from "../options.js";
 import { reduceDefaults, type ReduceOptions, type Tensor } from "../tensor.js";
-import { sort, type ValuesAndIndices } from "./along.js";
+import { sort, sortedPart, type ValuesAndIndices } from "./along.js";
 import { lineOf, refuseEmpty, startsRun, type Line } from "./axes.js";
 import { named } from "./history.js";
 import { positionsAlong } from "./places.js";
@@ -55,11 +55,8 @@ export function topk(
   const { largest } = readOptions("topk", given, topkDefaults);
   const { lines, axis, length, restore } = lineOf("topk", x, along);
   refuseRank("topk", x, wholeNumber("topk", "k", k), 0, length, "selected index k out of range");
-  const sorted = sort(lines, axis, { descending: largest });
-  return {
-    values: named(restore(sorted.values.narrow(axis, 0, k)), "Topk"),
-    indices: restore(sorted.indices.narrow(axis, 0, k)),
-  };
+  const { values, indices } = sortedPart(lines, axis, largest, 0, k);
+  return { values: named(restore(values), "Topk"), indices: restore(indices) };
 }
 
 /**
@@ -83,20 +80,22 @@ export function kthvalue(
     line.length,
     `kthvalue(): selected number k out of range for dimension ${line.axis}`,
   );
-  return rankOf(line, sort(line.lines, line.axis), k - 1, keepdim, "Kthvalue");
+  return finished(line, sortedPart(line.lines, line.axis, false, k - 1, 1), keepdim, "Kthvalue");
 }
 
-/** The elements of a rank, counted from 0; a tensor has a rank for each line. */
-function rankOf(
-  { axis, finish }: Line,
+/** An element of each line as a result. */
+function finished(
+  { finish }: Line,
   { values, indices }: ValuesAndIndices,
-  rank: number | Tensor,
   keepdim: boolean,
   label: string,
 ): ValuesAndIndices {
-  const chosen = (sorted: Tensor) =>
-    finish(typeof rank === "number" ? sorted.narrow(axis, rank, 1) : sorted.gather(axis, rank), keepdim);
-  return { values: named(chosen(values), label), indices: chosen(indices) };
+  return { values: named(finish(values, keepdim), label), indices: finish(indices, keepdim) };
+}
+
+/** The elements of ranks, counted from 0, among sorted ones; there is a rank for each line. */
+function ranked({ values, indices }: ValuesAndIndices, axis: number, ranks: Tensor): ValuesAndIndices {
+  return { values: values.gather(axis, ranks), indices: indices.gather(axis, ranks) };
 }
 
 /**
@@ -136,7 +135,7 @@ function middle(
     const { keepdim } = readOptions(op, options, reduceDefaults);
     const line = lineOf(op, x, given);
     refuseEmpty(op, x, line, given);
-    return rankOf(line, sort(line.lines, line.axis), middleRank(op, line), keepdim, label);
+    return finished(line, middleOf(op, line), keepdim, label);
   }
   readOptions(op, options, {});
   const line = lineOf(op, x.reshape(-1), 0);
@@ -144,18 +143,24 @@ function middle(
     if (isFloating(x.dtype)) return named(x.sum().div(0), label, "0");
     refuseEmpty(op, x, line, null);
   }
-  const value = rankOf(line, sort(line.lines.detach(), 0), middleRank(op, line), false, label).values;
+  const value = middleOf(op, { ...line, lines: line.lines.detach() }).values.reshape([]);
   return x.requiresGrad ? named(sharedByEquals(x, value), label) : value;
 }
 
-/** Where the median is in sorted lines: behind all numbers, which is the first NaN, if a NaN is to win. */
-function middleRank(op: "median" | "nanmedian", { lines, axis, length }: Line): number | Tensor {
-  const lower = (length - 1) >> 1;
-  if (!isFloating(lines.dtype)) return lower;
-  const numbers = lines.detach().isnan().logicalNot().sum(axis, { keepdim: true });
-  if (op === "median") return numbers.eq(length).where(lower, numbers);
-  // Halves of whole numbers are exact, whatever the default dtype is, since floor(n / 2) is of such an n.
-  return halved(numbers.sub(1).clamp(0));
+/** The lower one in the middle of each line, or its first NaN, if a NaN is to win. */
+function middleOf(op: "median" | "nanmedian", line: Line): ValuesAndIndices {
+  const { lines, axis, length } = line;
+  const middle = () => sortedPart(lines, axis, false, (length - 1) >> 1, 1);
+  if (!isFloating(lines.dtype)) return middle();
+  const isNaN = lines.detach().isnan();
+  if (op === "nanmedian") {
+    const numbers = isNaN.logicalNot().sum(axis, { keepdim: true });
+    // Halves of whole numbers are exact, whatever the default dtype is, since floor(n / 2) is of such an n.
+    return ranked(sort(lines, axis), axis, halved(numbers.sub(1).clamp(0)));
+  }
+  const firstNaN = isNaN.where(positionsAlong(lines, axis), length).amin(axis, { keepdim: true });
+  const indices = firstNaN.lt(length).where(firstNaN.to("int64"), middle().indices);
+  return { values: lines.gather(axis, indices), indices };
 }
 
 /** floor(n / 2) of whole numbers that are not negative. */
@@ -194,5 +199,5 @@ export function mode(x: Tensor, dim: number | ReduceOptions = -1, options?: Redu
     .where(places, length)
     .amin(axis, { keepdim: true })
     .to("int64");
-  return rankOf(line, sorted, end, keepdim, "Mode");
+  return finished(line, ranked(sorted, axis, end), keepdim, "Mode");
 }

@@ -85,7 +85,7 @@ Error failure_of(const RoutineKernel& kernel, uint64_t word, const Session& sess
     break;
   case Failure::index: {
     const auto index = failed_index(word);
-    const int64_t axis = kernel.parameters[0];
+    const int64_t axis = kernel.parameters.empty() ? 0 : kernel.parameters[0];
     const Dims& shape = kernel.inputs[0].shape;
     const size_t own = kernel.op == Op::scatterReduce ? 2 : 1;
     if (kernel.parameters.size() > own) name = session.caller_at(kernel.parameters[own]);

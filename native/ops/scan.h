@@ -54,8 +54,10 @@ template <class T> struct Recurrence {
   ADJOINT_FUNCTION static T result(State state) { return static_cast<T>(state.term); }
 };
 
-// The largest so far, and where it is: of equal ones the last, and NaN is larger than all.
+// The largest so far, and where it is: of equal ones the last, and NaN is larger than all. Whatever the order of
+// combinations is, the result is the same.
 template <class T> struct Maximum {
+  static constexpr bool is_exact = true;
   using Element = T;
   struct State {
     T value;
@@ -65,8 +67,7 @@ template <class T> struct Maximum {
   ADJOINT_FUNCTION static State item_at(T value, int64_t index) { return {value, index}; }
   ADJOINT_FUNCTION static State combine(State before, State next) {
     if (before.index < 0 || next.index < 0) return before.index < 0 ? next : before;
-    const bool is_nan = before.value != before.value;
-    return next.value != next.value || (!is_nan && next.value >= before.value) ? next : before;
+    return next.value != next.value || next.value >= before.value ? next : before;
   }
   ADJOINT_FUNCTION static T result(State state) { return state.value; }
 };
@@ -76,6 +77,8 @@ template <template <class> class Op, class T>
 inline constexpr bool is_for = std::is_same_v<Op<T>, Maximum<T>> || std::is_floating_point_v<T> ||
                                (std::is_same_v<T, int64_t> && !std::is_same_v<Op<T>, Recurrence<T>>);
 
+template <class Op> inline constexpr bool is_exact = requires { Op::is_exact; };
+
 // The combination of all elements before the next one of a piece.
 template <class Op> class Carry {
  public:
@@ -84,16 +87,20 @@ template <class Op> class Carry {
       : running_(before_piece), chunk_(Op::identity()), before_(before_piece), piece_(Op::identity()) {}
   // Takes an element; returns the combination of all so far.
   ADJOINT_FUNCTION State add(State item) {
-    chunk_ = Op::combine(chunk_, item);
+    if constexpr (!is_exact<Op>) chunk_ = Op::combine(chunk_, item);
     return running_ = Op::combine(running_, item);
   }
   ADJOINT_FUNCTION void end_chunk() {
+    if constexpr (is_exact<Op>) return;
     piece_ = Op::combine(piece_, chunk_);
     running_ = before_ = Op::combine(before_, chunk_);
     chunk_ = Op::identity();
   }
-  // The total of the chunks that have ended.
-  ADJOINT_FUNCTION State piece_total() const { return piece_; }
+  // The total of the chunks that have ended; of one that is exact, with what came before the piece.
+  ADJOINT_FUNCTION State piece_total() const {
+    if constexpr (is_exact<Op>) return running_;
+    return piece_;
+  }
 
  private:
   State running_, chunk_, before_, piece_;

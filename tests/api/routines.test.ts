@@ -130,6 +130,33 @@ describe("along every dimension of every layout", () => {
     expect(numbers(tensor([2n, 3n, -4n]).cumprod(-1))).toEqual([2, 6, -24]);
   });
 
+  test("parts of what is sorted", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(1, 3, 47, 48, 200, 5000),
+        fc.tuple(fc.nat(), fc.nat(), fc.nat()),
+        fc.boolean(),
+        fc.constantFrom<DType>("float64", "float32", "int64", "uint8"),
+        fc.constantFrom(3, 200, 2 ** 40),
+        (length, [from, many, seed], descending, dtype, kinds) => {
+          const random = source(seed);
+          const values = Array.from({ length: 2 * length }, () => Math.floor(random() * kinds));
+          // Far apart, so that keys need 64 bits.
+          if (dtype === "int64") values[0] = 2 ** 52;
+          if (dtype.startsWith("float")) values[length - 1] = NaN;
+          const x = tensor(dtype === "uint8" ? values.map((value) => value % 256) : values, { dtype });
+          const rows = x.reshape([2, length]);
+          const first = from % (length + 1);
+          const count = many % (length - first + 1);
+          const whole = rows.sort(1, { descending });
+          const part = recordRoutine("sortedPart", [rows], 1, Number(descending), first, count);
+          expect(part[0]!.toArray()).toEqual(whole.values.narrow(1, first, count).toArray());
+          expect(part[1]!.toArray()).toEqual(whole.indices.narrow(1, first, count).toArray());
+        },
+      ),
+    );
+  });
+
   test("sorting", () => {
     fc.assert(
       fc.property(
@@ -326,6 +353,15 @@ const functions: Record<string, [label: string, ...((x: Tensor) => Tensor)[]]> =
   cummax: ["CummaxBackward0", (x) => x.cummax(0).values, (x) => x.cummax(1).values],
   recurrence: ["RecurrenceBackward0", (x) => recordRoutine("recurrence", [x, x.sin()], 1)[0]!],
   sort: ["SortBackward0", (x) => x.sort(0).values, (x) => x.sort(-1, { descending: true }).values],
+  sortedPart: [
+    "SortBackward0",
+    (x) => recordRoutine("sortedPart", [x], 0, 0, 1, 2)[0]!,
+    (x) => recordRoutine("sortedPart", [x], 1, 1, 0, 2)[0]!,
+  ],
+  embeddingBag: [
+    "EmbeddingBagBackward0",
+    (x) => recordRoutine("embeddingBag", [x, tensor([3n, 0n, 3n, 1n, 2n, 1n]).reshape([2, 3])])[0]!,
+  ],
   gather: ["GatherBackward0", (x) => x.gather(1, index())],
   indexSelect: ["IndexSelectBackward0", (x) => x.indexSelect(0, tensor([3n, 0n, 3n]))],
   scatterAdd: ["ScatterAddBackward0", (x) => x.scatterAdd(1, index(), x.square())],
@@ -687,8 +723,8 @@ describe("a value that is awaited while others fail or run", () => {
   ])("rejects for its own reason beside %s", async (_, other) => {
     const awaited = [wrong().sum().itemAsync(), wrong().data()];
     other();
-    for (const promise of awaited)
-      await expect(promise).rejects.toMatchObject({ code: "ERR_INDEX", op: "gather" });
+    const reason = { code: "ERR_INDEX", op: "gather" };
+    await Promise.all(awaited.map((promise) => expect(promise).rejects.toMatchObject(reason)));
   });
 });
 

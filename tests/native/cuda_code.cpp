@@ -340,6 +340,10 @@ std::vector<RoutineKernel> sorts() {
         const Dims shape = axis == 0 ? Dims{length, 2} : Dims{2, length};
         list.push_back(
             routine(Op::sort, {{dtype, shape}}, {{dtype, shape}, {DType::int64, shape}}, {axis, length % 2}));
+        Dims part = shape;
+        part[static_cast<size_t>(axis)] = (length + 2) / 3;
+        list.push_back(routine(Op::sortedPart, {{dtype, shape}}, {{dtype, part}, {DType::int64, part}},
+                               {axis, length % 2, length / 2, part[static_cast<size_t>(axis)]}));
       }
   return list;
 }
@@ -372,6 +376,26 @@ std::vector<RoutineKernel> indexing() {
           list.push_back(kernel);
         }
       }
+  return list;
+}
+
+// Sums of rows by indices, some of them out of range, and places in lines.
+std::vector<RoutineKernel> searches() {
+  std::vector<RoutineKernel> list;
+  for (size_t d = 0; d < dtype_count; ++d)
+    for (unsigned layout = 0; layout < 3; ++layout) {
+      const DType dtype = static_cast<DType>(d);
+      RoutineKernel kernel =
+          routine(Op::embeddingBag, {{dtype, {7, 6}}, {DType::int64, {5, 3}}}, {{dtype, {5, 6}}}, {});
+      kernel.inputs[0] = laid_out(kernel.inputs[0], layout);
+      list.push_back(kernel);
+      for (const int64_t is_right : {0, 1}) {
+        kernel = routine(Op::searchsorted, {{dtype, {2, 9}}, {dtype, {2, 40}}}, {{DType::int64, {2, 40}}},
+                         {is_right});
+        kernel.inputs[1] = laid_out(kernel.inputs[1], layout);
+        list.push_back(kernel);
+      }
+    }
   return list;
 }
 
@@ -527,7 +551,7 @@ int write_modules(const std::string& folder, uint64_t random) {
       ok = false;
     }
   }
-  for (const auto& list : {scans(), sorts(), indexing(), places()})
+  for (const auto& list : {scans(), sorts(), indexing(), searches(), places()})
     for (const RoutineKernel& kernel : list)
       ok &= write(std::string(info(kernel.op).name) + "_" + std::to_string(i++), kernel, large);
   for (const RoutineKernel& kernel : draws())
@@ -802,7 +826,7 @@ bool check_lines(Runner& runner, const RoutineKernel& kernel, const cuda::Chip& 
   return check_routine(runner, kernel, chip, [&]<class T>(size_t input, int64_t at) {
     const RoutineKernel::Operand& operand = kernel.inputs[input];
     if (info(kernel.op).failure == Failure::index && input == 1) {
-      const int64_t axis = kernel.parameters[0];
+      const int64_t axis = kernel.parameters.empty() ? 0 : kernel.parameters[0];
       const int64_t k = at / operand.strides[axis] % operand.shape[axis];
       return static_cast<T>(has_wrong_indices && k == operand.shape[axis] - 1 ? 6 + at : k);
     }
@@ -885,7 +909,7 @@ bool check_products(Runner& runner, const cuda::Chip& chip) {
 
 bool check_routines(Runner& runner, const cuda::Chip& chip) {
   bool ok = true;
-  for (const auto& list : {scans(), sorts(), indexing()})
+  for (const auto& list : {scans(), sorts(), indexing(), searches()})
     for (const RoutineKernel& kernel : list)
       for (const bool has_wrong_indices : {false, true})
         if (!has_wrong_indices || info(kernel.op).failure == Failure::index)

@@ -1,4 +1,4 @@
-import { computedDtype } from "../../dtype.js";
+import { computedDtype, isFloating } from "../../dtype.js";
 import { axesOf } from "../../functional/axes.js";
 import { normOver } from "../../functional/norms.js";
 import { noGrad } from "../../gradients.js";
@@ -7,7 +7,7 @@ import { makeError } from "../../errors.js";
 import { positionsAlong } from "../../functional/places.js";
 import { named } from "../../functional/history.js";
 import { describe, readOptions } from "../../options.js";
-import { handleOf, type Tensor } from "../../tensor.js";
+import { handleOf, recordRoutine, type Tensor } from "../../tensor.js";
 import {
   flagFrom,
   indicesFrom,
@@ -204,6 +204,12 @@ export function embeddingBag(input: Tensor, weight: Tensor, options?: EmbeddingB
   const starts = offsets && indicesFrom(op, "offsets", offsets, whole);
   const index = numbers.reshape(-1);
   shorten(op, weight, index, given);
+  // All rows of bags of one size, as they are, need not be laid side by side first.
+  const size = shape[1] ?? 0;
+  if (size > 0 && padding < 0 && !scalesGrad && !factors && mode !== "max" && isFloating(weight.dtype)) {
+    const [sums] = recordRoutine("embeddingBag", [weight.to(computedDtype(weight.dtype)), numbers]);
+    return named((mode === "sum" ? sums! : sums!.div(size)).to(weight.dtype), "EmbeddingBag");
+  }
   const plain = rowsOf(weight, index, padding, scalesGrad).to(computedDtype(weight.dtype));
   const rows = factors ? plain.mul(factors.reshape([-1, 1])) : plain;
   const isIn = index.ne(padding);

@@ -1,4 +1,4 @@
-import { cat } from "../../joining.js";
+import { tensor } from "../../creation.js";
 import { makeError } from "../../errors.js";
 import { named } from "../../functional/history.js";
 import type { Scalar } from "../../native.js";
@@ -66,17 +66,14 @@ function extended(
 ): Tensor {
   if (before === 0 && after === 0) return x;
   const size = x.shape[dim]!;
-  const edge = (start: number, width: number) => {
-    const shape = [...x.shape];
-    shape[dim] = width;
-    return x.narrow(dim, start, 1).expand(shape);
-  };
-  const [front, back] = {
-    reflect: () => [x.narrow(dim, 1, before).flip(dim), x.narrow(dim, size - 1 - after, after).flip(dim)],
-    replicate: () => [edge(0, before), edge(size - 1, after)],
-    circular: () => [x.narrow(dim, size - before, before), x.narrow(dim, 0, after)],
-  }[mode]() as [Tensor, Tensor];
-  return cat([...(before > 0 ? [front] : []), x, ...(after > 0 ? [back] : [])], dim);
+  const last = size - 1;
+  const from = {
+    reflect: (i: number) => last - Math.abs(last - Math.abs(i)),
+    replicate: (i: number) => Math.min(Math.max(i, 0), last),
+    circular: (i: number) => (i + size) % size,
+  }[mode];
+  const places = Array.from({ length: before + size + after }, (_, i) => from(i - before));
+  return x.indexSelect(dim, tensor(places, { dtype: "int64", device: x.device }));
 }
 
 function checkedPairs(

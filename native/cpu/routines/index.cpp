@@ -1,6 +1,7 @@
 // Elements by their indices along a line. What is taken may be taken in any order; what comes to one element comes in the
 // order of the indices, so threads that write by indices have whole lines.
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <span>
 
@@ -59,22 +60,35 @@ void each_run(const Lines& lines, const Block& block, int64_t first, int64_t las
          others + i * outer.own_step);
 }
 
+// Calls walk(run), with constants for the steps of what lies in lines of neighbours.
+template <class Walk> void with_steps(const Run& run, Walk walk) {
+  if (run.index_step == 1 && run.own_step == 1 && run.far_step == 0 && run.stride == 1)
+    walk(Run{run.count, 1, 1, 0, run.extent, 1});
+  else
+    walk(run);
+}
+
 template <class Word>
-void gather_run(const Instance& instance, const Run& run, const int64_t* indices, const Word* source,
+void gather_run(const Instance& instance, const Run& whole, const int64_t* indices, const Word* source,
                 Word* out) {
   // One index, that of a whole row: an embedding.
-  if (run.index_step == 0 && run.own_step == 1 && run.far_step == 1 && is_inside(indices[0], run.extent)) {
-    std::copy_n(source + indices[0] * run.stride, run.count, out);
+  if (whole.index_step == 0 && whole.own_step == 1 && whole.far_step == 1 &&
+      is_inside(indices[0], whole.extent)) {
+    std::copy_n(source + indices[0] * whole.stride, whole.count, out);
     return;
   }
-  bool are_inside = run.extent > 0;
-  for (int64_t i = 0; i < run.count && run.extent > 0; ++i) {
-    const int64_t index = indices[i * run.index_step];
-    const bool is_there = is_inside(index, run.extent);
-    are_inside &= is_there;
-    out[i * run.own_step] = source[i * run.far_step + (is_there ? index : 0) * run.stride];
-  }
-  if (!are_inside) report(instance, indices, run);
+  bool are_inside = whole.extent > 0;
+  if (are_inside)
+    with_steps(whole, [&](const Run& run) __attribute__((always_inline)) {
+      for (int64_t i = 0; i < run.count; ++i) {
+        const int64_t index = indices[i * run.index_step];
+        const bool is_there = is_inside(index, run.extent);
+        are_inside &= is_there;
+        const Word element = source[i * run.far_step + (is_there ? index : 0) * run.stride];
+        out[i * run.own_step] = is_there ? element : Word(0);
+      }
+    });
+  if (!are_inside) report(instance, indices, whole);
 }
 
 template <class Word> void gather(const Lines& lines, const Instance& instance) {
@@ -116,21 +130,24 @@ void combine_rows(T* __restrict targets, const T* __restrict parts, int64_t coun
 }
 
 template <Combination combination, class T>
-void scatter_run(const Instance& instance, const Run& run, const int64_t* indices, const T* parts,
+void scatter_run(const Instance& instance, const Run& whole, const int64_t* indices, const T* parts,
                  T* targets) {
-  if (run.index_step == 0 && run.own_step == 1 && run.far_step == 1 && is_inside(indices[0], run.extent))
-    return combine_rows<combination>(targets + indices[0] * run.stride, parts, run.count);
+  if (whole.index_step == 0 && whole.own_step == 1 && whole.far_step == 1 &&
+      is_inside(indices[0], whole.extent))
+    return combine_rows<combination>(targets + indices[0] * whole.stride, parts, whole.count);
   bool are_inside = true;
-  for (int64_t i = 0; i < run.count; ++i) {
-    const int64_t index = indices[i * run.index_step];
-    if (!is_inside(index, run.extent)) {
-      are_inside = false;
-      continue;
+  with_steps(whole, [&](const Run& run) __attribute__((always_inline)) {
+    for (int64_t i = 0; i < run.count; ++i) {
+      const int64_t index = indices[i * run.index_step];
+      if (!is_inside(index, run.extent)) {
+        are_inside = false;
+        continue;
+      }
+      T& target = targets[i * run.far_step + index * run.stride];
+      target = combined<combination>(target, parts[i * run.own_step]);
     }
-    T& target = targets[i * run.far_step + index * run.stride];
-    target = combined<combination>(target, parts[i * run.own_step]);
-  }
-  if (!are_inside) report(instance, indices, run);
+  });
+  if (!are_inside) report(instance, indices, whole);
 }
 
 template <Combination combination, class T> void scatter(const Lines& lines, const Instance& instance) {
@@ -152,6 +169,50 @@ template <Combination combination, class T> void scatter(const Lines& lines, con
   });
 }
 
+// Bags of rows, summed in order. Threads share the bags.
+class Bags {
+ public:
+  explicit Bags(const RoutineKernel& kernel)
+      : rows_(kernel.inputs[0]), index_(kernel.inputs[1]), out_(kernel.results[0]) {}
+
+  template <class T> void run(const Instance& instance) const {
+    const auto* rows = static_cast<const T*>(instance.arrays[rows_.array]) + rows_.offset;
+    const auto* indices = static_cast<const int64_t*>(instance.arrays[index_.array]) + index_.offset;
+    auto* out = static_cast<T*>(instance.arrays[out_.array]);
+    const int64_t bags = out_.shape[0], width = out_.shape[1];
+    const int64_t each = std::max<int64_t>(task_elements / std::max<int64_t>(width * index_.shape[1], 1), 1);
+    parallel_for(quotient_up(bags, each), [&](int64_t task) {
+      for (int64_t bag = task * each; bag < std::min((task + 1) * each, bags); ++bag)
+        sum_bag(instance, rows, indices + bag * index_.strides[0], out + bag * width);
+    });
+  }
+
+ private:
+  template <class T>
+  void sum_bag(const Instance& instance, const T* rows, const int64_t* indices, T* out) const {
+    const int64_t width = out_.shape[1];
+    for (int64_t k = 0; k < index_.shape[1]; ++k)
+      if (const int64_t index = indices[k * index_.strides[1]]; !is_inside(index, rows_.shape[0]))
+        return fail(instance, index_failure(index));
+    int64_t column = 0;
+    if (rows_.strides[1] == 1)
+      for (; column + columns_at_once <= width; column += columns_at_once)
+        sum_columns<columns_at_once>(rows + column, indices, out + column);
+    for (; column < width; ++column) sum_columns<1>(rows + column * rows_.strides[1], indices, out + column);
+  }
+
+  // So many columns, which lie side by side, while their sums are in registers.
+  template <int count, class T> void sum_columns(const T* rows, const int64_t* indices, T* out) const {
+    T sums[count] = {};
+    for (int64_t k = 0; k < index_.shape[1]; ++k)
+      combine_rows<Combination::sum>(sums, rows + indices[k * index_.strides[1]] * rows_.strides[0], count);
+    std::copy_n(sums, count, out);
+  }
+
+  static constexpr int columns_at_once = 32;
+  RoutineKernel::Operand rows_, index_, out_;
+};
+
 // All elements as lines of one, of which as many as possible lie at equal distances.
 Lines single_elements(const RoutineKernel::Operand& from, const RoutineKernel::Operand& to) {
   RoutineKernel::Operand source = from, target = to;
@@ -163,9 +224,17 @@ Lines single_elements(const RoutineKernel::Operand& from, const RoutineKernel::O
   return {target.shape, axis, {&source, &target}};
 }
 
+// Whether all of its bits are.
+template <class T> bool is_zero(T value) {
+  constexpr std::byte zeros[sizeof(T)] = {};
+  return std::memcmp(&value, zeros, sizeof(T)) == 0;
+}
+
 template <class T> void copy_run(const T* source, int64_t step, T* target, int64_t count) {
   if (step == 1)
     std::copy_n(source, count, target);
+  else if (step == 0 && is_zero(*source))
+    std::memset(target, 0, static_cast<size_t>(count) * sizeof(T));
   else if (step == 0)
     std::fill_n(target, count, *source);
   else
@@ -282,6 +351,12 @@ Routine routine_of_nonzero(const RoutineKernel& kernel) {
 
 Routine routine_of_gather(const RoutineKernel& kernel) { return gathering(kernel); }
 Routine routine_of_indexSelect(const RoutineKernel& kernel) { return gathering(kernel); }
+
+Routine routine_of_embeddingBag(const RoutineKernel& kernel) {
+  return {[bags = Bags(kernel), dtype = kernel.results[0].dtype](const Instance& instance) {
+    with_computed_type(dtype, [&]<class T>() { bags.run<T>(instance); });
+  }};
+}
 
 Routine routine_of_scatterAdd(const RoutineKernel& kernel) { return scattering(kernel); }
 Routine routine_of_scatter(const RoutineKernel& kernel) { return scattering(kernel); }

@@ -6,9 +6,9 @@
 
 #include "cpu/pool.h"
 #include "cpu/routine.h"
+#include "cpu/routines/blocks.h"
 #include "device/error.h"
 #include "device/integers.h"
-#include "device/lines.h"
 #include "ops/op.h"
 #include "ops/scan.h"
 
@@ -18,14 +18,21 @@ namespace {
 
 // Lines that lie side by side are walked together, so that whole cache lines are used.
 constexpr int64_t lines_at_once = 128;
-// Fewer elements are not worth another thread.
-constexpr int64_t task_elements = int64_t{1} << 14;
-
-// The place of a line: up to two inputs and the result.
+// Where a line begins, or how far it is from one element or line to the next: up to two inputs, the result, and the
+// index of maxima.
+struct Steps {
+  int64_t inputs[2] = {}, out = 0, index = 0;
+};
 template <class T> struct LinePlace {
   const T* inputs[2] = {};
   T* out = nullptr;
-  int64_t* index = nullptr; // of maxima
+  int64_t* index = nullptr;
+
+  LinePlace moved(const Steps& steps, int64_t count) const {
+    return {{inputs[0] + count * steps.inputs[0], inputs[1] + count * steps.inputs[1]},
+            out + count * steps.out,
+            index + count * steps.index};
+  }
 };
 
 template <class Op> class Scan {
@@ -35,9 +42,14 @@ template <class Op> class Scan {
 
   explicit Scan(const RoutineKernel& kernel)
       : inputs_(kernel.inputs.size()), lines_(lines_of(kernel)), length_(lines_[inputs_].extent),
-        pieces_(quotient_up(length_, scan::piece)) {}
+        pieces_(quotient_up(length_, scan::piece)),
+        along_(steps([this](size_t tensor) { return lines_[tensor].stride; })),
+        across_(steps([this](size_t tensor) { return line_stride(lines_, tensor); })) {}
 
-  bool shares_pieces() const { return pieces_ > 1 && lines_.count() < 2 * thread_count(); }
+  bool shares_pieces() const {
+    const int threads = thread_count();
+    return pieces_ > 1 && threads > 1 && lines_.count() < 2 * threads;
+  }
   int64_t scratch_bytes() const {
     return pieces_ > 1 ? lines_.count() * pieces_ * static_cast<int64_t>(sizeof(State)) : 0;
   }
@@ -48,8 +60,11 @@ template <class Op> class Scan {
                                                      lines_at_once * lines_at_once);
     parallel_for(quotient_up(lines_.count(), each), [&](int64_t task) {
       const int64_t end = std::min((task + 1) * each, lines_.count());
-      for (int64_t line = task * each; line < end; line += lines_at_once)
-        run_lines(instance, line, std::min(lines_at_once, end - line));
+      each_block(lines_, task * each, end, [&](const Block& block) {
+        const LinePlace<T> first = place(instance, block.offsets);
+        for (int64_t line = 0; line < block.count; line += lines_at_once)
+          run_lines(first.moved(across_, line), std::min(lines_at_once, block.count - line));
+      });
     });
   }
 
@@ -65,8 +80,15 @@ template <class Op> class Scan {
     return {out.shape, kernel.parameters[0], {&kernel.inputs[0], &out}};
   }
 
-  LinePlace<T> place(const Instance& instance, int64_t line) const {
-    const auto offsets = lines_.offsets(line);
+  template <class Distance> Steps steps(Distance distance) const {
+    Steps result;
+    for (size_t k = 0; k < inputs_; ++k) result.inputs[k] = distance(k);
+    result.out = distance(inputs_);
+    if (is_located) result.index = distance(inputs_ + 1);
+    return result;
+  }
+
+  LinePlace<T> place(const Instance& instance, const std::array<int64_t, Lines::max_tensors>& offsets) const {
     LinePlace<T> result;
     for (size_t k = 0; k < inputs_; ++k)
       result.inputs[k] = static_cast<const T*>(instance.arrays[lines_[k].array]) + offsets[k];
@@ -76,33 +98,31 @@ template <class Op> class Scan {
     return result;
   }
 
-  State item(const LinePlace<T>& line, int64_t i) const {
+  // Of the element at that place, which is element i of its line.
+  static State item(const LinePlace<T>& at, int64_t i) {
     if constexpr (is_located)
-      return Op::item_at(line.inputs[0][i * lines_[0].stride], i);
+      return Op::item_at(*at.inputs[0], i);
     else if constexpr (requires(T value) { Op::item(value, value); })
-      return Op::item(line.inputs[0][i * lines_[0].stride], line.inputs[1][i * lines_[1].stride]);
+      return Op::item(*at.inputs[0], *at.inputs[1]);
     else
-      return Op::item(line.inputs[0][i * lines_[0].stride]);
+      return Op::item(*at.inputs[0]);
   }
-  int64_t out_stride() const { return lines_[inputs_].stride; }
-  void store(const LinePlace<T>& line, int64_t i, State state) const {
-    line.out[i * out_stride()] = Op::result(state);
-    if constexpr (is_located) line.index[i * lines_[inputs_ + 1].stride] = state.index;
+  static void store(const LinePlace<T>& at, State state) {
+    *at.out = Op::result(state);
+    if constexpr (is_located) *at.index = state.index;
   }
 
-  void run_lines(const Instance& instance, int64_t first, int64_t count) const {
-    LinePlace<T> places[lines_at_once];
+  // Lines from `first` on.
+  void run_lines(const LinePlace<T>& first, int64_t count) const {
     State before[lines_at_once];
-    for (int64_t i = 0; i < count; ++i) {
-      places[i] = place(instance, first + i);
-      before[i] = Op::identity();
-    }
+    std::fill_n(before, count, Op::identity());
     for (int64_t begin = 0; begin < length_; begin += scan::piece) {
       const int64_t end = std::min(begin + scan::piece, length_);
-      if (out_stride() == 1) {
-        for (int64_t i = 0; i < count; ++i) before[i] = run_piece(places[i], begin, end, before[i]);
+      if (along_.out == 1) {
+        for (int64_t i = 0; i < count; ++i)
+          before[i] = run_piece(first.moved(across_, i), begin, end, before[i]);
       } else {
-        run_pieces_side_by_side(places, count, begin, end, before);
+        run_pieces_side_by_side(first, count, begin, end, before);
       }
     }
   }
@@ -110,23 +130,32 @@ template <class Op> class Scan {
   // Returns the combination of all elements before the next piece.
   State run_piece(const LinePlace<T>& line, int64_t begin, int64_t end, State before) const {
     scan::Carry<Op> carry(before);
+    const Steps along = along_; // which no result lies over
     for (int64_t chunk = begin; chunk < end; chunk += scan::chunk) {
       const int64_t chunk_end = std::min(chunk + scan::chunk, end);
-      for (int64_t i = chunk; i < chunk_end; ++i) store(line, i, carry.add(item(line, i)));
+      for (int64_t i = chunk; i < chunk_end; ++i) {
+        const LinePlace<T> at = line.moved(along, i);
+        store(at, carry.add(item(at, i)));
+      }
       carry.end_chunk();
     }
     return Op::combine(before, carry.piece_total());
   }
 
-  void run_pieces_side_by_side(const LinePlace<T>* places, int64_t count, int64_t begin, int64_t end,
+  void run_pieces_side_by_side(const LinePlace<T>& first, int64_t count, int64_t begin, int64_t end,
                                State* before) const {
     std::array<scan::Carry<Op>, lines_at_once> carries;
     for (int64_t k = 0; k < count; ++k) carries[static_cast<size_t>(k)] = scan::Carry<Op>(before[k]);
+    const Steps across = across_;
     for (int64_t chunk = begin; chunk < end; chunk += scan::chunk) {
       const int64_t chunk_end = std::min(chunk + scan::chunk, end);
-      for (int64_t i = chunk; i < chunk_end; ++i)
-        for (int64_t k = 0; k < count; ++k)
-          store(places[k], i, carries[static_cast<size_t>(k)].add(item(places[k], i)));
+      for (int64_t i = chunk; i < chunk_end; ++i) {
+        const LinePlace<T> row = first.moved(along_, i);
+        for (int64_t k = 0; k < count; ++k) {
+          const LinePlace<T> at = row.moved(across, k);
+          store(at, carries[static_cast<size_t>(k)].add(item(at, i)));
+        }
+      }
       for (scan::Carry<Op>& carry : carries) carry.end_chunk();
     }
     for (int64_t k = 0; k < count; ++k)
@@ -142,10 +171,11 @@ template <class Op> class Scan {
     };
     parallel_for(tasks, [&](int64_t task) {
       const auto [begin, end] = bounds(task);
-      const LinePlace<T> line = place(instance, task / pieces_);
+      const LinePlace<T> line = place(instance, lines_.offsets(task / pieces_));
       scan::Carry<Op> carry(Op::identity());
       for (int64_t chunk = begin; chunk < end; chunk += scan::chunk) {
-        for (int64_t i = chunk; i < std::min(chunk + scan::chunk, end); ++i) carry.add(item(line, i));
+        for (int64_t i = chunk; i < std::min(chunk + scan::chunk, end); ++i)
+          carry.add(item(line.moved(along_, i), i));
         carry.end_chunk();
       }
       states[task] = carry.piece_total();
@@ -159,13 +189,14 @@ template <class Op> class Scan {
     }
     parallel_for(tasks, [&](int64_t task) {
       const auto [begin, end] = bounds(task);
-      run_piece(place(instance, task / pieces_), begin, end, states[task]);
+      run_piece(place(instance, lines_.offsets(task / pieces_)), begin, end, states[task]);
     });
   }
 
   size_t inputs_;
   Lines lines_;
   int64_t length_, pieces_;
+  Steps along_, across_;
 };
 
 template <template <class> class Op> Routine scanning(const RoutineKernel& kernel) {

@@ -34,6 +34,31 @@ template <int bytes, class T> __global__ void __launch_bounds__(256) gather(cons
   }
 }
 
+// Lines: the rows, the result; the address of a matrix of indices, its strides, its number of columns; the address of the
+// failure word. Lines are columns.
+template <int dtype, class T> __global__ void __launch_bounds__(256) sum_rows(const uint64_t* table) {
+  const auto* lines = reinterpret_cast<const LinesTable<2>*>(table);
+  const auto &from = lines->tensor[0], &out = lines->tensor[1];
+  const uint64_t* words = lines->after();
+  const auto* indices = reinterpret_cast<const int64_t*>(words[0]);
+  const auto row_step = static_cast<int64_t>(words[1]), step = static_cast<int64_t>(words[2]);
+  const auto count = static_cast<int64_t>(words[3]);
+  for (int64_t item = first_item(); item < lines->count * out.extent; item += item_step()) {
+    const int64_t line = item % lines->count, row = item / lines->count;
+    int64_t at[2];
+    lines->offsets(line, at);
+    T sum = T(0);
+    for (int64_t k = 0; k < count; ++k) {
+      const int64_t i = indices[row * row_step + k * step];
+      if (i >= 0 && i < from.extent)
+        sum = combined<Combination::sum>(sum, lines->data<T>(0)[at[0] + i * from.stride]);
+      else
+        fail(words + 4, i);
+    }
+    lines->data<T>(1)[at[1] + row * out.stride] = sum;
+  }
+}
+
 // Lines: the input, the result.
 template <int bytes, class T> __global__ void __launch_bounds__(256) copy_lines(const uint64_t* table) {
   const auto* lines = reinterpret_cast<const LinesTable<2>*>(table);
@@ -100,6 +125,7 @@ OF_WIDTH(2, uint16_t)
 OF_WIDTH(4, uint32_t)
 OF_WIDTH(8, uint64_t)
 #define ROW(name, T, ...)                                                                                    \
+  template __global__ void sum_rows<static_cast<int>(DType::name), T>(const uint64_t*);                      \
   COMBINATION(product, name, T)                                                                              \
   COMBINATION(least, name, T)                                                                                \
   COMBINATION(greatest, name, T)                                                                             \

@@ -4,9 +4,11 @@
 //
 //   sort_tiles   lines of the input; addresses of keys and positions; whether the order descends
 //   merge_runs   addresses of keys and positions, sorted in runs, and where they go; lines, their length, a run's length
-//   take_sorted  lines of the input, of values, of positions; the address of sorted positions
+//   take_sorted  lines of the input, of values, of positions; the address of sorted positions; the rank of the first
+//   search       lines of the sorted sequence, of what is sought, of places; whether to go behind equal elements
 #include "cuda/kernels/lines.h"
 #include "device/dtype.h"
+#include "ops/search.h"
 #include "ops/sort_key.h"
 
 namespace {
@@ -92,19 +94,40 @@ __global__ void __launch_bounds__(256) merge_runs(const uint64_t* table) {
 template <int bytes, class T> __global__ void __launch_bounds__(256) take_sorted(const uint64_t* table) {
   const auto* lines = reinterpret_cast<const LinesTable<3>*>(table);
   const auto* sorted = reinterpret_cast<const uint32_t*>(lines->after()[0]);
-  const int64_t length = lines->tensor[0].extent;
-  for (int64_t item = first_item(); item < lines->count * length; item += item_step()) {
+  const auto first = static_cast<int64_t>(lines->after()[1]);
+  for (int64_t item = first_item(); item < lines->count * lines->tensor[1].extent; item += item_step()) {
     const int64_t line = item % lines->count, i = item / lines->count;
     int64_t at[3];
     lines->offsets(line, at);
-    const int64_t position = sorted[line * length + i];
+    const int64_t position = sorted[line * lines->tensor[0].extent + first + i];
     lines->data<T>(1)[at[1] + i * lines->tensor[1].stride] =
         lines->data<T>(0)[at[0] + position * lines->tensor[0].stride];
     lines->data<int64_t>(2)[at[2] + i * lines->tensor[2].stride] = position;
   }
 }
 
+template <int dtype, class T> __global__ void __launch_bounds__(256) search(const uint64_t* table) {
+  const auto* lines = reinterpret_cast<const LinesTable<3>*>(table);
+  const auto &sequence = lines->tensor[0], &wanted = lines->tensor[1], &out = lines->tensor[2];
+  const bool is_right = lines->after()[0] != 0;
+  for (int64_t item = first_item(); item < lines->count * out.extent; item += item_step()) {
+    const int64_t line = item % lines->count, i = item / lines->count;
+    int64_t at[3];
+    lines->offsets(line, at);
+    const T value = lines->data<T>(1)[at[1] + i * wanted.stride];
+    const T* elements = lines->data<T>(0) + at[0];
+    int64_t place = 0;
+    for (int64_t left = sequence.extent; left > 0;) {
+      const int64_t step = search_step(left);
+      if (is_before(elements[(place + step - 1) * sequence.stride], value, is_right)) place += step;
+      left -= step;
+    }
+    lines->data<int64_t>(2)[at[2] + i * out.stride] = place;
+  }
+}
+
 #define ROW(name, T, ...)                                                                                    \
+  template __global__ void search<static_cast<int>(DType::name), T>(const uint64_t*);                        \
   template __global__ void sort_tiles<static_cast<int>(DType::name), T>(const uint64_t*);
 ADJOINT_COMPUTED_DTYPES(ROW)
 #undef ROW

@@ -48,6 +48,19 @@ std::unique_ptr<KernelCode> code_of_indexSelect(const RoutineKernel& kernel, con
   return gathering(kernel, chip);
 }
 
+std::unique_ptr<KernelCode> code_of_embeddingBag(const RoutineKernel& kernel, const Chip& chip) {
+  const RoutineKernel::Operand &rows = kernel.inputs[0], &index = kernel.inputs[1], &out = kernel.results[0];
+  auto code = std::make_unique<RoutineCode>("index", chip);
+  RoutineTable& table =
+      code->launch(instance_prefix("sum_rows", {static_cast<int>(out.dtype)}), out.elements());
+  table.lines(Lines(out.shape, 0, {&rows, &out}));
+  table.array(index.array, index.offset, index.dtype);
+  for (const int64_t word : {index.strides[0], index.strides[1], index.shape[1]}) table.word(word);
+  table.failure();
+  code->finish();
+  return code;
+}
+
 std::unique_ptr<KernelCode> code_of_nonzero(const RoutineKernel& kernel, const Chip& chip) {
   const RoutineKernel::Operand &mask = kernel.inputs[0], &ends = kernel.inputs[1], &out = kernel.results[0];
   auto code = std::make_unique<RoutineCode>("index", chip);

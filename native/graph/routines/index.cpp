@@ -239,15 +239,42 @@ RoutineValues record_indexSelect(const RoutineCall& call) {
                  Op::indexSelect, inputs, with_parameters({axis}))};
 }
 
-Value gradient_of_indexSelect(Function& function, size_t, std::span<const Value> grads) {
+namespace {
+
+// The gradient of rows along an axis of the function's first input, that a vector of indices has named.
+Value gradient_of_rows(const Function& function, const Value& index, const Value& grad, int64_t axis) {
   const Edge& edge = function.edges[0];
-  const Value& grad = grads[0];
-  const int64_t axis = function.attributes->parameters[0];
-  const Value index = vector_along(input_value(function, 1), axis, edge.shape.size());
+  const Value places = vector_along(index, axis, edge.shape.size());
   const Value whole = zeros(grad.node->engine, edge.shape, edge.dtype);
-  const Value inputs[] = {whole, expanded(index, grad.shape()), grad};
-  return attach(put_at(Op::scatterAdd, whole, index, {grad.node, {}}, {axis}), Op::scatterAdd, inputs,
+  const Value inputs[] = {whole, expanded(places, grad.shape()), grad};
+  return attach(put_at(Op::scatterAdd, whole, places, {grad.node, {}}, {axis}), Op::scatterAdd, inputs,
                 with_parameters({axis}));
+}
+
+} // namespace
+
+Value gradient_of_indexSelect(Function& function, size_t, std::span<const Value> grads) {
+  return gradient_of_rows(function, input_value(function, 1), grads[0], function.attributes->parameters[0]);
+}
+
+RoutineValues record_embeddingBag(const RoutineCall& call) {
+  const Value &table = call.inputs[0], index = checked_index(Op::embeddingBag, call.inputs[1]);
+  if (table.shape().size() != 2 || index.shape().size() != 2)
+    throw internal_error("embeddingBag: rows and indices must be matrices");
+  const Dims shape = {index.shape()[0], table.shape()[1]};
+  check_shape(call.engine, "embeddingBag", shape, table.dtype());
+  const Value operands[] = {{table.node, {}}, index}, inputs[] = {table, index};
+  return {
+      attach(make_node(call.engine, Op::embeddingBag, table.dtype(), shape, operands, with_parameters({})),
+             Op::embeddingBag, inputs, with_parameters({}))};
+}
+
+// Every row of a bag has the gradient of the bag.
+Value gradient_of_embeddingBag(Function& function, size_t, std::span<const Value> grads) {
+  const Value index = input_value(function, 1);
+  const int64_t bags = index.shape()[0], size = index.shape()[1], width = grads[0].shape()[1];
+  const Value each = reshape(expand(unsqueeze(grads[0], 1), {bags, size, width}), {bags * size, width});
+  return gradient_of_rows(function, reshape(index, {-1}), each, 0);
 }
 
 namespace {
