@@ -24,6 +24,8 @@ void copy_strided(size_t bytes, int64_t n, void* to, int64_t to_stride, const vo
     const Word* in = static_cast<const Word*>(from);
     if (to_stride == 1 && from_stride == 0)
       std::fill_n(out, n, *in);
+    else if (to_stride == 1 && from_stride == -1)
+      std::reverse_copy(in - (n - 1), in + 1, out);
     else if (to_stride == 1)
       for (int64_t i = 0; i < n; ++i) out[i] = in[i * from_stride];
     else
