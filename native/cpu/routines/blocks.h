@@ -21,9 +21,14 @@ inline int64_t line_stride(const Lines& lines, size_t tensor) {
   return lines.extents().empty() ? 0 : lines[tensor].strides.back();
 }
 
+// How many lines a block may have.
+inline int64_t longest_block(const Lines& lines) {
+  return lines.extents().empty() ? 1 : lines.extents().back();
+}
+
 // Calls body(block) for the blocks that lines [begin, end) consist of, in order.
 template <class Body> void each_block(const Lines& lines, int64_t begin, int64_t end, Body body) {
-  const int64_t longest = lines.extents().empty() ? 1 : lines.extents().back();
+  const int64_t longest = longest_block(lines);
   while (begin < end) {
     const int64_t count = std::min(end - begin, longest - begin % longest);
     body(Block{lines.offsets(begin), count});

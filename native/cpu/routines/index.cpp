@@ -99,7 +99,7 @@ template <class Word> void gather(const Lines& lines, const Instance& instance) 
   if (length == 0 || lines.count() == 0) return;
   // A task goes as far as it can in the direction in which the result is written.
   const bool goes_along = lines[2].stride == 1;
-  const int64_t straight = std::min(goes_along ? length : lines.count(), task_elements);
+  const int64_t straight = std::min(goes_along ? length : longest_block(lines), task_elements);
   const int64_t rows = std::max<int64_t>(task_elements / straight, 1);
   const int64_t elements = goes_along ? straight : rows, together = goes_along ? rows : straight;
   const int64_t parts = quotient_up(length, elements);
