@@ -66,18 +66,6 @@ export function sort(x: Tensor, dim: number | SortOptions = -1, options?: SortOp
   return { values: values!, indices: indices! };
 }
 
-/** What {@link sort} gives from rank `first` on, so many along `dim`; lines need not be sorted for it. */
-export function sortedPart(
-  x: Tensor,
-  dim: number,
-  descending: boolean,
-  first: number,
-  count: number,
-): ValuesAndIndices {
-  const [values, indices] = recordRoutine("sortedPart", [x], dim, Number(descending), first, count);
-  return { values: values!, indices: indices! };
-}
-
 /** The positions alone that {@link sort} gives. */
 export function argsort(x: Tensor, dim: number | SortOptions = -1, options?: SortOptions): Tensor {
   const [along = -1, given] = withOptions<number, SortOptions>(dim, options);

@@ -1,8 +1,8 @@
 import { isFloating } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { describe, readOptions, withOptions } from "../options.js";
-import { reduceDefaults, type ReduceOptions, type Tensor } from "../tensor.js";
-import { sort, sortedPart, type ValuesAndIndices } from "./along.js";
+import { recordRoutine, reduceDefaults, type ReduceOptions, type Tensor } from "../tensor.js";
+import { sort, type ValuesAndIndices } from "./along.js";
 import { lineOf, refuseEmpty, startsRun, type Line } from "./axes.js";
 import { named } from "./history.js";
 import { positionsAlong } from "./places.js";
@@ -22,6 +22,18 @@ const topkDefaults: Readonly<Required<TopkOptions>> = Object.freeze({ largest: t
 /** The slices along the first dimension, each element sorted among those of its place: `x.sort(0).values`. */
 export function msort(x: Tensor): Tensor {
   return sort(x, 0).values;
+}
+
+/** What {@link sort} gives from rank `first` on, so many along `axis`; lines need not be sorted for it. */
+function sortedPart(
+  x: Tensor,
+  axis: number,
+  descending: boolean,
+  first: number,
+  count: number,
+): ValuesAndIndices {
+  const [values, indices] = recordRoutine("sortedPart", [x], axis, Number(descending), first, count);
+  return { values: values!, indices: indices! };
 }
 
 function wholeNumber(op: string, name: string, value: unknown): number {
