@@ -134,9 +134,10 @@ export function qr(a: Tensor, options?: LinalgQrOptions): OrthogonalFactors {
 }
 
 /**
- * Singular values and vectors: U diag(S) Vh = A, float32 or float64. Computed on the CPU, by Jacobi's rotations in double
- * precision, so that small singular values are as precise as large ones. Vectors are free up to a common sign; gradients
- * through them need distinct values, and need values other than 0 where A is not square (Townsend, 2016).
+ * Singular values and vectors: U diag(S) Vh = A, float32 or float64. Computed on the CPU in double precision; with at most
+ * 24 rows or columns by Jacobi's rotations, so that small singular values are as precise as large ones. Vectors are free up
+ * to a common sign; gradients through them need distinct values, and need values other than 0 where A is not square
+ * (Townsend, 2016).
  *
  * @throws Error (`ERR_LINALG`) when a result is read, where an element is not finite.
  */

@@ -175,6 +175,39 @@ describe("hard matrices", () => {
     }
   });
 
+  // Larger than what Jacobi's rotations are used for, and than a panel of reflections.
+  const n = 70;
+  test.each([
+    ["Hilbert", () => hilbert(n)],
+    ["Kahan", () => kahan(n, 1.2)],
+    ["of rank 5", () => noise([n, 5], 1).matmul(noise([5, n], 2))],
+    ["of ones", () => zeros([n, n], { dtype: "float64" }).add(1)],
+    ["of zeros", () => zeros([n, n], { dtype: "float64" })],
+    ["an identity", () => eye(n, { dtype: "float64" })],
+    ["nilpotent", () => toTensor(build([n, n], ([i, j]) => Number(j === i! + 1)))],
+    ["with zeros on its diagonal", () => toTensor(build([n, n], ([i, j]) => Number(i === j ? i! % 3 > 0 : j === i! + 1)))], // prettier-ignore
+    ["graded", () => linalg.qr(noise([n, n], 3)).Q.mul(toTensor(build([n], ([i]) => 10 ** (-i! / 3))))],
+    ["nearly orthogonal", () => linalg.qr(noise([n, n], 3)).Q.add(noise([n, n], 4).mul(1e-13))],
+    ["tiny", () => noise([n, n], 5).mul(1e-200)],
+    ["huge", () => noise([n, n], 5).mul(1e200)],
+  ] as [string, () => Tensor][])("large ones, %s, have factors", (_name, make) => {
+    const x = make();
+    const scale = Math.max(x.abs().max().item<number>(), 1e-300) * Math.sqrt(n);
+    const check = (product: Tensor, of: Tensor, vectors: readonly Tensor[]) => {
+      expect(product.sub(of).abs().max().item<number>() / scale).toBeLessThan(3e-14);
+      for (const one of vectors) same(one.T.matmul(one), identity(one), 6e-14, "orthogonal");
+    };
+    const { Q, R } = linalg.qr(x);
+    check(Q.matmul(R), x, [Q]);
+    const { U, S, Vh } = linalg.svd(x);
+    check(U.mul(S).matmul(Vh), x, [U, Vh.T]);
+    const values = numbers(S);
+    expect(values.every((value, i) => value >= 0 && (i === 0 || value <= values[i - 1]!))).toBe(true);
+    const whole = x.add(x.T);
+    const { eigenvalues, eigenvectors } = linalg.eigh(whole);
+    check(eigenvectors.mul(eigenvalues).matmul(eigenvectors.T), whole, [eigenvectors]);
+  });
+
   test("of less than full rank", () => {
     const x = noise([7, 2], 1).matmul(noise([2, 5], 2));
     const { U, S, Vh } = linalg.svd(x);

@@ -10,6 +10,7 @@
 #include "cpu/routine.h"
 #include "cpu/routines/failing.h"
 #include "device/factors.h"
+#include "device/integers.h"
 
 namespace adjoint::cpu {
 
@@ -17,17 +18,19 @@ namespace {
 
 // The functions of an instruction set.
 struct Parts {
-  void (*reflect)(const Reflections&, int64_t*);
+  void (*reflect)(const Reflections&, double*);
+  void (*reflect_falling)(const Reflections&, int64_t*);
   void (*reflect_both)(const Reflections&, double*);
-  void (*remove)(const Reflections&, double*, int64_t);
-  void (*apply)(const Reflections&, double*, int64_t, bool);
-  void (*symmetric)(double*, int64_t, double*, double*);
-  void (*square)(double*, int64_t, double*, double*, double*);
+  void (*remove)(const Reflections&, const Columns&, int64_t, double*);
+  void (*apply)(const Reflections&, const Columns&, int64_t, bool, double*);
+  bool (*symmetric)(const Columns&, int64_t, double*, double*);
+  void (*small)(double*, int64_t, double*, double*, double*);
+  bool (*square)(const Columns&, int64_t, double*, const Columns&, double*);
 };
 Parts parts_for(Isa isa) {
 #define PARTS(space)                                                                                         \
-  {space::reflect,           space::reflect_both,     space::remove_reflections,                             \
-   space::apply_reflections, space::factor_symmetric, space::factor_square}
+  {space::reflect,           space::reflect_falling,  space::reflect_both, space::remove_reflections,        \
+   space::apply_reflections, space::factor_symmetric, space::factor_small, space::factor_square}
   ADJOINT_RETURN_FOR_ISA(isa, PARTS);
 #undef PARTS
 }
@@ -50,7 +53,7 @@ class Item {
   }
   // Copies it, column after column, times a power of two that makes its largest element about 1. Returns the exponent,
   // and fails where an element is not finite.
-  int load(double* to, bool is_transposed) const {
+  int load(const Columns& to, bool is_transposed) const {
     const int64_t rows = is_transposed ? work_.columns : work_.rows,
                   columns = is_transposed ? work_.rows : work_.columns;
     double largest = 0;
@@ -58,22 +61,23 @@ class Item {
     for (int64_t j = 0; j < columns; ++j)
       for (int64_t i = 0; i < rows; ++i) {
         const double value = is_transposed ? at(j, i) : at(i, j);
-        to[j * rows + i] = value;
+        *to.at(i, j) = value;
         is_finite &= std::isfinite(value);
         largest = std::max(largest, std::abs(value));
       }
     if (!is_finite) {
-      fail(instance_, place_failure(index_ * work_.columns));
-      std::fill_n(to, rows * columns, 0.0);
-      return 0;
+      fail_for_all();
+      largest = 0;
+      for (int64_t j = 0; j < columns; ++j) std::fill_n(to.at(0, j), rows, 0.0);
     }
-    return scale(to, rows * columns, largest);
+    return scale(to, rows, columns, largest);
   }
-  static int scale(double* values, int64_t count, double largest) {
+  static int scale(const Columns& values, int64_t rows, int64_t columns, double largest) {
     const int exponent = largest > 0 ? std::ilogb(largest) + 1 : 0;
-    if (exponent < -100 || exponent > 100)
-      for (int64_t i = 0; i < count; ++i) values[i] = std::ldexp(values[i], -exponent);
-    return exponent < -100 || exponent > 100 ? exponent : 0;
+    if (exponent >= -100 && exponent <= 100) return 0;
+    for (int64_t j = 0; j < columns; ++j)
+      for (int64_t i = 0; i < rows; ++i) *values.at(i, j) = std::ldexp(*values.at(i, j), -exponent);
+    return exponent;
   }
   void fail_for_all() const { fail(instance_, place_failure(index_ * work_.columns)); }
 
@@ -107,110 +111,202 @@ template <class Body> Routine for_items(const RoutineKernel& kernel, int64_t num
   const int64_t items = work.items();
   const int64_t tasks =
       std::clamp<int64_t>(items, 1, std::max<int64_t>(thread_count(), std::thread::hardware_concurrency()));
+  const int64_t each = quotient_up(numbers, 8) * 8; // whole cache lines
   return {[=](const Instance& instance) {
             parallel_for(tasks, [&](int64_t task) {
-              double* const memory = static_cast<double*>(instance.scratch) + task * numbers;
+              double* const memory = static_cast<double*>(instance.scratch) + task * each;
               for (int64_t item = task; item < items; item += tasks)
                 body(Item(work, kernel, instance, item), memory);
             });
           },
-          tasks * numbers * static_cast<int64_t>(sizeof(double))};
+          tasks * each * static_cast<int64_t>(sizeof(double))};
 }
+
+// Gives out pieces of memory, one after the other; without memory it only counts.
+class Pieces {
+ public:
+  explicit Pieces(double* memory) : memory_(memory) {}
+  double* take(int64_t numbers) {
+    double* const piece = memory_ ? memory_ + taken_ : nullptr;
+    taken_ += quotient_up(numbers, 8) * 8;
+    return piece;
+  }
+  Columns take(int64_t rows, int64_t columns) {
+    return {take(column_stride(rows) * columns), column_stride(rows)};
+  }
+  int64_t taken() const { return taken_; }
+
+ private:
+  double* memory_;
+  int64_t taken_ = 0;
+};
+
+void make_identity(const Columns& to, int64_t rows, int64_t columns) {
+  for (int64_t j = 0; j < columns; ++j)
+    for (int64_t i = 0; i < rows; ++i) *to.at(i, j) = i == j ? 1 : 0;
+}
+
+// Singular values of a matrix, or of its transpose, which has no fewer rows than columns: B = Q R, and of R in turn. Where
+// all vectors are wanted, the last columns of Q complete them: those of a wide matrix come from reflections on both sides,
+// so that they are the ones that PyTorch's library gives.
+class SingularValues {
+ public:
+  explicit SingularValues(const FactorWork& work, bool is_full)
+      : is_transposed_(work.rows < work.columns), is_full_(is_full), rows_(std::max(work.rows, work.columns)),
+        size_(std::min(work.rows, work.columns)), left_columns_(is_full ? rows_ : size_) {}
+
+  // How many numbers of memory it takes.
+  int64_t numbers() const {
+    Memory memory(*this, nullptr);
+    return memory.numbers;
+  }
+
+  void operator()(const Item& item, double* numbers) const {
+    const Memory memory(*this, numbers);
+    const int exponent = item.load(is_tall() ? memory.whole : memory.square, is_transposed_);
+    if (is_tall()) make_square(memory);
+    const bool is_found =
+        is_small() ? factor_small(memory)
+                   : parts().square(memory.square, size_, memory.values, memory.others, memory.work);
+    if (!is_found) item.fail_for_all();
+    if (is_tall()) widen(memory);
+    const Columns &left = is_tall() ? memory.left : memory.square, &right = memory.others;
+    item.store(1, [&](int64_t, int64_t j) { return std::ldexp(memory.values[j], exponent); });
+    item.store(is_transposed_ ? 2 : 0,
+               [&](int64_t i, int64_t j) { return is_transposed_ ? *left.at(j, i) : *left.at(i, j); });
+    item.store(is_transposed_ ? 0 : 2,
+               [&](int64_t i, int64_t j) { return is_transposed_ ? *right.at(i, j) : *right.at(j, i); });
+  }
+
+ private:
+  // Matrices of no more columns are left to Jacobi's rotations, which are more precise, but slow for large ones.
+  static constexpr int64_t small_size = 24;
+
+  struct Memory {
+    Columns whole{}, left{}, square, others;
+    double *values, *factors, *work;
+    int64_t numbers;
+    Memory(const SingularValues& sizes, double* begin) {
+      const int64_t rows = sizes.rows_, size = sizes.size_;
+      Pieces pieces(begin);
+      if (sizes.is_tall()) {
+        whole = pieces.take(rows, size);
+        left = pieces.take(rows, sizes.left_columns_);
+      }
+      square = pieces.take(size, size);
+      others = pieces.take(size, size);
+      values = pieces.take(size);
+      factors = pieces.take(size);
+      work = pieces.take(std::max({block_numbers(rows), rows + size,
+                                   sizes.is_small() ? 2 * size * (size + 2) : square_numbers(size)}));
+      numbers = pieces.taken();
+    }
+  };
+
+  bool is_tall() const { return rows_ != size_; }
+  bool is_small() const { return size_ <= small_size; }
+  Reflections reflections(const Memory& memory) const { return {memory.whole, rows_, size_, memory.factors}; }
+
+  void make_square(const Memory& memory) const {
+    const Reflections first = reflections(memory);
+    if (is_transposed_ && is_full_) {
+      for (int64_t j = 0; j < size_; ++j) std::copy_n(memory.whole.at(0, j), rows_, memory.left.at(0, j));
+      parts().reflect_both(first, memory.work);
+      parts().remove(first, memory.left, size_, memory.work);
+      for (int64_t j = 0; j < size_; ++j) std::copy_n(memory.left.at(0, j), size_, memory.square.at(0, j));
+      return;
+    }
+    parts().reflect(first, memory.work);
+    for (int64_t j = 0; j < size_; ++j)
+      for (int64_t i = 0; i < size_; ++i) *memory.square.at(i, j) = i > j ? 0 : *memory.whole.at(i, j);
+  }
+
+  // R P = Q2 R2 and R2' = Z S J', so that R = (Q2 J) S (P Z)'.
+  bool factor_small(const Memory& memory) const {
+    double *const turned = memory.work, *const kept = turned + size_ * size_,
+                  *const rest = kept + size_ * size_;
+    double factors[small_size];
+    int64_t places[small_size];
+    const Reflections second{memory.square, size_, size_, factors};
+    parts().reflect_falling(second, places);
+    for (int64_t j = 0; j < size_; ++j)
+      for (int64_t i = 0; i < size_; ++i) turned[j * size_ + i] = i < j ? 0 : *memory.square.at(j, i);
+    parts().small(turned, size_, memory.values, kept, rest);
+    for (int64_t j = 0; j < size_; ++j)
+      for (int64_t i = 0; i < size_; ++i) *memory.others.at(places[i], j) = turned[j * size_ + i];
+    double work[block_numbers(small_size)];
+    parts().apply(second, {kept, size_}, size_, false, work);
+    for (int64_t j = 0; j < size_; ++j) std::copy_n(kept + j * size_, size_, memory.square.at(0, j));
+    return true;
+  }
+
+  void widen(const Memory& memory) const {
+    make_identity(memory.left, rows_, left_columns_);
+    for (int64_t j = 0; j < size_; ++j) {
+      *memory.left.at(j, j) = 0;
+      std::copy_n(memory.square.at(0, j), size_, memory.left.at(0, j));
+    }
+    parts().apply(reflections(memory), memory.left, left_columns_, false, memory.work);
+  }
+
+  bool is_transposed_, is_full_;
+  int64_t rows_, size_, left_columns_;
+};
 
 } // namespace
 
 Routine routine_of_qr(const RoutineKernel& kernel) {
   const FactorWork work = factors_of(kernel);
   const int64_t rows = work.rows, columns = work.columns, inner = kernel.results[0].shape.back();
-  return for_items(kernel, rows * (columns + inner) + columns, [=](const Item& item, double* memory) {
-    const Reflections reflections{memory, rows, columns, memory + rows * columns};
-    double* const q = reflections.factors + columns;
+  const int64_t numbers =
+      column_stride(rows) * (columns + inner) + column_stride(columns) + block_numbers(rows);
+  return for_items(kernel, numbers, [=](const Item& item, double* memory) {
+    Pieces pieces(memory);
+    const Columns r = pieces.take(rows, columns), q = pieces.take(rows, inner);
+    const Reflections reflections{r, rows, columns, pieces.take(columns)};
+    double* const rest = pieces.take(block_numbers(rows));
     for (int64_t j = 0; j < columns; ++j)
-      for (int64_t i = 0; i < rows; ++i) memory[j * rows + i] = item.at(i, j);
-    parts().reflect(reflections, nullptr);
-    for (int64_t i = 0; i < rows * inner; ++i) q[i] = i % (rows + 1) == 0 ? 1 : 0;
-    parts().apply(reflections, q, inner, true);
-    item.store(0, [&](int64_t i, int64_t j) { return q[j * rows + i]; });
-    item.store(1, [&](int64_t i, int64_t j) { return i > j ? 0.0 : memory[j * rows + i]; });
+      for (int64_t i = 0; i < rows; ++i) *r.at(i, j) = item.at(i, j);
+    parts().reflect(reflections, rest);
+    make_identity(q, rows, inner);
+    parts().apply(reflections, q, inner, true, rest);
+    item.store(0, [&](int64_t i, int64_t j) { return *q.at(i, j); });
+    item.store(1, [&](int64_t i, int64_t j) { return i > j ? 0.0 : *r.at(i, j); });
   });
 }
 
 Routine routine_of_eigh(const RoutineKernel& kernel) {
   const int64_t size = kernel.inputs[0].shape.back();
   const bool is_upper = kernel.parameters[0] != 0;
-  return for_items(kernel, 2 * size * size + 4 * size, [=](const Item& item, double* memory) {
-    double *const values = memory + size * size, *const work = values + size;
+  const int64_t numbers = column_stride(size) * (size + 1) + symmetric_numbers(size);
+  return for_items(kernel, numbers, [=](const Item& item, double* memory) {
+    Pieces pieces(memory);
+    const Columns matrix = pieces.take(size, size);
+    double *const values = pieces.take(size), *const rest = pieces.take(symmetric_numbers(size));
     double largest = 0;
     bool is_finite = true;
-    for (int64_t i = 0; i < size; ++i)
-      for (int64_t j = 0; j < size; ++j) {
-        const double value = (j > i) == is_upper ? item.at(i, j) : item.at(j, i);
-        memory[i * size + j] = value;
+    for (int64_t j = 0; j < size; ++j)
+      for (int64_t i = j; i < size; ++i) {
+        const double value = is_upper ? item.at(j, i) : item.at(i, j);
+        *matrix.at(i, j) = *matrix.at(j, i) = value;
         is_finite &= std::isfinite(value);
         largest = std::max(largest, std::abs(value));
       }
     if (!is_finite) {
-      item.fail_for_all();
-      std::fill_n(memory, size * size, 0.0);
+      for (int64_t j = 0; j < size; ++j) std::fill_n(matrix.at(0, j), size, 0.0);
       largest = 0;
     }
-    const int exponent = Item::scale(memory, size * size, largest);
-    parts().symmetric(memory, size, values, work);
+    const int exponent = Item::scale(matrix, size, size, largest);
+    const bool is_found = parts().symmetric(matrix, size, values, rest);
+    if (!is_finite || !is_found) item.fail_for_all();
     item.store(0, [&](int64_t, int64_t j) { return std::ldexp(values[j], exponent); });
-    item.store(1, [&](int64_t i, int64_t j) { return memory[j * size + i]; });
+    item.store(1, [&](int64_t i, int64_t j) { return *matrix.at(i, j); });
   });
 }
 
-// Of the matrix, or of its transpose, which has no fewer rows than columns: B = Q R, R P = Q2 R2 and R2' = Z S J', so that
-// B = (Q Q2 J) S (P Z)'. Where all vectors are wanted, the last columns of Q complete them: those of a wide matrix come
-// from reflections on both sides, so that they are the ones that PyTorch's library gives.
 Routine routine_of_svd(const RoutineKernel& kernel) {
-  const FactorWork work = factors_of(kernel);
-  const bool is_transposed = work.rows < work.columns, is_tall = work.rows != work.columns;
-  const int64_t rows = std::max(work.rows, work.columns), size = std::min(work.rows, work.columns);
-  const bool is_full = kernel.parameters[0] != 0;
-  const int64_t left_columns = is_full ? rows : size;
-  const int64_t numbers = rows * (size + left_columns + 1) + 4 * size * size + 7 * size;
-  return for_items(kernel, numbers, [=](const Item& item, double* memory) {
-    double *const left = memory + rows * size, *const triangle = left + rows * left_columns,
-                  *const square = triangle + size * size, *const others = square + size * size,
-                  *const right = others + size * size, *const values = right + size * size,
-                  *const factors = values + size, *const rest = factors + 2 * size;
-    auto* const order = reinterpret_cast<int64_t*>(rest + 2 * size);
-    const int exponent = item.load(is_tall ? memory : triangle, is_transposed);
-    const Reflections first{memory, rows, size, factors}, second{triangle, size, size, factors + size};
-    if (is_transposed && is_full) {
-      std::copy_n(memory, rows * size, left);
-      parts().reflect_both(first, rest + 3 * size);
-      parts().remove(first, left, size);
-      for (int64_t j = 0; j < size; ++j) std::copy_n(left + j * rows, size, triangle + j * size);
-    } else if (is_tall) {
-      parts().reflect(first, nullptr);
-      for (int64_t j = 0; j < size; ++j)
-        for (int64_t i = 0; i < size; ++i) triangle[j * size + i] = i > j ? 0 : memory[j * rows + i];
-    }
-    parts().reflect(second, order);
-    for (int64_t j = 0; j < size; ++j)
-      for (int64_t i = 0; i < size; ++i) square[j * size + i] = i < j ? 0 : triangle[i * size + j];
-    parts().square(square, size, values, others, rest);
-    parts().apply(second, others, size, false);
-    for (int64_t j = 0; j < left_columns; ++j)
-      for (int64_t i = 0; i < rows; ++i)
-        left[j * rows + i] = j < size ? (i < size ? others[j * size + i] : 0) : i == j;
-    if (is_tall) parts().apply(first, left, left_columns, false);
-    for (int64_t j = 0; j < size; ++j)
-      for (int64_t i = 0; i < size; ++i) right[j * size + order[i]] = square[j * size + i];
-    const auto in_left = [&](int64_t i, int64_t j) { return left[j * rows + i]; };
-    const auto in_right = [&](int64_t i, int64_t j) { return right[j * size + i]; };
-    item.store(1, [&](int64_t, int64_t j) { return std::ldexp(values[j], exponent); });
-    if (is_transposed) {
-      item.store(0, in_right);
-      item.store(2, [&](int64_t i, int64_t j) { return in_left(j, i); });
-    } else {
-      item.store(0, in_left);
-      item.store(2, [&](int64_t i, int64_t j) { return in_right(j, i); });
-    }
-  });
+  const SingularValues values(factors_of(kernel), kernel.parameters[0] != 0);
+  return for_items(kernel, values.numbers(), values);
 }
 
 } // namespace adjoint::cpu
