@@ -21,9 +21,10 @@ constexpr int64_t task_work = int64_t{1} << 16;
 template <class T> struct Parts {
   void (*eliminate)(const Elimination<T>&, int64_t, int64_t);
   void (*subtract)(const Elimination<T>&, int64_t, int64_t, int64_t, int64_t, int64_t);
+  void (*eliminate_group)(const EliminationGroup<T>&);
 };
 template <class T> Parts<T> parts_for(Isa isa) {
-#define PARTS(space) {space::eliminate_panel, space::subtract_panel}
+#define PARTS(space) {space::eliminate_panel, space::subtract_panel, space::eliminate_group}
   ADJOINT_RETURN_FOR_ISA(isa, PARTS);
 #undef PARTS
 }
@@ -46,47 +47,81 @@ template <class T> void eliminate(const Elimination<T>& work) {
   }
 }
 
-template <class T>
-void factor(const FactorWork& work, const RoutineKernel& kernel, const Instance& instance, int64_t item) {
-  const int64_t size = std::min(work.rows, work.columns);
-  const auto* from = static_cast<const T*>(instance.arrays[work.matrix.array]) + work.offset(item);
-  const auto [lu, pivots] = std::pair(kernel.results[0], kernel.results[1]);
-  T* const out = static_cast<T*>(instance.arrays[lu.array]) + lu.offset + item * work.rows * work.columns;
-  for (int64_t i = 0; i < work.rows; ++i)
-    for (int64_t j = 0; j < work.columns; ++j)
-      out[i * work.columns + j] = from[i * work.matrix.row_stride + j * work.matrix.column_stride];
-  int32_t* const exchanged =
-      static_cast<int32_t*>(instance.arrays[pivots.array]) + pivots.offset + item * size;
-  eliminate<T>({out, work.rows, work.columns, exchanged, kernel.parameters[0] != 0});
-  if (kernel.parameters[1] == 0) return;
-  for (int64_t i = 0; i < size; ++i)
-    if (out[i * work.columns + i] == 0) {
-      fail(instance, place_failure(item * work.columns + i));
+// The batches of an elimination.
+template <class T> class Eliminations {
+ public:
+  Eliminations(const FactorWork& work, const RoutineKernel& kernel, const Instance& instance)
+      : work_(work), instance_(instance), size_(std::min(work.rows, work.columns)),
+        exchanges_(kernel.parameters[0] != 0), checks_(kernel.parameters[1] != 0),
+        from_(static_cast<const T*>(instance.arrays[work.matrix.array])),
+        to_(static_cast<T*>(instance.arrays[kernel.results[0].array]) + kernel.results[0].offset),
+        pivots_(static_cast<int32_t*>(instance.arrays[kernel.results[1].array]) + kernel.results[1].offset) {}
+
+  void run() const {
+    constexpr int64_t least_group = 4;
+    const int64_t items = work_.items(), work_of_one = work_.rows * work_.columns * size_ / 2;
+    if (is_small(work_.rows, work_.columns) && items >= least_group) {
+      for_groups(items, work_of_one, [&](int64_t first, int64_t count) { factor_group(first, count); });
       return;
     }
-}
+    if (items < thread_count() && work_of_one > task_work) {
+      for (int64_t item = 0; item < items; ++item) factor(item);
+      return;
+    }
+    const int64_t each = std::max<int64_t>(1, task_work / std::max<int64_t>(work_of_one, 1));
+    parallel_for(quotient_up(items, each), [&](int64_t task) {
+      for (int64_t item = task * each; item < std::min((task + 1) * each, items); ++item) factor(item);
+    });
+  }
+
+ private:
+  T* to(int64_t item) const { return to_ + item * work_.rows * work_.columns; }
+
+  void factor(int64_t item) const {
+    const T* const from = from_ + work_.offset(item);
+    T* const out = to(item);
+    for (int64_t i = 0; i < work_.rows; ++i)
+      for (int64_t j = 0; j < work_.columns; ++j)
+        out[i * work_.columns + j] = from[i * work_.matrix.row_stride + j * work_.matrix.column_stride];
+    eliminate<T>({out, work_.rows, work_.columns, pivots_ + item * size_, exchanges_});
+    check(item);
+  }
+
+  void factor_group(int64_t first, int64_t count) const {
+    parts<T>().eliminate_group(
+        {count, work_.rows, work_.columns,
+         group_of<const T>(first, count, work_.matrix.row_stride, work_.matrix.column_stride,
+                           [&](int64_t item) { return from_ + work_.offset(item); }),
+         group_of<T>(first, count, work_.columns, 1, [&](int64_t item) { return to(item); }),
+         pivots_ + first * size_, exchanges_});
+    for (int64_t i = 0; i < count; ++i) check(first + i);
+  }
+
+  // Complains of the first zero on the diagonal, where that is wanted.
+  void check(int64_t item) const {
+    for (int64_t i = 0; i < size_ && checks_; ++i)
+      if (to(item)[i * work_.columns + i] == 0)
+        return fail(instance_, place_failure(item * work_.columns + i));
+  }
+
+  const FactorWork& work_;
+  const Instance& instance_;
+  int64_t size_;
+  bool exchanges_, checks_;
+  const T* from_;
+  T* to_;
+  int32_t* pivots_;
+};
 
 } // namespace
 
 Routine routine_of_lu(const RoutineKernel& kernel) {
   const FactorWork work = factors_of(kernel);
   return {[work, kernel](const Instance& instance) {
-    const auto run = [&](int64_t item) {
-      if (work.dtype == DType::float32)
-        factor<float>(work, kernel, instance, item);
-      else
-        factor<double>(work, kernel, instance, item);
-    };
-    const int64_t items = work.items(),
-                  work_of_one = work.rows * work.columns * std::min(work.rows, work.columns) / 2;
-    if (items < thread_count() && work_of_one > task_work) {
-      for (int64_t item = 0; item < items; ++item) run(item);
-      return;
-    }
-    const int64_t each = std::max<int64_t>(1, task_work / std::max<int64_t>(work_of_one, 1));
-    parallel_for(quotient_up(items, each), [&](int64_t task) {
-      for (int64_t item = task * each; item < std::min((task + 1) * each, items); ++item) run(item);
-    });
+    if (work.dtype == DType::float32)
+      Eliminations<float>(work, kernel, instance).run();
+    else
+      Eliminations<double>(work, kernel, instance).run();
   }};
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu/routines/group.h"
+
 namespace adjoint::cpu {
 
 // So many columns are eliminated at once.
@@ -15,15 +17,25 @@ template <class T> struct Elimination {
   bool exchanges;
 };
 
+// Small matrices of a group that become the same.
+template <class T> struct EliminationGroup {
+  int64_t count, rows, columns;
+  Group<const T> from;
+  Group<T> to;
+  int32_t* pivots; // as many for each as there are rows or columns
+  bool exchanges;
+};
+
 #define ADJOINT_LU                                                                                           \
   ADJOINT_LU_OF(float)                                                                                       \
   ADJOINT_LU_OF(double)
 // Eliminates below the diagonal in the columns [begin, end), on which nothing but exchanges of rows is done elsewhere;
-// and from rows [first, last), and their columns from `column` on, subtracts what rows [begin, end) have there.
+// and from rows [first, last), and their columns from `column` on, subtracts what rows [begin, end) have there. Small matrices side by side get the same bits.
 #define ADJOINT_LU_OF(T)                                                                                     \
   void eliminate_panel(const Elimination<T>& work, int64_t begin, int64_t end);                              \
   void subtract_panel(const Elimination<T>& work, int64_t begin, int64_t end, int64_t first, int64_t last,   \
-                      int64_t column);
+                      int64_t column);                                                                       \
+  void eliminate_group(const EliminationGroup<T>& work);
 
 namespace isa_base {
 ADJOINT_LU

@@ -1,5 +1,6 @@
 // Elimination, compiled once for each instruction set. An element is what it was, less products in ascending order, one
 // multiply-add after the other, so that neither panels nor vectors change its bits.
+#include "cpu/routines/lanes.h"
 #include "cpu/routines/lu_panel.h"
 #include "cpu/routines/matmul_tile.h"
 
@@ -91,8 +92,56 @@ template <class T> void eliminate(const Elimination<T>& work, int64_t begin, int
   for (int64_t row = begin + 1; row < end; ++row) subtract_rows<T, 1>(work, begin, row, row, end);
 }
 
+// Of each lane, the row from `row` on whose element in that column is the largest, which takes its place.
+template <class T> Vector<T> exchange_rows(Lanes<T>& a, int64_t row, int64_t rows, int64_t columns) {
+  Vector<T> best = sizes_of(a(row, row)), pivot = broadcast(static_cast<T>(row));
+  for (int64_t i = row + 1; i < rows; ++i) {
+    const Vector<T> size = sizes_of(a(i, row));
+    const auto is_larger = size > best;
+    best = is_larger ? size : best;
+    pivot = is_larger ? broadcast(static_cast<T>(i)) : pivot;
+  }
+  for (int64_t i = row + 1; i < rows; ++i) {
+    const auto is_pivot = pivot == broadcast(static_cast<T>(i));
+    for (int64_t j = 0; j < columns; ++j) {
+      const Vector<T> top = a(row, j), other = a(i, j);
+      a(row, j) = is_pivot ? other : top;
+      a(i, j) = is_pivot ? top : other;
+    }
+  }
+  return pivot;
+}
+
+template <class T> void eliminate_lanes(const EliminationGroup<T>& work, int64_t begin, int64_t count) {
+  const auto& [_, rows, columns, from, to, pivots, exchanges] = work;
+  const int64_t size = rows < columns ? rows : columns;
+  Lanes<T> a(rows, columns);
+  a.load(from, begin, count);
+  for (int64_t k = 0; k < size; ++k) {
+    const Vector<T> pivot = exchanges ? exchange_rows(a, k, rows, columns) : broadcast(static_cast<T>(k));
+    for (int64_t lane = 0; lane < count; ++lane)
+      pivots[(begin + lane) * size + k] = static_cast<int32_t>(pivot[lane]) + 1;
+    const Vector<T> divisor = a(k, k);
+    const auto is_zero = divisor == Vector<T>{};
+    const auto is_done = exchanges ? is_zero : is_zero ^ is_zero; // so are all below
+    for (int64_t i = k + 1; i < rows; ++i) {
+      const Vector<T> factor = a(i, k) / divisor;
+      a(i, k) = is_done ? a(i, k) : factor;
+      for (int64_t j = k + 1; j < columns; ++j)
+        a(i, j) = is_done ? a(i, j) : multiply_add(-factor, a(k, j), a(i, j));
+    }
+  }
+  a.store(to, begin, count);
+}
+
+template <class T> void eliminate_small(const EliminationGroup<T>& work) {
+  in_lanes<T>(work.count, [&](int64_t begin, int64_t count) { eliminate_lanes(work, begin, count); });
+}
+
 } // namespace
 
+void eliminate_group(const EliminationGroup<float>& work) { eliminate_small(work); }
+void eliminate_group(const EliminationGroup<double>& work) { eliminate_small(work); }
 void eliminate_panel(const Elimination<float>& work, int64_t begin, int64_t end) {
   eliminate(work, begin, end);
 }

@@ -24,9 +24,11 @@ constexpr int64_t task_work = int64_t{1} << 16;
 template <class T> struct Blocks {
   void (*solve_rows)(const Equation<T>&, int64_t, int64_t);
   int64_t (*factor_diagonal)(const Factor<T>&, int64_t, int64_t);
+  void (*factor_group)(const FactorGroup<T>&);
+  void (*solve_group)(const EquationGroup<T>&);
 };
 template <class T> Blocks<T> blocks_for(Isa isa) {
-#define BLOCKS(space) {space::solve_rows, space::factor_diagonal}
+#define BLOCKS(space) {space::solve_rows, space::factor_diagonal, space::factor_group, space::solve_group}
   ADJOINT_RETURN_FOR_ISA(isa, BLOCKS);
 #undef BLOCKS
 }
@@ -44,7 +46,29 @@ Target<T> item(const TriangularWork& work, const MatrixOperand& operand, const I
   return {data, operand.row_stride, operand.column_stride};
 }
 
+// The matrices of a batch from one on.
+template <class T>
+Group<T> group(const TriangularWork& work, const MatrixOperand& operand, const Instance& instance,
+               int64_t first, int64_t count) {
+  return group_of<T>(first, count, operand.row_stride, operand.column_stride, [&](int64_t index) {
+    return item<std::remove_const_t<T>>(work, operand, instance, index).data;
+  });
+}
+
+// So many small matrices are worth a group.
+constexpr int64_t least_group = 4;
+
+template <class T> void solve_small(const TriangularWork& work, const Instance& instance) {
+  for_groups(work.items(), work.size * work.size * work.columns, [&](int64_t first, int64_t count) {
+    blocks<T>().solve_group({count, work.size, work.columns, work.has_unit_diagonal,
+                             group<const T>(work, work.matrix, instance, first, count),
+                             group<const T>(work, work.right, instance, first, count),
+                             group<T>(work, work.out, instance, first, count)});
+  });
+}
+
 template <class T> void solve(const TriangularWork& work, const Instance& instance) {
+  if (is_small(work.size, work.columns) && work.items() >= least_group) return solve_small<T>(work, instance);
   const int64_t panels = quotient_up(work.columns, side), tasks = work.items() * panels;
   const int64_t width = std::min(work.columns, side);
   const int64_t each = std::max<int64_t>(1, task_work / std::max<int64_t>(work.size * work.size * width, 1));
@@ -89,18 +113,36 @@ template <class T> int64_t factor_one(const Factor<T>& factor) {
   return -1;
 }
 
+// What becomes of a factor whose row `failed` is not there.
+template <class T>
+void end_factor(const TriangularWork& work, const Instance& instance, int64_t index, int64_t failed) {
+  if (work.checks) {
+    fail(instance, place_failure(index * work.size + failed));
+    return;
+  }
+  const Target<T> out = item<T>(work, work.out, instance, index);
+  for (int64_t i = failed; i < work.size; ++i)
+    for (int64_t j = 0; j < work.size; ++j)
+      *out.at(i, j) = j > i ? T(0) : std::numeric_limits<T>::quiet_NaN();
+}
+
+template <class T> void factor_small(const TriangularWork& work, const Instance& instance) {
+  for_groups(work.items(), work.size * work.size * work.size / 3, [&](int64_t first, int64_t count) {
+    int64_t failed[group_size];
+    std::fill_n(failed, group_size, -1);
+    blocks<T>().factor_group({count, work.size, group<const T>(work, work.matrix, instance, first, count),
+                              group<T>(work, work.out, instance, first, count), failed});
+    for (int64_t i = 0; i < count; ++i)
+      if (failed[i] >= 0) end_factor<T>(work, instance, first + i, failed[i]);
+  });
+}
+
 template <class T> void factor_all(const TriangularWork& work, const Instance& instance) {
+  if (is_small(work.size, work.size) && work.items() >= least_group) return factor_small<T>(work, instance);
   const auto factor = [&](int64_t index) {
     const Target<T> out = item<T>(work, work.out, instance, index);
     const int64_t failed = factor_one<T>({work.size, item<T>(work, work.matrix, instance, index), out});
-    if (failed < 0) return;
-    if (work.checks) {
-      fail(instance, place_failure(index * work.size + failed));
-      return;
-    }
-    for (int64_t i = failed; i < work.size; ++i)
-      for (int64_t j = 0; j < work.size; ++j)
-        *out.at(i, j) = j > i ? T(0) : std::numeric_limits<T>::quiet_NaN();
+    if (failed >= 0) end_factor<T>(work, instance, index, failed);
   };
   const int64_t items = work.items(), work_of_one = work.size * work.size * work.size / 3;
   if (items < thread_count() && work_of_one > task_work) {

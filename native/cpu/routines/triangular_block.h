@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu/routines/group.h"
 #include "cpu/routines/matmul_product.h" // Matrix
 
 namespace adjoint::cpu {
@@ -29,14 +30,31 @@ template <class T> struct Factor {
   Target<T> out;
 };
 
+// The same of small matrices of a group.
+template <class T> struct EquationGroup {
+  int64_t count, size, columns;
+  bool has_unit_diagonal;
+  Group<const T> lower, right;
+  Group<T> out;
+};
+template <class T> struct FactorGroup {
+  int64_t count, size;
+  Group<const T> matrix;
+  Group<T> out;
+  int64_t* failed; // of each the row that failed, or -1
+};
+
 #define ADJOINT_TRIANGULAR                                                                                   \
   ADJOINT_TRIANGULAR_OF(float)                                                                               \
   ADJOINT_TRIANGULAR_OF(double)
 // Rows from `begin` of an equation, a block at most, the ones before them being done; and the same on the diagonal of a
-// factor, with zeros to the right of it. That gives the row whose diagonal element would not be positive, or -1.
+// factor, with zeros to the right of it. That gives the row whose diagonal element would not be positive, or -1. Small
+// factors and equations side by side have the same bits.
 #define ADJOINT_TRIANGULAR_OF(T)                                                                             \
   void solve_rows(const Equation<T>& equation, int64_t begin, int64_t rows);                                 \
-  int64_t factor_diagonal(const Factor<T>& factor, int64_t begin, int64_t rows);
+  int64_t factor_diagonal(const Factor<T>& factor, int64_t begin, int64_t rows);                             \
+  void factor_group(const FactorGroup<T>& work);                                                             \
+  void solve_group(const EquationGroup<T>& work);
 
 namespace isa_base {
 ADJOINT_TRIANGULAR

@@ -2,6 +2,7 @@
 // products of what is done are subtracted.
 #include <cmath>
 
+#include "cpu/routines/lanes.h"
 #include "cpu/routines/matmul_tile.h"
 #include "cpu/routines/triangular_block.h"
 #include "device/triangular.h"
@@ -137,7 +138,55 @@ template <class T> int64_t factor_block(const Factor<T>& factor, int64_t begin, 
   return -1;
 }
 
+// Of each lane, -1 or the first row whose pivot is not positive.
+template <class T> void note_failures(Vector<T> pivots, int64_t row, int64_t count, int64_t* failed) {
+  for (int64_t lane = 0; lane < count; ++lane)
+    if (!(pivots[lane] > 0) && failed[lane] < 0) failed[lane] = row;
+}
+
+template <class T> void factor_lanes(const FactorGroup<T>& work, int64_t begin, int64_t count) {
+  const int64_t size = work.size;
+  Lanes<T> a(size, size);
+  a.load(work.matrix, begin, count);
+  for (int64_t k = 0; k < size; ++k) {
+    note_failures<T>(a(k, k), k, count, work.failed + begin);
+    const Vector<T> pivot = a(k, k) = square_root(a(k, k));
+    for (int64_t i = k + 1; i < size; ++i) a(i, k) /= pivot;
+    for (int64_t i = k + 1; i < size; ++i)
+      for (int64_t j = k + 1; j <= i; ++j) a(i, j) = multiply_add(-a(i, k), a(j, k), a(i, j));
+    for (int64_t j = k + 1; j < size; ++j) a(k, j) = Vector<T>{};
+  }
+  a.store(work.out, begin, count);
+}
+
+template <class T> void solve_lanes(const EquationGroup<T>& work, int64_t begin, int64_t count) {
+  const int64_t size = work.size, columns = work.columns;
+  Lanes<T> lower(size, size), x(size, columns);
+  lower.load(work.lower, begin, count);
+  x.load(work.right, begin, count);
+  for (int64_t i = 0; i < size; ++i)
+    for (int64_t j = 0; j < columns; ++j) {
+      Vector<T> value = x(i, j);
+      for (int64_t k = 0; k < i; ++k) value = multiply_add(-lower(i, k), x(k, j), value);
+      x(i, j) = work.has_unit_diagonal ? value : value / lower(i, i);
+    }
+  x.store(work.out, begin, count);
+}
+
 } // namespace
+
+void factor_group(const FactorGroup<float>& work) {
+  in_lanes<float>(work.count, [&](int64_t begin, int64_t count) { factor_lanes(work, begin, count); });
+}
+void factor_group(const FactorGroup<double>& work) {
+  in_lanes<double>(work.count, [&](int64_t begin, int64_t count) { factor_lanes(work, begin, count); });
+}
+void solve_group(const EquationGroup<float>& work) {
+  in_lanes<float>(work.count, [&](int64_t begin, int64_t count) { solve_lanes(work, begin, count); });
+}
+void solve_group(const EquationGroup<double>& work) {
+  in_lanes<double>(work.count, [&](int64_t begin, int64_t count) { solve_lanes(work, begin, count); });
+}
 
 void solve_rows(const Equation<float>& equation, int64_t begin, int64_t rows) {
   solve(equation, begin, rows);
