@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <thread>
+#include <utility>
 
 #include "cpu/isa.h"
 #include "cpu/pool.h"
 #include "cpu/routine.h"
 #include "cpu/routines/failing.h"
+#include "cpu/routines/small_orthogonal.h"
 #include "device/factors.h"
 #include "device/integers.h"
 
@@ -27,6 +29,10 @@ struct Parts {
   void (*small)(double*, int64_t, double*, double*, double*);
   bool (*square)(const Columns&, int64_t, double*, const Columns&, double*);
 };
+template <class T> struct GroupParts {
+  void (*reflect)(const ReflectionGroup<T>&);
+  void (*symmetric)(const SymmetricGroup<T>&);
+};
 Parts parts_for(Isa isa) {
 #define PARTS(space)                                                                                         \
   {space::reflect,           space::reflect_falling,  space::reflect_both, space::remove_reflections,        \
@@ -36,6 +42,15 @@ Parts parts_for(Isa isa) {
 }
 const Parts& parts() {
   static const Parts chosen = parts_for(chosen_isa());
+  return chosen;
+}
+template <class T> GroupParts<T> group_parts_for(Isa isa) {
+#define PARTS(space) {space::reflect_group, space::factor_symmetric_group}
+  ADJOINT_RETURN_FOR_ISA(isa, PARTS);
+#undef PARTS
+}
+template <class T> const GroupParts<T>& group_parts() {
+  static const GroupParts<T> chosen = group_parts_for<T>(chosen_isa());
   return chosen;
 }
 
@@ -166,7 +181,7 @@ class SingularValues {
     const int exponent = item.load(is_tall() ? memory.whole : memory.square, is_transposed_);
     if (is_tall()) make_square(memory);
     const bool is_found =
-        is_small() ? factor_small(memory)
+        is_for_jacobi() ? factor_small(memory)
                    : parts().square(memory.square, size_, memory.values, memory.others, memory.work);
     if (!is_found) item.fail_for_all();
     if (is_tall()) widen(memory);
@@ -198,13 +213,13 @@ class SingularValues {
       values = pieces.take(size);
       factors = pieces.take(size);
       work = pieces.take(std::max({block_numbers(rows), rows + size,
-                                   sizes.is_small() ? 2 * size * (size + 2) : square_numbers(size)}));
+                                   sizes.is_for_jacobi() ? 2 * size * (size + 2) : square_numbers(size)}));
       numbers = pieces.taken();
     }
   };
 
   bool is_tall() const { return rows_ != size_; }
-  bool is_small() const { return size_ <= small_size; }
+  bool is_for_jacobi() const { return size_ <= small_size; }
   Reflections reflections(const Memory& memory) const { return {memory.whole, rows_, size_, memory.factors}; }
 
   void make_square(const Memory& memory) const {
@@ -253,11 +268,76 @@ class SingularValues {
   int64_t rows_, size_, left_columns_;
 };
 
+// Small matrices of a batch, and what becomes of them.
+template <class T> class Groups {
+ public:
+  Groups(const FactorWork& work, const RoutineKernel& kernel, const Instance& instance)
+      : work_(work), kernel_(kernel), instance_(instance) {}
+
+  // `work_of_one` is in multiply-adds.
+  template <class Body> void each(int64_t work_of_one, const Body& body) const {
+    for_groups(work_.items(), work_of_one, [&](int64_t first, int64_t count) { body(*this, first, count); });
+  }
+  Group<const T> matrices(int64_t first, int64_t count) const {
+    const T* const data = static_cast<const T*>(instance_.arrays[work_.matrix.array]);
+    return group_of<const T>(first, count, work_.matrix.row_stride, work_.matrix.column_stride,
+                             [&](int64_t item) { return data + work_.offset(item); });
+  }
+  Group<T> results(size_t result, int64_t rows, int64_t columns, int64_t first, int64_t count) const {
+    const RoutineKernel::Operand& to = kernel_.results[result];
+    T* const data = static_cast<T*>(instance_.arrays[to.array]) + to.offset;
+    return group_of<T>(first, count, columns, 1, [&](int64_t item) { return data + item * rows * columns; });
+  }
+  void fail_for(int64_t item) const { fail(instance_, place_failure(item * work_.columns)); }
+
+ private:
+  const FactorWork& work_;
+  const RoutineKernel& kernel_;
+  const Instance& instance_;
+};
+
+// Runs run(groups) of the batch's type.
+template <class Body> Routine in_groups(const RoutineKernel& kernel, const Body& run) {
+  const FactorWork work = factors_of(kernel);
+  return {[=](const Instance& instance) {
+    if (work.dtype == DType::float32)
+      run(Groups<float>(work, kernel, instance));
+    else
+      run(Groups<double>(work, kernel, instance));
+  }};
+}
+
+Routine reflect_small(const RoutineKernel& kernel, int64_t rows, int64_t columns, int64_t inner) {
+  return in_groups(kernel, [=]<class T>(const Groups<T>& all) {
+    all.each(4 * rows * rows * columns, [&](const Groups<T>& groups, int64_t first, int64_t count) {
+      group_parts<T>().reflect({count, rows, columns, inner, groups.matrices(first, count),
+                                groups.results(0, rows, inner, first, count),
+                                groups.results(1, inner, columns, first, count)});
+    });
+  });
+}
+
+Routine factor_small_symmetric(const RoutineKernel& kernel, int64_t size, bool is_upper) {
+  return in_groups(kernel, [=]<class T>(const Groups<T>& all) {
+    constexpr int64_t sweeps = 7;
+    all.each(sweeps * 4 * size * size * size, [&](const Groups<T>& groups, int64_t first, int64_t count) {
+      bool are_found[group_size];
+      Group<const T> lower = groups.matrices(first, count);
+      if (is_upper) std::swap(lower.row_stride, lower.column_stride);
+      group_parts<T>().symmetric({count, size, lower, groups.results(0, size, 1, first, count),
+                                  groups.results(1, size, size, first, count), are_found});
+      for (int64_t i = 0; i < count; ++i)
+        if (!are_found[i]) groups.fail_for(first + i);
+    });
+  });
+}
+
 } // namespace
 
 Routine routine_of_qr(const RoutineKernel& kernel) {
   const FactorWork work = factors_of(kernel);
   const int64_t rows = work.rows, columns = work.columns, inner = kernel.results[0].shape.back();
+  if (is_small(rows, columns)) return reflect_small(kernel, rows, columns, inner);
   const int64_t numbers =
       column_stride(rows) * (columns + inner) + column_stride(columns) + block_numbers(rows);
   return for_items(kernel, numbers, [=](const Item& item, double* memory) {
@@ -278,6 +358,7 @@ Routine routine_of_qr(const RoutineKernel& kernel) {
 Routine routine_of_eigh(const RoutineKernel& kernel) {
   const int64_t size = kernel.inputs[0].shape.back();
   const bool is_upper = kernel.parameters[0] != 0;
+  if (is_small(size, size)) return factor_small_symmetric(kernel, size, is_upper);
   const int64_t numbers = column_stride(size) * (size + 1) + symmetric_numbers(size);
   return for_items(kernel, numbers, [=](const Item& item, double* memory) {
     Pieces pieces(memory);
