@@ -19,8 +19,8 @@ struct FactorWork {
   }
 };
 
-inline FactorWork factors_of(const RoutineKernel& kernel) {
-  const RoutineKernel::Operand& matrix = kernel.inputs[0];
+inline FactorWork factors_of(const RoutineKernel& kernel, size_t input = 0) {
+  const RoutineKernel::Operand& matrix = kernel.inputs[input];
   FactorWork work;
   work.dtype = matrix.dtype;
   work.batch = batch_of(matrix.shape);
