@@ -139,6 +139,60 @@ describe.each(["float32", "float64"] as const)("factors in %s", (dtype) => {
   });
 });
 
+describe("small matrices", () => {
+  const definite = (x: Tensor) => x.matmul(transposed(x)).add(identity(x));
+  test.each([
+    ["cholesky", (x) => linalg.cholesky(definite(x))],
+    ["upper", (x) => linalg.cholesky(definite(x), { upper: true })],
+    ["lu", (x) => linalg.luFactor(x).LU],
+    ["pivots", (x) => linalg.luFactor(x).pivots],
+    ["solve", (x) => linalg.solve(x, x.sin())],
+    ["solveTriangular", (x) => linalg.solveTriangular(x, x.sin(), { upper: true, left: false })],
+    ["Q", (x) => linalg.qr(x).Q],
+    ["R", (x) => linalg.qr(x).R],
+    ["eigenvectors", (x) => linalg.eigh(x).eigenvectors],
+    ["eigenvalues", (x) => linalg.eigh(x, { UPLO: "U" }).eigenvalues],
+  ] as [string, (x: Tensor) => Tensor][])("of a batch have the bits that they have alone: %s", (_name, f) => {
+    onDevice();
+    for (const dtype of ["float32", "float64"] as const)
+      for (const n of [1, 3, 8, 16, 17])
+        for (const turns of [false, true]) {
+          const all = noise([21, n, n], n).to(dtype);
+          const x = _name.startsWith("Q") || _name === "R" || _name.startsWith("eigen") ? all.cpu() : all;
+          const given = turns ? transposed(x) : x;
+          const together = f(given);
+          for (const i of [0, 7, 20]) expect(numbers(f(given.at(i)))).toEqual(numbers(together.at(i)));
+        }
+  });
+
+  test("name the first that fails", () => {
+    onDevice();
+    const x = eye(3, { dtype: "float64" }).expand(20, 3, 3).clone();
+    const bad = x.sub(toTensor(build([20, 3, 3], ([b, i, j]) => Number(b! > 16 && i === 1 && j === 1))));
+    expect(() => linalg.luFactor(bad).LU.dataSync()).toThrow("(Batch element 17): U[2,2] is zero");
+    expect(() => linalg.cholesky(bad).dataSync()).toThrow("(Batch element 17)");
+    expect(numbers(linalg.choleskyEx(bad).info)).toEqual(Array.from({ length: 20 }, (_, b) => (b > 16 ? 2 : 0)));
+    const endless = toTensor(build([20, 3, 3], ([b, i]) => (b === 18 && i === 2 ? Infinity : 1))).cpu();
+    expect(() => linalg.eigvalsh(endless).dataSync()).toThrow("failed to converge");
+  });
+});
+
+test("least squares are the pseudoinverse times the right side", () => {
+  for (const dtype of ["float32", "float64"] as const)
+    for (const [m, n, k] of [
+      [40, 40, 7],
+      [70, 33, 30],
+      [33, 70, 2],
+      [2, 5, 3],
+    ] as const) {
+      // prettier-ignore
+      const b = noise([2, m, k], 2).to(dtype);
+      const right = noise([2, 2, n], 3).to(dtype);
+      for (const a of [noise([2, m, n], 1).to(dtype), noise([2, m, 2], 1).to(dtype).matmul(right)])
+        same(linalg.lstsq(a, b).solution, linalg.pinv(a).matmul(b), toleranceOf(a), `${m} by ${n}`);
+    }
+});
+
 function upperNoise(like: Tensor): Tensor {
   const n = like.shape.at(-1)!;
   return toTensor(build([n, n], ([i, j]) => (j! > i! ? NaN : 0))).to(like.dtype);

@@ -421,6 +421,13 @@ const functions: Record<string, [label: string, ...((x: Tensor) => Tensor)[]]> =
     (x) => linalg.svd(x.cpu().T, { fullMatrices: false }).Vh,
     (x) => linalg.svd(x.cpu().at(":3")).U,
   ],
+  lstsq: [
+    "LinalgLstsqBackward0",
+    (x) => linalg.lstsq(x.cpu(), x.cpu().sin()).solution,
+    (x) => linalg.lstsq(x.cpu().T, x.cpu().T.sin()).solution,
+    // Of rank 2.
+    (x) => linalg.lstsq(x.cpu().at(":", ":2").matmul(x.cpu().at(":2")), x.cpu().sin()).solution,
+  ],
   solve: ["LinalgSolveExBackward0", (x) => linalg.solve(x.at(":3"), x.at("1:"))],
   inverse: ["LinalgInvExBackward0", (x) => linalg.inv(x.at(":3"))],
   choleskySolve: [

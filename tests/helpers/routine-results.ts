@@ -26,6 +26,23 @@ const triangles = (dtype: DType): Tensor[] => {
   return [factor, solution, a.grad!, right.grad!];
 };
 
+/** Of matrices larger than a panel of reflections, and of small ones side by side. */
+const factors = (dtype: DType): Tensor[] =>
+  [
+    [150, 150],
+    [200, 40],
+    [37, 9, 9],
+  ].flatMap((shape) => {
+    // prettier-ignore
+    const x = wave(shape, dtype).detach();
+    const { Q, R } = linalg.qr(x);
+    const { eigenvalues, eigenvectors } = linalg.eigh(x.mT.matmul(x));
+    const { U, S, Vh } = linalg.svd(x);
+    const { LU, pivots } = linalg.luFactorEx(x);
+    const { solution } = linalg.lstsq(x, x.sin());
+    return [Q, R, eigenvalues, eigenvectors, U, S, Vh, LU, pivots, solution];
+  });
+
 /** Whatever runs along lines: one that is long, a few that are, and many short ones across memory. */
 const lines = (dtype: DType, shape: readonly number[], dim: number): Tensor[] => {
   const x = wave(shape, dtype);
@@ -62,5 +79,6 @@ export const routineResults = (): Tensor[][] =>
   (["float32", "float64"] as const).flatMap((dtype) => [
     windows(dtype),
     triangles(dtype),
+    factors(dtype),
     ...lineShapes.map(([shape, dim]) => lines(dtype, shape, dim)),
   ]);
