@@ -30,7 +30,8 @@ const lstsqDefaults: Readonly<Required<LstsqOptions>> = Object.freeze({ rcond: n
 /**
  * Least squares: the X for which the sum of squares of A X - B is smallest, of shapes `[..., m, n]` and `[..., m, k]`; a B
  * of one dimension less holds vectors. It is the pseudoinverse of A times B, whichever driver is named, and gradients are
- * those.
+ * those. Computed on the CPU in double precision, by Q R where A has full rank beyond doubt, and otherwise, or with `rcond`,
+ * by singular values.
  */
 export function lstsq(a: Tensor, b: Tensor, options?: LstsqOptions): LeastSquares {
   const op = "lstsq";

@@ -171,7 +171,9 @@ describe("small matrices", () => {
     const bad = x.sub(toTensor(build([20, 3, 3], ([b, i, j]) => Number(b! > 16 && i === 1 && j === 1))));
     expect(() => linalg.luFactor(bad).LU.dataSync()).toThrow("(Batch element 17): U[2,2] is zero");
     expect(() => linalg.cholesky(bad).dataSync()).toThrow("(Batch element 17)");
-    expect(numbers(linalg.choleskyEx(bad).info)).toEqual(Array.from({ length: 20 }, (_, b) => (b > 16 ? 2 : 0)));
+    expect(numbers(linalg.choleskyEx(bad).info)).toEqual(
+      Array.from({ length: 20 }, (_, b) => (b > 16 ? 2 : 0)),
+    );
     const endless = toTensor(build([20, 3, 3], ([b, i]) => (b === 18 && i === 2 ? Infinity : 1))).cpu();
     expect(() => linalg.eigvalsh(endless).dataSync()).toThrow("failed to converge");
   });
@@ -246,9 +248,9 @@ describe("hard matrices", () => {
     ["huge", () => noise([n, n], 5).mul(1e200)],
   ] as [string, () => Tensor][])("large ones, %s, have factors", (_name, make) => {
     const x = make();
-    const scale = Math.max(x.abs().max().item<number>(), 1e-300) * Math.sqrt(n);
+    const scale = Math.max(x.abs().max().item(), 1e-300) * Math.sqrt(n);
     const check = (product: Tensor, of: Tensor, vectors: readonly Tensor[]) => {
-      expect(product.sub(of).abs().max().item<number>() / scale).toBeLessThan(3e-14);
+      expect(product.sub(of).abs().max().item() / scale).toBeLessThan(3e-14);
       for (const one of vectors) same(one.T.matmul(one), identity(one), 6e-14, "orthogonal");
     };
     const { Q, R } = linalg.qr(x);

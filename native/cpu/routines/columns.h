@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "cpu/routines/matmul_tile.h"
-#include "cpu/routines/orthogonal.h"
+#include "cpu/routines/orthogonal_block.h"
 
 namespace adjoint::cpu::ADJOINT_ISA {
 

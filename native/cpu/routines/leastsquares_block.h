@@ -1,6 +1,6 @@
 // Parts of least squares, and the builds of them for each instruction set.
 #pragma once
-#include "cpu/routines/orthogonal.h"
+#include "cpu/routines/orthogonal_block.h"
 
 namespace adjoint::cpu {
 

@@ -8,7 +8,7 @@
 #include "cpu/pool.h"
 #include "cpu/routine.h"
 #include "cpu/routines/failing.h"
-#include "cpu/routines/orthogonal.h"
+#include "cpu/routines/orthogonal_block.h"
 #include "device/factors.h"
 #include "device/integers.h"
 
