@@ -370,7 +370,11 @@ export function halfProblemsOf(name: string, entry: Entry, dtype: DType): string
       let problem: string | null;
       try {
         manualSeed(0);
-        problem = halfProblemOf(callOne(name, sample, way, { change: changed(dtype) }).result, singles, dtype);
+        problem = halfProblemOf(
+          callOne(name, sample, way, { change: changed(dtype) }).result,
+          singles,
+          dtype,
+        );
       } catch (error) {
         problem = messageOf(error);
       }
