@@ -385,6 +385,7 @@ std::vector<RoutineKernel> searches() {
   for (size_t d = 0; d < dtype_count; ++d)
     for (unsigned layout = 0; layout < 3; ++layout) {
       const DType dtype = static_cast<DType>(d);
+      if (is_half_dtype(dtype)) continue; // these are moved, and never added
       RoutineKernel kernel =
           routine(Op::embeddingBag, {{dtype, {7, 6}}, {DType::int64, {5, 3}}}, {{dtype, {5, 6}}}, {});
       kernel.inputs[0] = laid_out(kernel.inputs[0], layout);
