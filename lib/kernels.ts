@@ -40,7 +40,7 @@ export function refusing<F extends (this: never, ...given: never[]) => unknown>(
   if (!Object.hasOwn(refused, name)) return given;
   const f = given as unknown as (this: unknown, ...all: unknown[]) => unknown;
   const [kind, sentence] = refused[name]!;
-  const isWrong = kind === "bool" ? (x: string) => x === "bool" : (x: string) => !isFloating(x as never);
+  const isWrong = kind === "bool" ? (x: string) => x === "bool" : (x: string) => !isFloating(x);
   const target = kind === "bool" ? "int64" : "float32";
   return function (this: unknown, ...all: unknown[]) {
     const dtypes = [this, ...all].filter(isTensor).map(({ dtype }) => dtype);
