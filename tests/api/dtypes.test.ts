@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import * as adjoint from "../../lib/index.js";
-import { ones, Tensor, type DType } from "../../lib/index.js";
+import { ones, setDefaultDevice, Tensor, type DType } from "../../lib/index.js";
 
 // Which dtypes each op takes, and gives, beside what PyTorch does (goldens/dtypes.py).
+
+// Other devices have not all kernels; the rules are the same.
+beforeAll(() => setDefaultDevice("cpu"));
 
 const read = (name: string) =>
   JSON.parse(readFileSync(new URL(`../goldens/${name}.json`, import.meta.url), "utf8")) as Record<
