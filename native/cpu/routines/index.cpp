@@ -191,9 +191,14 @@ class Bags {
   template <class T>
   void sum_bag(const Instance& instance, const T* rows, const int64_t* indices, T* out) const {
     const int64_t width = out_.shape[1];
-    for (int64_t k = 0; k < index_.shape[1]; ++k)
-      if (const int64_t index = indices[k * index_.strides[1]]; !is_inside(index, rows_.shape[0]))
-        return fail(instance, index_failure(index));
+    bool are_inside = true;
+    for (int64_t k = 0; k < index_.shape[1]; ++k) {
+      const int64_t index = indices[k * index_.strides[1]];
+      if (is_inside(index, rows_.shape[0])) continue;
+      are_inside = false;
+      fail(instance, index_failure(index));
+    }
+    if (!are_inside) return;
     int64_t column = 0;
     if (rows_.strides[1] == 1)
       for (; column + columns_at_once <= width; column += columns_at_once)
