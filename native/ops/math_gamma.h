@@ -91,7 +91,8 @@ ADJOINT_FUNCTION double lgamma_of_float(double x) {
   const double far = is_small ? x + 8 : x, inverse = 1 / far;
   const double rest = inverse * polynomial<stirling_tail_float>(inverse * inverse);
   const double stirling = multiply_add(far - 0.5, log(far) - 1, (half_log_two_pi - 0.5) + rest);
-  return stirling - log(is_small ? product : 1.0);
+  const bool is_zero = (x == 1) | (x == 2);
+  return is_zero ? 0.0 : stirling - log(is_small ? product : 1.0);
 }
 ADJOINT_RARE_FUNCTION float rare_lgamma(float x, float) {
   return static_cast<float>(lgamma(static_cast<double>(x)));

@@ -184,6 +184,9 @@ describe("floats are doubles, rounded", () => {
       name,
     );
   });
+  test("lgamma has its zeros", () => {
+    expect(numbers(tensor([1, 2], { dtype: "float32" }).lgamma())).toEqual([0, 0]);
+  });
   test.each([
     ["fmod", (a, b) => a.fmod(b)],
     ["remainder", (a, b) => a.remainder(b)],
