@@ -6,7 +6,6 @@ import { zeros } from "./creation.js";
 import { arange } from "./ranges.js";
 import { describe, readOptions } from "./options.js";
 import { handleOf, type Tensor } from "./tensor.js";
-import { areHalves, inFloat32 } from "./functional/halves.js";
 
 // Distances between all of many points.
 
@@ -34,7 +33,6 @@ const pdistDefaults: Readonly<{ p: number }> = Object.freeze({ p: 2 });
  * `[..., P, R]`; batches broadcast. p is at least 0. The gradient is 0 where points are equal.
  */
 export function cdist(x1: Tensor, x2: Tensor, options?: CdistOptions): Tensor {
-  if (areHalves(x1, x2, options)) return inFloat32(cdist, x1, x2, options);
   const { p, computeMode } = readOptions("cdist", options, cdistDefaults);
   handleOf(x1, "cdist");
   handleOf(x2, "cdist");
@@ -80,7 +78,6 @@ function distances(op: string, x1: Tensor, x2: Tensor, p: number): Tensor {
  * at least 0. The gradient is 0 where rows are equal.
  */
 export function pdist(x: Tensor, options?: { p?: number }): Tensor {
-  if (areHalves(x, options)) return inFloat32(pdist, x, options);
   const { p } = readOptions("pdist", options, pdistDefaults);
   handleOf(x, "pdist");
   const { shape, dtype, device } = x;

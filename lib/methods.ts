@@ -34,6 +34,7 @@ import * as shapes from "./functional/shapes.js";
 import * as squares from "./functional/squares.js";
 import * as sums from "./functional/sums.js";
 import * as transcendental from "./functional/transcendental.js";
+import { widening } from "./functional/halves.js";
 import { refusing } from "./kernels.js";
 import { rebind, Tensor } from "./tensor.js";
 
@@ -233,7 +234,7 @@ const methodOf = (name: string) => Reflect.get(Tensor.prototype, name) as AnyMet
 
 /** Defines a method, which refuses more arguments than it takes. */
 function define(name: string, method: AnyMethod, most = arityOf(method)): void {
-  const value = guarded(name, refusing(name, method), most);
+  const value = guarded(name, refusing(name, widening(name, method)), most);
   Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
 }
 

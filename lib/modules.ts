@@ -1,4 +1,5 @@
 import { arityOf, calling, guarded } from "./calls.js";
+import { widening } from "./functional/halves.js";
 import { refusing } from "./kernels.js";
 
 type AnyFunction = (...given: unknown[]) => unknown;
@@ -9,7 +10,11 @@ export function guardedAll<M extends object>(module: M): M {
     Object.entries(module).map(([name, value]) => [
       name,
       typeof value === "function"
-        ? guarded(name, refusing(name, calling(name, value as AnyFunction)), arityOf(value as AnyFunction))
+        ? guarded(
+            name,
+            refusing(name, widening(name, calling(name, value as AnyFunction))),
+            arityOf(value as AnyFunction),
+          )
         : (value as unknown),
     ]),
   ) as M;

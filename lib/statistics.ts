@@ -1,7 +1,6 @@
 import { momentsOf, type VarianceOptions } from "./functional/spread.js";
 import { named } from "./functional/history.js";
 import type { Dims, Tensor } from "./tensor.js";
-import { areHalves, inFloat32 } from "./functional/halves.js";
 
 // Moments in pairs, which PyTorch has as functions alone.
 
@@ -11,7 +10,6 @@ export function varMean(
   dim?: Dims | VarianceOptions,
   options?: VarianceOptions,
 ): [variance: Tensor, mean: Tensor] {
-  if (areHalves(x, dim, options)) return inFloat32(varMean, x, dim, options);
   const moments = momentsOf("varMean", x, dim, options);
   return [named(moments.variance(), "VarMean"), moments.mean()];
 }
@@ -22,7 +20,6 @@ export function stdMean(
   dim?: Dims | VarianceOptions,
   options?: VarianceOptions,
 ): [deviation: Tensor, mean: Tensor] {
-  if (areHalves(x, dim, options)) return inFloat32(stdMean, x, dim, options);
   const moments = momentsOf("stdMean", x, dim, options);
   return [named(moments.deviation(), "StdMean"), moments.mean()];
 }

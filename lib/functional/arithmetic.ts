@@ -77,14 +77,12 @@ function extremes(x: Tensor, bound: Operand): readonly [number | bigint, number 
 
 /** x + value * a * b */
 export function addcmul(x: Tensor, a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
-  if (areHalves(x, a, b, options)) return inFloat32(addcmul, x, a, b, options);
   const { value } = readOptions("addcmul", options, factorDefaults);
   return named(x.add(times("addcmul", a, value).mul(b)), "Addcmul");
 }
 
 /** x + value * a / b */
 export function addcdiv(x: Tensor, a: Tensor, b: Operand, options?: { value?: Factor }): Tensor {
-  if (areHalves(x, a, b, options)) return inFloat32(addcdiv, x, a, b, options);
   const { value } = readOptions("addcdiv", options, factorDefaults);
   handleOf(a, "addcdiv");
   if (isTensor(b) && !isFloating(a.dtype) && !isFloating(b.dtype))

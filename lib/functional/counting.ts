@@ -5,7 +5,6 @@ import { describe, readOptions } from "../options.js";
 import { handleOf, isTensor, type Tensor } from "../tensor.js";
 import { histogramDefaults, histogramOf, totalsAt, type Bins, type HistogramOptions } from "./bins.js";
 import { refuseWhole } from "./floating.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 // How often values occur.
 
@@ -103,7 +102,6 @@ function extremes(x: Tensor): [number, number] {
  * others are left out. In the dtype of the tensor, which is floating.
  */
 export function histc(x: Tensor, options?: HistcOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(histc, x, options);
   const { bins, min, max } = readOptions("histc", options, histcDefaults);
   refuseWhole("histc", x, "histogram_cpu");
   const refuse = (sentence: string) => makeError(RangeError, sentence, { code: "ERR_VALUE", op: "histc" });
@@ -134,7 +132,6 @@ export function histc(x: Tensor, options?: HistcOptions): Tensor {
  * outside are left out. Has no gradient.
  */
 export function histogram(x: Tensor, bins: Bins, options?: HistogramOptions): Histogram {
-  if (areHalves(x, bins, options)) return inFloat32(histogram, x, bins, options);
   const wanted = readOptions("histogram", options, histogramDefaults);
   handleOf(x, "histogram");
   if (typeof bins !== "number" && !isTensor(bins)) handleOf(bins, "histogram");

@@ -3,7 +3,6 @@ import { makeError } from "../errors.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, type Tensor } from "../tensor.js";
 import { named } from "./history.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 /** Options of {@link cov}. */
 export interface CovarianceOptions {
@@ -31,7 +30,6 @@ const covarianceDefaults: Readonly<Required<CovarianceOptions>> = Object.freeze(
  * which their values are computed.
  */
 export function cov(x: Tensor, options?: CovarianceOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(cov, x, options);
   return named(covariance("cov", x, options), "Cov");
 }
 
@@ -110,7 +108,6 @@ function checkWeights(op: string, name: "fweights" | "aweights", weights: Tensor
  * divided by both deviations, within [-1, 1]. A vector gives 1. NaN for a variable that does not vary.
  */
 export function corrcoef(x: Tensor): Tensor {
-  if (areHalves(x)) return inFloat32(corrcoef, x);
   const c = covariance("corrcoef", x, undefined);
   if (c.ndim === 0) return named(c.div(c), "Div");
   const size = c.shape[0]!;

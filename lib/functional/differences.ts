@@ -3,7 +3,6 @@ import { makeError } from "../errors.js";
 import { describe, readOptions, withDim } from "../options.js";
 import { handleOf, type Tensor } from "../tensor.js";
 import { axisOf, neighbours } from "./axes.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 /** Options of {@link diff}. */
 export interface DiffOptions {
@@ -26,7 +25,6 @@ const diffDefaults: Readonly<Required<DiffOptions>> = Object.freeze({
 
 /** The differences of neighbours along `dim`, taken n times; of bool, where neighbours differ. */
 export function diff(x: Tensor, dim?: number | DiffOptions, options?: DiffOptions): Tensor {
-  if (areHalves(x, dim, options)) return inFloat32(diff, x, dim, options);
   const { n, dim: along, prepend, append } = readOptions("diff", withDim(dim, options), diffDefaults);
   const axis = axisOf("diff", x, along);
   const { shape } = x;

@@ -6,7 +6,6 @@ import { handleOf, type Dims, type ReduceOptions, type Tensor } from "../tensor.
 import { axesOf, axisOf } from "./axes.js";
 import { named } from "./history.js";
 import { checkFloating, checkOrder, normOver } from "./norms.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 /** Options of {@link norm}. */
 export interface NormOptions extends ReduceOptions {
@@ -30,7 +29,6 @@ export function norm(
   dim?: Dims | NormOptions,
   options?: NormOptions,
 ): Tensor {
-  if (areHalves(x, p, dim, options)) return inFloat32(norm, x, p, dim, options);
   const [along, given] = withOptions<Dims, NormOptions>(dim, options);
   const { keepdim, dtype } = readOptions("norm", given, normDefaults);
   handleOf(x, "norm");
@@ -49,7 +47,6 @@ export function norm(
 
 /** The p-norm of the difference, which broadcasts: the Euclidean distance when `p` is left out. See {@link norm}. */
 export function dist(x: Tensor, other: Tensor, options?: { p?: number }): Tensor {
-  if (areHalves(x, other, options)) return inFloat32(dist, x, other, options);
   const { p } = readOptions("dist", options, distDefaults);
   handleOf(other, "dist");
   checkOrder("dist", p);
@@ -63,7 +60,6 @@ export function dist(x: Tensor, other: Tensor, options?: { p?: number }): Tensor
  * does. p is positive.
  */
 export function renorm(x: Tensor, p: number, dim: number, maxnorm: number): Tensor {
-  if (areHalves(x, p, dim, maxnorm)) return inFloat32(renorm, x, p, dim, maxnorm);
   const axis = axisOf("renorm", x, dim);
   const { shape } = x;
   checkOrder("renorm", p);

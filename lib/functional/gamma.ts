@@ -5,7 +5,6 @@ import { elementwise, native } from "../native.js";
 import { describe } from "../options.js";
 import { binary, handleOf, unary, type Tensor } from "../tensor.js";
 import { named } from "./history.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 // The gamma function and its relatives. Integers give the default dtype.
 
@@ -25,7 +24,6 @@ export function digamma(x: Tensor): Tensor {
  * @throws RangeError (`ERR_ARGUMENT`) unless n is a whole number from 0 on.
  */
 export function polygamma(x: Tensor, n: number): Tensor {
-  if (areHalves(x, n)) return inFloat32(polygamma, x, n);
   if (!Number.isInteger(n) || n < 0)
     throw makeError(
       RangeError,
@@ -44,7 +42,6 @@ export function polygamma(x: Tensor, n: number): Tensor {
  * @throws RangeError (`ERR_ARGUMENT`) unless p is a whole number from 1 on.
  */
 export function mvlgamma(x: Tensor, p: number): Tensor {
-  if (areHalves(x, p)) return inFloat32(mvlgamma, x, p);
   if (!Number.isInteger(p) || p < 1)
     throw makeError(RangeError, `p has to be greater than or equal to 1; mvlgamma: got ${describe(p)}`, {
       code: "ERR_ARGUMENT",

@@ -2,7 +2,6 @@ import { makeError } from "../errors.js";
 import { handleOf, type Tensor } from "../tensor.js";
 import { crossAlong } from "./cross.js";
 import { listed } from "./matrices.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 /** The sum of products of two 1-D tensors of one length. */
 export function dot(x: Tensor, other: Tensor): Tensor {
@@ -100,7 +99,6 @@ export function inner(x: Tensor, other: Tensor): Tensor {
  * The tensor of fewer dimensions gets more of size 1 in front.
  */
 export function kron(x: Tensor, other: Tensor): Tensor {
-  if (areHalves(x, other)) return inFloat32(kron, x, other);
   handleOf(other, "kron");
   const rank = Math.max(x.shape.length, other.shape.length);
   const raised = (shape: readonly number[]) => [...Array<number>(rank - shape.length).fill(1), ...shape];
@@ -116,7 +114,6 @@ export function kron(x: Tensor, other: Tensor): Tensor {
  * dimensions broadcast.
  */
 export function cross(x: Tensor, other: Tensor, dim?: number | null): Tensor {
-  if (areHalves(x, other, dim)) return inFloat32(cross, x, other, dim);
   handleOf(other, "cross");
   if (dim !== undefined && dim !== null) return crossAlong("cross", x, other, dim);
   const found = x.shape.findIndex((size) => size === 3);

@@ -12,11 +12,9 @@ import {
 import { axesOf } from "./axes.js";
 import { named } from "./history.js";
 import { momentsOf, type VarianceOptions } from "./spread.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 /** log(sum(e**x)) without overflow; integers and bool give the default dtype. */
 export function logsumexp(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
-  if (areHalves(x, dim, options)) return inFloat32(logsumexp, x, dim, options);
   const [along, given] = withOptions<Dims, ReduceOptions>(dim, options);
   const { keepdim } = readOptions("logsumexp", given, reduceDefaults);
   const axes = axesOf("logsumexp", x, along);
@@ -44,7 +42,6 @@ export function nansum(x: Tensor, dim?: Dims | TotalOptions, options?: TotalOpti
 
 /** The mean of what is not NaN, of a floating tensor; NaN where nothing is. */
 export function nanmean(x: Tensor, dim?: Dims | TotalOptions, options?: TotalOptions): Tensor {
-  if (areHalves(x, dim, options)) return inFloat32(nanmean, x, dim, options);
   const [along, given] = withOptions<Dims, TotalOptions>(dim, options);
   if (!isFloating(x.dtype))
     throw makeError(
@@ -67,13 +64,11 @@ export function countNonzero(x: Tensor, dim?: Dims, options?: Readonly<Record<st
  * number less `correction`, which is 1 when left out.
  */
 function variance(x: Tensor, dim?: Dims | VarianceOptions, options?: VarianceOptions): Tensor {
-  if (areHalves(x, dim, options)) return inFloat32(variance, x, dim, options);
   return named(momentsOf("var", x, dim, options).variance(), "Var");
 }
 
 /** The standard deviation of a floating tensor; the gradient is 0 where it is 0. */
 export function std(x: Tensor, dim?: Dims | VarianceOptions, options?: VarianceOptions): Tensor {
-  if (areHalves(x, dim, options)) return inFloat32(std, x, dim, options);
   return named(momentsOf("std", x, dim, options).deviation(), "Std");
 }
 

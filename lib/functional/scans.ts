@@ -4,7 +4,6 @@ import { cummax, type ValuesAndIndices } from "./along.js";
 import { lineOf, neighbours, padAlong } from "./axes.js";
 import { refuseWhole } from "./floating.js";
 import { named } from "./history.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 // What has run through a dimension so far, by the scans that are routines.
 
@@ -29,7 +28,6 @@ function mirrored(x: Tensor): Tensor {
  * s[i] = e**(m[i - 1] - m[i]) s[i - 1] + e**(x[i] - m[i]), where no power exceeds 1.
  */
 export function logcumsumexp(x: Tensor, dim: number): Tensor {
-  if (areHalves(x, dim)) return inFloat32(logcumsumexp, x, dim);
   const { lines, axis, restore } = lineOf("logcumsumexp", x, dim);
   refuseWhole("logcumsumexp", x);
   if (lines.numel() === 0) return x.clone();

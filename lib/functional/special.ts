@@ -2,7 +2,6 @@
 import { binary, handleOf, isTensor, unary, type Operand, type Tensor } from "../tensor.js";
 import { makeError } from "../errors.js";
 import { polygamma as polygammaOf } from "./gamma.js";
-import { areHalves, inFloat32 } from "./halves.js";
 import { elementwise, native } from "../native.js";
 
 export {
@@ -61,7 +60,6 @@ export const ndtri: (x: Tensor) => Tensor = rowOf("ndtri");
  * have only the digits that 1 leaves them; their logarithm is {@link logNdtr}.
  */
 export function ndtr(x: Tensor): Tensor {
-  if (areHalves(x)) return inFloat32(ndtr, x);
   handleOf(x, "ndtr");
   return x.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
 }

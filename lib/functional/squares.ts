@@ -5,7 +5,6 @@ import { exponentialOf } from "./exponential.js";
 import { named } from "./history.js";
 import { checkFloating, checkSquare, identities, sizesOf } from "./matrices.js";
 import { inverseOf, signAndLog } from "./solutions.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 // Functions of square matrices.
 
@@ -54,7 +53,6 @@ export function slogdet(x: Tensor): SignAndLog {
  * @throws Error (`ERR_LINALG`) when the result is read, for a negative power of a matrix that has no inverse.
  */
 export function matrixPower(a: Tensor, n: number): Tensor {
-  if (areHalves(a, n)) return inFloat32(matrixPower, a, n);
   const op = "matrixPower";
   checkSquare(op, a);
   if (!Number.isSafeInteger(n))
@@ -77,7 +75,6 @@ export function matrixPower(a: Tensor, n: number): Tensor {
  * which the function reads; a Taylor polynomial of degree 19 follows, and squaring. Gradients are those of these steps.
  */
 export function matrixExp(x: Tensor): Tensor {
-  if (areHalves(x)) return inFloat32(matrixExp, x);
   checkSquare("matrixExp", x);
   checkFloating("matrixExp", x);
   return named(exponentialOf(x), "LinalgMatrixExp");

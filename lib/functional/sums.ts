@@ -5,7 +5,6 @@ import { describe, readOptions } from "../options.js";
 import { handleOf, type Tensor } from "../tensor.js";
 import { named } from "./history.js";
 import { listed } from "./matrices.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 // Products that are added to something.
 
@@ -21,7 +20,6 @@ const defaults: Readonly<Required<WeightedSumOptions>> = Object.freeze({ beta: 1
 
 /** beta * x + alpha * (mat1 @ mat2), of two matrices; x broadcasts to the product, and all have one dtype. */
 export function addmm(x: Tensor, mat1: Tensor, mat2: Tensor, options?: WeightedSumOptions): Tensor {
-  if (areHalves(x, mat1, mat2, options)) return inFloat32(addmm, x, mat1, mat2, options);
   check("addmm", "mat1 must be a matrix", mat1, 2);
   check("addmm", "mat2 must be a matrix", mat2, 2);
   return sumOf("addmm", x, mat1.matmul(mat2), options);
@@ -29,7 +27,6 @@ export function addmm(x: Tensor, mat1: Tensor, mat2: Tensor, options?: WeightedS
 
 /** beta * x + alpha * (mat @ vec), of a matrix and a vector; x broadcasts to the product, and all have one dtype. */
 export function addmv(x: Tensor, mat: Tensor, vec: Tensor, options?: WeightedSumOptions): Tensor {
-  if (areHalves(x, mat, vec, options)) return inFloat32(addmv, x, mat, vec, options);
   const sentence = "vector + matrix @ vector expected";
   check("addmv", sentence, mat, 2);
   check("addmv", sentence, vec, 1);
@@ -38,7 +35,6 @@ export function addmv(x: Tensor, mat: Tensor, vec: Tensor, options?: WeightedSum
 
 /** beta * x + alpha * the sum of the products of the matrices of two batches; x broadcasts to it. */
 export function addbmm(x: Tensor, batch1: Tensor, batch2: Tensor, options?: WeightedSumOptions): Tensor {
-  if (areHalves(x, batch1, batch2, options)) return inFloat32(addbmm, x, batch1, batch2, options);
   const product = batches("addbmm", batch1, batch2);
   const total = product.sum(0);
   return sumOf("addbmm", x, total.dtype === product.dtype ? total : total.to(product.dtype), options);
@@ -46,13 +42,11 @@ export function addbmm(x: Tensor, batch1: Tensor, batch2: Tensor, options?: Weig
 
 /** beta * x + alpha * the products of the matrices of two batches; x broadcasts to them. */
 export function baddbmm(x: Tensor, batch1: Tensor, batch2: Tensor, options?: WeightedSumOptions): Tensor {
-  if (areHalves(x, batch1, batch2, options)) return inFloat32(baddbmm, x, batch1, batch2, options);
   return sumOf("baddbmm", x, batches("baddbmm", batch1, batch2), options);
 }
 
 /** beta * x + alpha * outer(vec1, vec2); x broadcasts to the product. */
 export function addr(x: Tensor, vec1: Tensor, vec2: Tensor, options?: WeightedSumOptions): Tensor {
-  if (areHalves(x, vec1, vec2, options)) return inFloat32(addr, x, vec1, vec2, options);
   check("addr", "addr: Expected 1-D argument vec1", vec1, 1);
   check("addr", "addr: Expected 1-D argument vec2", vec2, 1);
   const product = vec1.reshape(-1, 1).mul(vec2);

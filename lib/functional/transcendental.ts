@@ -3,7 +3,6 @@ import { elementwise } from "../native.js";
 import { describe, readOptions } from "../options.js";
 import { binary, handleOf, isTensor, unary, type Operand, type Tensor } from "../tensor.js";
 import { named } from "./history.js";
-import { areHalves, inFloat32 } from "./halves.js";
 
 // Functions that are not elementary, and elementary ones of forms that lose nothing. Integers give the default dtype.
 
@@ -39,7 +38,6 @@ export function logit(x: Tensor, options?: LogitOptions): Tensor {
 
 /** sin(pi x) / (pi x); 1 at 0, where the gradient is 0. */
 export function sinc(x: Tensor): Tensor {
-  if (areHalves(x)) return inFloat32(sinc, x);
   const isZero = x.eq(0);
   const angle = isZero.where(1, x).mul(Math.PI);
   return named(isZero.where(1, angle.sin().div(angle)), "Sinc");

@@ -7,7 +7,6 @@ import { normOver } from "../functional/norms.js";
 import { inverseOf } from "../functional/solutions.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, recordRoutine, type Dims, type Tensor } from "../tensor.js";
-import { areHalves, inFloat32 } from "../functional/halves.js";
 
 /** Options of norms, which may also name the arguments before them. */
 export interface NormOptions<Order> {
@@ -83,7 +82,6 @@ export function vectorNorm(
   dim?: Dims | NormOptions<number>,
   options?: NormOptions<number>,
 ): Tensor {
-  if (areHalves(x, ord, dim, options)) return inFloat32(vectorNorm, x, ord, dim, options);
   const op = "vectorNorm";
   const given = read(op, [ord, dim, options]);
   const input = inputOf(op, x, given.dtype);
@@ -120,7 +118,6 @@ export function matrixNorm(
   dim?: Dims | NormOptions<MatrixOrder>,
   options?: NormOptions<MatrixOrder>,
 ): Tensor {
-  if (areHalves(x, ord, dim, options)) return inFloat32(matrixNorm, x, ord, dim, options);
   const given = read("matrixNorm", [ord, dim, options]);
   return matricesOf("matrixNorm", x, given);
 }
@@ -185,7 +182,6 @@ export function norm(
   dim?: Dims | NormOptions<MatrixOrder>,
   options?: NormOptions<MatrixOrder>,
 ): Tensor {
-  if (areHalves(x, ord, dim, options)) return inFloat32(norm, x, ord, dim, options);
   const op = "norm";
   handleOf(x, op);
   const given = read(op, [ord, dim, options]);

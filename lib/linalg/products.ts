@@ -7,7 +7,6 @@ import { named } from "../functional/history.js";
 import { powersOf } from "../functional/powers.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, type Tensor } from "../tensor.js";
-import { areHalves, inFloat32 } from "../functional/halves.js";
 
 /** Options of {@link vander}. */
 export interface LinalgVanderOptions {
@@ -33,13 +32,11 @@ const diagonalDefaults: Readonly<Required<LinalgDiagonalOptions>> = Object.freez
 
 /** The cross product of vectors of three elements along `dim`, the last one when left out; other dimensions broadcast. */
 export function cross(x: Tensor, other: Tensor, dim = -1): Tensor {
-  if (areHalves(x, other, dim)) return inFloat32(cross, x, other, dim);
   return crossAlong("cross", x, other, dim);
 }
 
 /** The sums of products along `dim`, the last one when left out; other dimensions broadcast. */
 export function vecdot(x: Tensor, y: Tensor, dim = -1): Tensor {
-  if (areHalves(x, y, dim)) return inFloat32(vecdot, x, y, dim);
   handleOf(x, "vecdot");
   handleOf(y, "vecdot");
   const product = x.mul(y);
@@ -51,13 +48,11 @@ export function vecdot(x: Tensor, y: Tensor, dim = -1): Tensor {
  * the last may be vectors, a row and a column.
  */
 export function multiDot(tensors: readonly Tensor[]): Tensor {
-  if (areHalves(tensors)) return inFloat32(multiDot, tensors);
   return chainOf("multiDot", tensors);
 }
 
 /** The powers 0, 1, ... of the elements of vectors, a row for each element: `[..., n]` gives `[..., n, N]`. */
 export function vander(x: Tensor, options?: LinalgVanderOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(vander, x, options);
   handleOf(x, "vander");
   const { N } = readOptions("vander", options, { N: null as number | null });
   const vectors = x.shape.length === 0 ? x.reshape(1) : x;

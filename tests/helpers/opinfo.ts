@@ -313,12 +313,6 @@ export function problemsOf(name: string, entry: Entry): string[] {
   return problems;
 }
 
-/** How far neighbours of a number are from it in a dtype of two bytes. */
-function spacingAt(value: number, dtype: DType): number {
-  const [digits, least] = dtype === "float16" ? [10, -24] : [7, -133];
-  return 2 ** Math.max(Math.floor(Math.log2(Math.abs(value))) - digits, least);
-}
-
 function halfProblemOf(halves: unknown, singles: unknown, dtype: DType): string | null {
   const [found, wanted] = [flattened(halves), flattened(singles)];
   if (found.length !== wanted.length) return `${found.length} results instead of ${wanted.length}`;
@@ -335,12 +329,7 @@ function halfProblemOf(halves: unknown, singles: unknown, dtype: DType): string 
       return `shape ${k} is [${out.shape}] instead of [${like.shape}]`;
     const values = Array.from(out.detach().dataSync() as ArrayLike<number>, Number);
     const rounded = Array.from(like.detach().to(right).dataSync() as ArrayLike<number>, Number);
-    const bad = rounded.findIndex(
-      (one, i) =>
-        !Object.is(one, values[i]) &&
-        one !== values[i] &&
-        !(right === dtype && Math.abs(one - values[i]!) <= spacingAt(one, dtype)),
-    );
+    const bad = rounded.findIndex((one, i) => !Object.is(one, values[i]) && one !== values[i]);
     if (bad >= 0) return `element ${bad} of result ${k} is ${values[bad]} instead of ${rounded[bad]}`;
   }
   return null;
@@ -352,7 +341,7 @@ const hasFractions = (sample: Sample): boolean =>
 
 /**
  * What is wrong with an entry in a dtype of two bytes: a line for each sample whose result is not that of float32, rounded
- * to that dtype, or a neighbour of that.
+ * to that dtype.
  */
 export function halfProblemsOf(name: string, entry: Entry, dtype: DType): string[] {
   const problems: string[] = [];

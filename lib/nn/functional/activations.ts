@@ -6,7 +6,6 @@ import { describe, readOptions } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { numberFrom, requireFloating, shapeError, withoutInplace } from "./checks.js";
 import { softplusOf } from "./smooth.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 // Smooth activations.
 
@@ -39,7 +38,6 @@ export interface SoftplusOptions {
 
 /** {@link softmax} of -x: the smallest get the largest shares. */
 export function softmin(x: Tensor, dim: number, options?: SoftmaxOptions): Tensor {
-  if (areHalves(x, dim, options)) return inFloat32(softmin, x, dim, options);
   axesOf("softmin", x, [dim]);
   return shares("softmin", x.neg(), dim, options);
 }
@@ -58,14 +56,12 @@ export function tanh(x: Tensor): Tensor {
 
 /** log(sigmoid(x)), accurate for large negative x. Floating. */
 export function logsigmoid(x: Tensor): Tensor {
-  if (areHalves(x)) return inFloat32(logsigmoid, x);
   requireFloating("logsigmoid", "log_sigmoid_cpu", x);
   return named(softplusOf(x.neg()).neg(), "LogSigmoid");
 }
 
 /** x * sigmoid(x), also called swish. Floating. */
 export function silu(x: Tensor, options?: Readonly<Record<string, never>>): Tensor {
-  if (areHalves(x, options)) return inFloat32(silu, x, options);
   readOptions("silu", options, none, withoutInplace);
   requireFloating("silu", "silu_cpu", x);
   return named(x.mul(x.sigmoid()), "Silu");
@@ -73,7 +69,6 @@ export function silu(x: Tensor, options?: Readonly<Record<string, never>>): Tens
 
 /** x * tanh(log(1 + e**x)). Floating. */
 export function mish(x: Tensor, options?: Readonly<Record<string, never>>): Tensor {
-  if (areHalves(x, options)) return inFloat32(mish, x, options);
   readOptions("mish", options, none, withoutInplace);
   requireFloating("mish", "mish_cpu", x);
   return named(x.mul(softplusOf(x).tanh()), "Mish");
@@ -85,7 +80,6 @@ export function mish(x: Tensor, options?: Readonly<Record<string, never>>): Tens
  * @throws RangeError (`ERR_VALUE`) for any other `approximate`.
  */
 export function gelu(x: Tensor, options?: GeluOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(gelu, x, options);
   const { approximate } = readOptions("gelu", options, geluDefaults);
   requireFloating("gelu", "GeluKernelImpl", x);
   const known: readonly unknown[] = ["none", "tanh"];
@@ -106,7 +100,6 @@ export function gelu(x: Tensor, options?: GeluOptions): Tensor {
  * 20 when left out. Floating.
  */
 export function softplus(x: Tensor, options?: SoftplusOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(softplus, x, options);
   const { beta, threshold } = readOptions("softplus", options, softplusDefaults);
   requireFloating("softplus", "softplus_cpu", x);
   const scaled = x.mul(numberFrom("softplus", "beta", beta));
@@ -116,14 +109,12 @@ export function softplus(x: Tensor, options?: SoftplusOptions): Tensor {
 
 /** x / (1 + |x|) */
 export function softsign(x: Tensor): Tensor {
-  if (areHalves(x)) return inFloat32(softsign, x);
   handleOf(x, "softsign");
   return x.div(x.abs().add(1));
 }
 
 /** x - tanh(x) */
 export function tanhshrink(x: Tensor): Tensor {
-  if (areHalves(x)) return inFloat32(tanhshrink, x);
   handleOf(x, "tanhshrink");
   return x.sub(x.tanh());
 }
@@ -137,7 +128,6 @@ function exponential(x: Tensor, alpha: number, scale: number, width: number): Te
 
 /** x where it is positive, alpha * (e**x - 1) elsewhere; alpha is 1 when left out. The gradient at 0 is alpha. Floating. */
 export function elu(x: Tensor, options?: EluOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(elu, x, options);
   const { alpha } = readOptions("elu", options, alphaDefaults, withoutInplace);
   requireFloating("elu", "elu_cpu", x);
   return named(exponential(x, numberFrom("elu", "alpha", alpha), 1, 1), "Elu");
@@ -148,7 +138,6 @@ export function elu(x: Tensor, options?: EluOptions): Tensor {
  * @throws RangeError (`ERR_VALUE`) where alpha is 0.
  */
 export function celu(x: Tensor, options?: EluOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(celu, x, options);
   const { alpha } = readOptions("celu", options, alphaDefaults, withoutInplace);
   requireFloating("celu", "elu_cpu", x);
   if (numberFrom("celu", "alpha", alpha) === 0)
@@ -164,7 +153,6 @@ export function celu(x: Tensor, options?: EluOptions): Tensor {
  * arXiv:1706.02515). The gradient at 0 is the product of the two. Floating.
  */
 export function selu(x: Tensor, options?: Readonly<Record<string, never>>): Tensor {
-  if (areHalves(x, options)) return inFloat32(selu, x, options);
   readOptions("selu", options, none, withoutInplace);
   requireFloating("selu", "elu_cpu", x);
   return named(exponential(x, seluAlpha, seluScale, 1), "Elu");
@@ -176,7 +164,6 @@ export function selu(x: Tensor, options?: Readonly<Record<string, never>>): Tens
  * @throws RangeError (`ERR_SHAPE`) unless that dimension has an even size.
  */
 export function glu(x: Tensor, dim = -1): Tensor {
-  if (areHalves(x, dim)) return inFloat32(glu, x, dim);
   requireFloating("glu", "glu_cpu", x);
   const { shape } = x;
   if (shape.length === 0)

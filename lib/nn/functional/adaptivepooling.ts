@@ -6,7 +6,6 @@ import { handleOf, type Tensor } from "../../tensor.js";
 import { bestOfWindows, largest, lowest, type Best, type OutputAndIndices } from "./maxpooling.js";
 import { inBrackets, requireFlags, requireFloating, severalOf } from "./sizes.js";
 import { alongDim, evenWindows, windowsAlong } from "./taps.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 /** The wanted size of each spatial dimension, or one for all; null keeps the input's. */
 export type OutputSize = number | null | readonly (number | null)[];
@@ -27,19 +26,16 @@ const maxDefaults: Readonly<Required<AdaptiveMaxPoolOptions>> = Object.freeze({ 
  * there are spatial dimensions; TypeError (`ERR_DTYPE`) unless it is floating.
  */
 export function adaptiveAvgPool1d(input: Tensor, outputSize: OutputSize): Tensor {
-  if (areHalves(input, outputSize)) return inFloat32(adaptiveAvgPool1d, input, outputSize);
   return adaptiveMeans("adaptiveAvgPool1d", 1, input, outputSize);
 }
 
 /** {@link adaptiveAvgPool1d} of images, `[N, C, H, W]` or `[C, H, W]`. */
 export function adaptiveAvgPool2d(input: Tensor, outputSize: OutputSize): Tensor {
-  if (areHalves(input, outputSize)) return inFloat32(adaptiveAvgPool2d, input, outputSize);
   return adaptiveMeans("adaptiveAvgPool2d", 2, input, outputSize);
 }
 
 /** {@link adaptiveAvgPool1d} of volumes, `[N, C, D, H, W]` or `[C, D, H, W]`. */
 export function adaptiveAvgPool3d(input: Tensor, outputSize: OutputSize): Tensor {
-  if (areHalves(input, outputSize)) return inFloat32(adaptiveAvgPool3d, input, outputSize);
   return adaptiveMeans("adaptiveAvgPool3d", 3, input, outputSize);
 }
 

@@ -4,7 +4,6 @@ import { readOptions } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { flagFrom, numberFrom, requireFloating, shapeError, tensorFrom } from "./checks.js";
 import { dropout } from "./dropout.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 /** Options of {@link scaledDotProductAttention}. */
 export interface AttentionOptions {
@@ -74,8 +73,6 @@ export function scaledDotProductAttention(
   value: Tensor,
   options?: AttentionOptions,
 ): Tensor {
-  if (areHalves(query, key, value, options))
-    return inFloat32(scaledDotProductAttention, query, key, value, options);
   const op = "scaledDotProductAttention";
   const given = readOptions(op, options, attentionDefaults);
   const isCausal = flagFrom(op, "isCausal", given.isCausal);

@@ -15,7 +15,6 @@ import {
   type Sizes,
 } from "./sizes.js";
 import { alongDim, mostTaps, surrounded, tapsOf, windowsAlong, type Axis } from "./taps.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 /** Options of {@link avgPool1d}. */
 export interface AveragePool1dOptions {
@@ -63,20 +62,17 @@ const powerDefaults: Readonly<Required<PowerPoolOptions>> = Object.freeze({ stri
  * TypeError (`ERR_DTYPE`) unless it is floating.
  */
 export function avgPool1d(input: Tensor, kernelSize: Sizes, options?: AveragePool1dOptions): Tensor {
-  if (areHalves(input, kernelSize, options)) return inFloat32(avgPool1d, input, kernelSize, options);
   const given = readOptions("avgPool1d", options, defaults);
   return averages("avgPool1d", 1, input, kernelSize, { ...given, divisorOverride: null });
 }
 
 /** {@link avgPool1d} of images, `[N, C, H, W]` or `[C, H, W]`. */
 export function avgPool2d(input: Tensor, kernelSize: Sizes, options?: AveragePoolOptions): Tensor {
-  if (areHalves(input, kernelSize, options)) return inFloat32(avgPool2d, input, kernelSize, options);
   return averages("avgPool2d", 2, input, kernelSize, readOptions("avgPool2d", options, withDivisor));
 }
 
 /** {@link avgPool1d} of volumes, `[N, C, D, H, W]` or `[C, D, H, W]`. */
 export function avgPool3d(input: Tensor, kernelSize: Sizes, options?: AveragePoolOptions): Tensor {
-  if (areHalves(input, kernelSize, options)) return inFloat32(avgPool3d, input, kernelSize, options);
   return averages("avgPool3d", 3, input, kernelSize, readOptions("avgPool3d", options, withDivisor));
 }
 
@@ -93,8 +89,6 @@ export function lpPool1d(
   kernelSize: Sizes,
   options?: PowerPoolOptions,
 ): Tensor {
-  if (areHalves(input, normType, kernelSize, options))
-    return inFloat32(lpPool1d, input, normType, kernelSize, options);
   return powers("lpPool1d", 1, input, normType, kernelSize, options);
 }
 
@@ -105,8 +99,6 @@ export function lpPool2d(
   kernelSize: Sizes,
   options?: PowerPoolOptions,
 ): Tensor {
-  if (areHalves(input, normType, kernelSize, options))
-    return inFloat32(lpPool2d, input, normType, kernelSize, options);
   return powers("lpPool2d", 2, input, normType, kernelSize, options);
 }
 
@@ -117,8 +109,6 @@ export function lpPool3d(
   kernelSize: Sizes,
   options?: PowerPoolOptions,
 ): Tensor {
-  if (areHalves(input, normType, kernelSize, options))
-    return inFloat32(lpPool3d, input, normType, kernelSize, options);
   return powers("lpPool3d", 3, input, normType, kernelSize, options);
 }
 

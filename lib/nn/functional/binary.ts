@@ -3,7 +3,6 @@ import { handleOf, type Tensor } from "../../tensor.js";
 import { requireFloating, shapeError, sizes, tensorFrom } from "./checks.js";
 import { lossDefaults, olderWords, reduced, reductionFrom, type LossOptions } from "./reduction.js";
 import { softplusOf } from "./smooth.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 // Losses of probabilities that something is so.
 
@@ -34,7 +33,6 @@ const leastLog = -100;
  * @throws RangeError (`ERR_SHAPE`) for another shape of the target, TypeError (`ERR_DTYPE`) unless the input is floating.
  */
 export function binaryCrossEntropy(input: Tensor, target: Tensor, options?: ElementLossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(binaryCrossEntropy, input, target, options);
   const op = "binaryCrossEntropy";
   const given = readOptions(op, options, elementDefaults, olderWords);
   const reduction = reductionFrom(op, given.reduction);
@@ -74,8 +72,6 @@ export function binaryCrossEntropyWithLogits(
   target: Tensor,
   options?: LogitsLossOptions,
 ): Tensor {
-  if (areHalves(input, target, options))
-    return inFloat32(binaryCrossEntropyWithLogits, input, target, options);
   const op = "binaryCrossEntropyWithLogits";
   const given = readOptions(op, options, logitsDefaults, olderWords);
   const reduction = reductionFrom(op, given.reduction);
@@ -102,7 +98,6 @@ export function binaryCrossEntropyWithLogits(
 
 /** log(1 + e**(-target * input)), for targets of 1 and -1, without overflow. They broadcast. */
 export function softMarginLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(softMarginLoss, input, target, options);
   const given = readOptions("softMarginLoss", options, lossDefaults, olderWords);
   const reduction = reductionFrom("softMarginLoss", given.reduction);
   requireFloating("softMarginLoss", "soft_margin_cpu", input);
@@ -119,7 +114,6 @@ export function multilabelSoftMarginLoss(
   target: Tensor,
   options?: ElementLossOptions,
 ): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(multilabelSoftMarginLoss, input, target, options);
   const op = "multilabelSoftMarginLoss";
   const given = readOptions(op, options, elementDefaults, olderWords);
   const reduction = reductionFrom(op, given.reduction);

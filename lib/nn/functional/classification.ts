@@ -22,7 +22,6 @@ import {
   type LossOptions,
   type Reduction,
 } from "./reduction.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 // Losses of classes by their logarithmic probabilities.
 
@@ -126,7 +125,6 @@ function mean({ losses, weights }: Pick<Picked, "losses" | "weights">, reduction
  * weight of another dtype than the input's.
  */
 export function nllLoss(input: Tensor, target: Tensor, options?: NllLossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(nllLoss, input, target, options);
   const op = "nllLoss";
   const given = readOptions(op, options, nllDefaults, olderWords);
   const reduction = reductionFrom(op, given.reduction);
@@ -151,7 +149,6 @@ export function nllLoss(input: Tensor, target: Tensor, options?: NllLossOptions)
  * @throws RangeError (`ERR_SHAPE`, `ERR_VALUE`), TypeError (`ERR_DTYPE`).
  */
 export function crossEntropy(input: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(crossEntropy, input, target, options);
   return entropy(
     "crossEntropy",
     input,
@@ -233,8 +230,6 @@ export function linearCrossEntropy(
   target: Tensor,
   options?: LinearCrossEntropyOptions,
 ): Tensor {
-  if (areHalves(input, linearWeight, target, options))
-    return inFloat32(linearCrossEntropy, input, linearWeight, target, options);
   const op = "linearCrossEntropy";
   const { linearBias, ignoreIndex, ...rest } = readOptions(op, options, linearDefaults, {
     ...olderWords,

@@ -7,7 +7,6 @@ import type { Tensor } from "../../tensor.js";
 import { checkOperands, checkSizes, optionsOf } from "./convolutionchecks.js";
 import { fullSizes, imagesOf, patchesOf } from "./patches.js";
 import { atLeast, count, inBrackets, sizesOf, type Sizes } from "./sizes.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 /** Options of {@link conv1d}, {@link conv2d} and {@link conv3d}. */
 export interface ConvolutionOptions {
@@ -57,19 +56,16 @@ const transposedDefaults: Readonly<Required<TransposedConvolutionOptions>> = Obj
  * (`ERR_DTYPE`) for other or different dtypes.
  */
 export function conv1d(input: Tensor, weight: Tensor, options?: ConvolutionOptions): Tensor {
-  if (areHalves(input, weight, options)) return inFloat32(conv1d, input, weight, options);
   return convolved("conv1d", 1, input, weight, options);
 }
 
 /** {@link conv1d} of images: `[N, C, H, W]` or `[C, H, W]`, with weights `[O, C / groups, kh, kw]`. */
 export function conv2d(input: Tensor, weight: Tensor, options?: ConvolutionOptions): Tensor {
-  if (areHalves(input, weight, options)) return inFloat32(conv2d, input, weight, options);
   return convolved("conv2d", 2, input, weight, options);
 }
 
 /** {@link conv1d} of volumes: `[N, C, D, H, W]` or `[C, D, H, W]`, with weights `[O, C / groups, kd, kh, kw]`. */
 export function conv3d(input: Tensor, weight: Tensor, options?: ConvolutionOptions): Tensor {
-  if (areHalves(input, weight, options)) return inFloat32(conv3d, input, weight, options);
   return convolved("conv3d", 3, input, weight, options);
 }
 
@@ -85,7 +81,6 @@ export function convTranspose1d(
   weight: Tensor,
   options?: TransposedConvolutionOptions,
 ): Tensor {
-  if (areHalves(input, weight, options)) return inFloat32(convTranspose1d, input, weight, options);
   return transposed("convTranspose1d", 1, input, weight, options);
 }
 
@@ -95,7 +90,6 @@ export function convTranspose2d(
   weight: Tensor,
   options?: TransposedConvolutionOptions,
 ): Tensor {
-  if (areHalves(input, weight, options)) return inFloat32(convTranspose2d, input, weight, options);
   return transposed("convTranspose2d", 2, input, weight, options);
 }
 
@@ -105,7 +99,6 @@ export function convTranspose3d(
   weight: Tensor,
   options?: TransposedConvolutionOptions,
 ): Tensor {
-  if (areHalves(input, weight, options)) return inFloat32(convTranspose3d, input, weight, options);
   return transposed("convTranspose3d", 3, input, weight, options);
 }
 

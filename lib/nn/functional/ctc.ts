@@ -16,7 +16,6 @@ import {
 } from "./checks.js";
 import { pickAlong } from "./classes.js";
 import { lossDefaults, reduced, reductionFrom, type LossOptions } from "./reduction.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 /** Options of {@link ctcLoss}. */
 export interface CtcLossOptions extends LossOptions {
@@ -162,8 +161,6 @@ export function ctcLoss(
   targetLengths: Lengths,
   options?: CtcLossOptions,
 ): Tensor {
-  if (areHalves(logProbs, targets, inputLengths, targetLengths, options))
-    return inFloat32(ctcLoss, logProbs, targets, inputLengths, targetLengths, options);
   const given = readOptions(op, options, defaults);
   const reduction = reductionFrom(op, given.reduction);
   requireFloating(op, "ctc_loss_cpu", logProbs);

@@ -7,7 +7,6 @@ import { readOptions, withDim } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { flagFrom, numberFrom, requireFloating, shapeError, sizes, valueError } from "./checks.js";
 import { lossDefaults, olderWords, reduced, reductionFrom, type LossOptions } from "./reduction.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 // Distances and directions, and losses that are made of them.
 
@@ -83,7 +82,6 @@ export function normalize(
   dim?: NormalizeOptions["dim"] | NormalizeOptions,
   options?: NormalizeOptions,
 ): Tensor {
-  if (areHalves(x, dim, options)) return inFloat32(normalize, x, dim, options);
   const given = readOptions("normalize", withDim(dim, options), normalizeDefaults, {
     out: "the result is a tensor of its own",
   });
@@ -98,7 +96,6 @@ export function normalize(
  * @throws TypeError (`ERR_DTYPE`) unless one of them is floating.
  */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, dim = 1, options?: CosineSimilarityOptions): Tensor {
-  if (areHalves(x1, x2, dim, options)) return inFloat32(cosineSimilarity, x1, x2, dim, options);
   const op = "cosineSimilarity";
   const eps = numberFrom(op, "eps", readOptions(op, options, cosineDefaults).eps);
   handleOf(x1, op);
@@ -126,7 +123,6 @@ export function cosineSimilarity(x1: Tensor, x2: Tensor, dim = 1, options?: Cosi
  * @throws TypeError (`ERR_DTYPE`) unless one of them is floating.
  */
 export function pairwiseDistance(x1: Tensor, x2: Tensor, options?: PairwiseDistanceOptions): Tensor {
-  if (areHalves(x1, x2, options)) return inFloat32(pairwiseDistance, x1, x2, options);
   const op = "pairwiseDistance";
   const given = readOptions(op, options, distanceDefaults);
   handleOf(x1, op);
@@ -148,8 +144,6 @@ export function cosineEmbeddingLoss(
   target: Tensor,
   options?: MarginLossOptions,
 ): Tensor {
-  if (areHalves(input1, input2, target, options))
-    return inFloat32(cosineEmbeddingLoss, input1, input2, target, options);
   const op = "cosineEmbeddingLoss";
   const given = readOptions(op, options, marginOfZero, olderWords);
   const reduction = reductionFrom(op, given.reduction);
@@ -179,7 +173,6 @@ export function cosineEmbeddingLoss(
  * left out. The two broadcast.
  */
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options?: MarginLossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(hingeEmbeddingLoss, input, target, options);
   const op = "hingeEmbeddingLoss";
   const given = readOptions(op, options, marginOfOne, olderWords);
   const reduction = reductionFrom(op, given.reduction);
@@ -202,8 +195,6 @@ export function marginRankingLoss(
   target: Tensor,
   options?: MarginLossOptions,
 ): Tensor {
-  if (areHalves(input1, input2, target, options))
-    return inFloat32(marginRankingLoss, input1, input2, target, options);
   const op = "marginRankingLoss";
   const given = readOptions(op, options, marginOfZero, olderWords);
   const reduction = reductionFrom(op, given.reduction);
@@ -234,8 +225,6 @@ export function tripletMarginLoss(
   negative: Tensor,
   options?: TripletMarginLossOptions,
 ): Tensor {
-  if (areHalves(anchor, positive, negative, options))
-    return inFloat32(tripletMarginLoss, anchor, positive, negative, options);
   const op = "tripletMarginLoss";
   const { p, eps, ...given } = readOptions(op, options, tripletDefaults, olderWords);
   const distance = (a: Tensor, b: Tensor) => pairwiseDistance(a, b, { p, eps });

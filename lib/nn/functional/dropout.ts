@@ -1,7 +1,6 @@
 import { rand } from "../../creation.js";
 import { computedDtype } from "../../dtype.js";
 import { axesOf } from "../../functional/axes.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 import { named } from "../../functional/history.js";
 import { positionsAlong } from "../../functional/places.js";
 import { readOptions } from "../../options.js";
@@ -73,7 +72,6 @@ function dropped(x: Tensor, shape: number[], p: number): Tensor {
  * @throws RangeError (`ERR_VALUE`) for a p outside [0, 1].
  */
 export function dropout(x: Tensor, options?: DropoutOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(dropout, x, options);
   const { p, isIdle } = read("dropout", x, options, dropoutDefaults);
   return isIdle ? x.clone() : dropped(x, x.shape, p);
 }
@@ -102,19 +100,16 @@ function features(
 
 /** {@link dropout} of whole channels of `[N, C, L]` or `[C, L]`. */
 export function dropout1d(x: Tensor, options?: DropoutOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(dropout1d, x, options);
   return features("dropout1d", x, options, [2, 3], false);
 }
 
 /** {@link dropout} of whole channels of `[N, C, H, W]`, or of `[N, C, L]`, as in PyTorch. */
 export function dropout2d(x: Tensor, options?: DropoutOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(dropout2d, x, options);
   return features("dropout2d", x, options, [3, 4], true);
 }
 
 /** {@link dropout} of whole channels of `[N, C, D, H, W]` or `[C, D, H, W]`. */
 export function dropout3d(x: Tensor, options?: DropoutOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(dropout3d, x, options);
   return features("dropout3d", x, options, [4, 5], false);
 }
 
@@ -132,14 +127,12 @@ function alphaDropped(x: Tensor, shape: number[], p: number): Tensor {
  * and a variance of 1 stay (Klambauer et al., arXiv:1706.02515). Nothing is dropped unless `training` says so. Floating.
  */
 export function alphaDropout(x: Tensor, options?: DropoutOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(alphaDropout, x, options);
   const { p, isIdle } = read("alphaDropout", x, options, alphaDefaults);
   return isIdle ? x.clone() : alphaDropped(x, x.shape, p);
 }
 
 /** {@link alphaDropout} of whole channels of `[N, C, ...]`. */
 export function featureAlphaDropout(x: Tensor, options?: DropoutOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(featureAlphaDropout, x, options);
   const { p, isIdle } = read("featureAlphaDropout", x, options, alphaDefaults);
   const { shape } = x;
   if (shape.length < 2)
@@ -158,7 +151,6 @@ export function featureAlphaDropout(x: Tensor, options?: DropoutOptions): Tensor
  * gradient of the smooth one. tau is 1 when left out, and the dimension the last one. Floating.
  */
 export function gumbelSoftmax(logits: Tensor, options?: GumbelSoftmaxOptions): Tensor {
-  if (areHalves(logits, options)) return inFloat32(gumbelSoftmax, logits, options);
   const op = "gumbelSoftmax";
   const given = readOptions(op, options, gumbelDefaults, { eps: "it has no effect in PyTorch" });
   requireFloating(op, "softmax_lastdim_kernel_impl", logits);

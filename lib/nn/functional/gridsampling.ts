@@ -5,7 +5,6 @@ import { describe, readOptions } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { cubicWeights } from "./cubic.js";
 import { count, inBrackets, requireFlags, requireFloating } from "./sizes.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 /** Options of {@link gridSample}. */
 export interface GridSampleOptions {
@@ -37,7 +36,6 @@ const defaults: Readonly<Required<GridSampleOptions>> = Object.freeze({
  * other or different dtypes.
  */
 export function gridSample(input: Tensor, grid: Tensor, options?: GridSampleOptions): Tensor {
-  if (areHalves(input, grid, options)) return inFloat32(gridSample, input, grid, options);
   return sampled("gridSample", input, grid, readOptions("gridSample", options, defaults));
 }
 
@@ -49,8 +47,6 @@ export function gridSampler(
   paddingMode: number,
   alignCorners: boolean,
 ): Tensor {
-  if (areHalves(input, grid, interpolationMode, paddingMode, alignCorners))
-    return inFloat32(gridSampler, input, grid, interpolationMode, paddingMode, alignCorners);
   return byNumbers("gridSampler", null, input, grid, interpolationMode, paddingMode, alignCorners);
 }
 
@@ -62,8 +58,6 @@ export function gridSampler2d(
   paddingMode: number,
   alignCorners: boolean,
 ): Tensor {
-  if (areHalves(input, grid, interpolationMode, paddingMode, alignCorners))
-    return inFloat32(gridSampler2d, input, grid, interpolationMode, paddingMode, alignCorners);
   return byNumbers("gridSampler2d", 2, input, grid, interpolationMode, paddingMode, alignCorners);
 }
 
@@ -75,8 +69,6 @@ export function gridSampler3d(
   paddingMode: number,
   alignCorners: boolean,
 ): Tensor {
-  if (areHalves(input, grid, interpolationMode, paddingMode, alignCorners))
-    return inFloat32(gridSampler3d, input, grid, interpolationMode, paddingMode, alignCorners);
   return byNumbers("gridSampler3d", 3, input, grid, interpolationMode, paddingMode, alignCorners);
 }
 

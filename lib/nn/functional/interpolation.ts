@@ -8,7 +8,6 @@ import { evenMeans } from "./adaptivepooling.js";
 import { cubicWeights } from "./cubic.js";
 import { inBrackets, isLeftOut, requireFloating } from "./sizes.js";
 import { alongDim } from "./taps.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 /** How {@link interpolate} gets elements between others. */
 export type InterpolationMode =
@@ -71,7 +70,6 @@ const names = ["", "1D", "2D", "3D"];
  * not go together, (`ERR_DTYPE`) for other dtypes.
  */
 export function interpolate(input: Tensor, options: InterpolateOptions): Tensor {
-  if (areHalves(input, options)) return inFloat32(interpolate, input, options);
   return resized("interpolate", input, readOptions("interpolate", options, defaults));
 }
 
@@ -80,7 +78,6 @@ export function upsample(
   input: Tensor,
   options: Pick<InterpolateOptions, "size" | "scaleFactor" | "mode" | "alignCorners">,
 ): Tensor {
-  if (areHalves(input, options)) return inFloat32(upsample, input, options);
   const { recomputeScaleFactor, antialias, ...known } = defaults;
   const given = readOptions("upsample", options, known);
   return resized("upsample", input, { ...given, recomputeScaleFactor, antialias });
@@ -88,14 +85,12 @@ export function upsample(
 
 /** {@link interpolate} with `"nearest"`. */
 export function upsampleNearest(input: Tensor, options: ResultSize): Tensor {
-  if (areHalves(input, options)) return inFloat32(upsampleNearest, input, options);
   const given = readOptions("upsampleNearest", options, sizeDefaults);
   return resized("upsampleNearest", input, { ...defaults, ...given });
 }
 
 /** {@link interpolate} of images with `"bilinear"` and aligned corners. */
 export function upsampleBilinear(input: Tensor, options: ResultSize): Tensor {
-  if (areHalves(input, options)) return inFloat32(upsampleBilinear, input, options);
   const given = readOptions("upsampleBilinear", options, sizeDefaults);
   return resized("upsampleBilinear", input, { ...defaults, ...given, mode: "bilinear", alignCorners: true });
 }

@@ -4,7 +4,6 @@ import { named } from "../../functional/history.js";
 import { readOptions } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { shapeError, tensorFrom } from "./checks.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 // Products with weights.
 
@@ -36,7 +35,6 @@ function added(op: string, products: Tensor, given: Tensor | null | undefined): 
  * @throws RangeError (`ERR_SHAPE`) where the shapes do not fit.
  */
 export function linear(x: Tensor, weight: Tensor, options?: BiasOptions): Tensor {
-  if (areHalves(x, weight, options)) return inFloat32(linear, x, weight, options);
   const { bias } = readOptions("linear", options, biasDefaults);
   handleOf(x, "linear");
   handleOf(weight, "linear");
@@ -72,7 +70,6 @@ export function linear(x: Tensor, weight: Tensor, options?: BiasOptions): Tensor
  * @throws RangeError (`ERR_SHAPE`) where the shapes do not fit, TypeError (`ERR_DTYPE`) for different dtypes.
  */
 export function bilinear(x1: Tensor, x2: Tensor, weight: Tensor, options?: BiasOptions): Tensor {
-  if (areHalves(x1, x2, weight, options)) return inFloat32(bilinear, x1, x2, weight, options);
   const { bias } = readOptions("bilinear", options, biasDefaults);
   for (const x of [x1, x2, weight]) handleOf(x, "bilinear");
   const [first, second, by] = [x1.shape, x2.shape, weight.shape];

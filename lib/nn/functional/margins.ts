@@ -12,7 +12,6 @@ import {
 } from "./checks.js";
 import { pickAlong, weightsOf } from "./classes.js";
 import { lossDefaults, olderWords, reduced, reductionFrom, type LossOptions } from "./reduction.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 // Losses of classes by the distances of their scores.
 
@@ -53,7 +52,6 @@ function rowsFrom(op: string, input: Tensor, target: Tensor): Tensor {
  * @throws RangeError (`ERR_SHAPE`) for other shapes, (`ERR_VALUE`) for any other p, TypeError (`ERR_DTYPE`).
  */
 export function multiMarginLoss(input: Tensor, target: Tensor, options?: MultiMarginLossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(multiMarginLoss, input, target, options);
   const op = "multiMarginLoss";
   const given = readOptions(op, options, multiDefaults, olderWords);
   const reduction = reductionFrom(op, given.reduction);
@@ -100,7 +98,6 @@ export function multiMarginLoss(input: Tensor, target: Tensor, options?: MultiMa
  * @throws RangeError (`ERR_SHAPE`) for other shapes, TypeError (`ERR_DTYPE`) for a target that is not int64.
  */
 export function multilabelMarginLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(multilabelMarginLoss, input, target, options);
   const op = "multilabelMarginLoss";
   const given = readOptions(op, options, lossDefaults, olderWords);
   const reduction = reductionFrom(op, given.reduction);

@@ -10,7 +10,6 @@ import {
   tensorFrom,
   wholeFrom,
 } from "./checks.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 // Normalisation by statistics of each example.
 
@@ -144,7 +143,6 @@ export function layerNorm(
   normalizedShape: number | readonly number[],
   options?: NormOptions,
 ): Tensor {
-  if (areHalves(x, normalizedShape, options)) return inFloat32(layerNorm, x, normalizedShape, options);
   const { weight, bias, eps } = readOptions("layerNorm", options, normDefaults);
   requireFloating("layerNorm", "LayerNormKernelImpl", x);
   const { axes, shape, tensors } = lastDims("layerNorm", x, normalizedShape, { weight, bias });
@@ -162,7 +160,6 @@ export function rmsNorm(
   normalizedShape: number | readonly number[],
   options?: RmsNormOptions,
 ): Tensor {
-  if (areHalves(x, normalizedShape, options)) return inFloat32(rmsNorm, x, normalizedShape, options);
   const { weight, eps } = readOptions("rmsNorm", options, rmsDefaults);
   requireFloating("rmsNorm", "rms_norm", x);
   const { axes, shape, tensors } = lastDims("rmsNorm", x, normalizedShape, { weight });
@@ -181,7 +178,6 @@ export function rmsNorm(
  * @throws RangeError (`ERR_SHAPE`) where the channels cannot be divided so, or the shapes do not fit.
  */
 export function groupNorm(x: Tensor, numGroups: number, options?: NormOptions): Tensor {
-  if (areHalves(x, numGroups, options)) return inFloat32(groupNorm, x, numGroups, options);
   const op = "groupNorm";
   const { weight, bias, eps } = readOptions(op, options, normDefaults);
   requireFloating(op, "GroupNormKernelImpl", x);
@@ -225,7 +221,6 @@ export function groupNorm(x: Tensor, numGroups: number, options?: NormOptions): 
  * @throws RangeError (`ERR_SHAPE`) for less than three dimensions.
  */
 export function localResponseNorm(x: Tensor, size: number, options?: LocalResponseNormOptions): Tensor {
-  if (areHalves(x, size, options)) return inFloat32(localResponseNorm, x, size, options);
   const op = "localResponseNorm";
   const given = readOptions(op, options, localDefaults);
   requireFloating(op, "local_response_norm", x);

@@ -5,7 +5,6 @@ import { rand } from "../../creation.js";
 import { readOptions } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { flagFrom, numberFrom, requireFloating, shapeError, valueError, withoutInplace } from "./checks.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 // Activations that are put together of pieces. Where a piece would overflow outside its part, it is given another input
 // there, so that no gradient is zero times infinity.
@@ -99,7 +98,6 @@ function within(op: string, x: Tensor, minVal: number, maxVal: number): Tensor {
 
 /** (x + 3) / 6 within [0, 1]. The gradient is 0 at -3 and 3. Floating. */
 export function hardsigmoid(x: Tensor, options?: Readonly<Record<string, never>>): Tensor {
-  if (areHalves(x, options)) return inFloat32(hardsigmoid, x, options);
   readOptions("hardsigmoid", options, none, withoutInplace);
   requireFloating("hardsigmoid", "hardsigmoid_cpu", x);
   return named(x.le(-3).where(0, x.ge(3).where(1, x.add(3).div(6))), "Hardsigmoid");
@@ -107,7 +105,6 @@ export function hardsigmoid(x: Tensor, options?: Readonly<Record<string, never>>
 
 /** x * (x + 3) / 6 between -3 and 3, 0 below and x above. The gradient is 0 at -3 and 1 at 3. Floating. */
 export function hardswish(x: Tensor, options?: Readonly<Record<string, never>>): Tensor {
-  if (areHalves(x, options)) return inFloat32(hardswish, x, options);
   readOptions("hardswish", options, none, withoutInplace);
   requireFloating("hardswish", "hardswish_cpu", x);
   const isLinear = x.ge(3);
@@ -190,7 +187,6 @@ export function hardshrink(x: Tensor, options?: ShrinkOptions): Tensor {
  * @throws RangeError (`ERR_VALUE`) for a negative lambd.
  */
 export function softshrink(x: Tensor, options?: ShrinkOptions): Tensor {
-  if (areHalves(x, options)) return inFloat32(softshrink, x, options);
   const { lambd } = readOptions("softshrink", options, lambdDefaults);
   requireFloating("softshrink", "softshrink_cpu", x);
   if (!(numberFrom("softshrink", "lambd", lambd) >= 0))

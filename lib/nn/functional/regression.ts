@@ -10,7 +10,6 @@ import {
   type LossOptions,
   type Reduction,
 } from "./reduction.js";
-import { areHalves, inFloat32 } from "../../functional/halves.js";
 
 // Losses of numbers. Inputs and targets broadcast.
 
@@ -97,7 +96,6 @@ function weighted(losses: Tensor, weight: Tensor, reduction: Reduction): Tensor 
  * (`ERR_VALUE`) for an unknown reduction, TypeError (`ERR_DTYPE`) unless one of the two is floating.
  */
 export function mseLoss(input: Tensor, target: Tensor, options?: WeightedLossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(mseLoss, input, target, options);
   const given = readOptions("mseLoss", options, weightedDefaults, olderWords);
   const reduction = reductionFrom("mseLoss", given.reduction);
   const losses = difference("mseLoss", "mse_cpu", input, target).square();
@@ -107,7 +105,6 @@ export function mseLoss(input: Tensor, target: Tensor, options?: WeightedLossOpt
 
 /** |input - target|, with a gradient of 0 where they are equal; weights and errors as in {@link mseLoss}. */
 export function l1Loss(input: Tensor, target: Tensor, options?: WeightedLossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(l1Loss, input, target, options);
   const given = readOptions("l1Loss", options, weightedDefaults, olderWords);
   const reduction = reductionFrom("l1Loss", given.reduction);
   const losses = difference("l1Loss", "l1_cpu", input, target).abs();
@@ -133,7 +130,6 @@ function bent(d: Tensor, bend: number, scale: number): Tensor {
  * @throws RangeError (`ERR_VALUE`) for a negative beta; others as in {@link mseLoss}.
  */
 export function smoothL1Loss(input: Tensor, target: Tensor, options?: SmoothL1LossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(smoothL1Loss, input, target, options);
   const given = readOptions("smoothL1Loss", options, smoothDefaults, olderWords);
   const reduction = reductionFrom("smoothL1Loss", given.reduction);
   const beta = numberFrom("smoothL1Loss", "beta", given.beta);
@@ -153,7 +149,6 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options?: SmoothL1Lo
  * @throws RangeError (`ERR_VALUE`) unless delta is positive; others as in {@link mseLoss}.
  */
 export function huberLoss(input: Tensor, target: Tensor, options?: HuberLossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(huberLoss, input, target, options);
   const given = readOptions("huberLoss", options, huberDefaults, olderWords);
   const reduction = reductionFrom("huberLoss", given.reduction);
   const delta = numberFrom("huberLoss", "delta", given.delta);
@@ -174,7 +169,6 @@ export function huberLoss(input: Tensor, target: Tensor, options?: HuberLossOpti
  * target * log(target) - target + log(2 pi target) / 2 is added where the target is greater than 1.
  */
 export function poissonNllLoss(input: Tensor, target: Tensor, options?: PoissonNllLossOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(poissonNllLoss, input, target, options);
   const op = "poissonNllLoss";
   const given = readOptions(op, options, poissonDefaults, olderWords);
   const reduction = reductionFrom(op, given.reduction);
@@ -212,8 +206,6 @@ export function gaussianNllLoss(
   variance: Tensor | number,
   options?: GaussianNllLossOptions,
 ): Tensor {
-  if (areHalves(input, target, variance, options))
-    return inFloat32(gaussianNllLoss, input, target, variance, options);
   const op = "gaussianNllLoss";
   const given = readOptions(op, options, gaussianDefaults);
   const reduction = reductionFrom(op, given.reduction);
@@ -258,7 +250,6 @@ function varianceOf(op: string, input: Tensor, given: Tensor | number, eps: numb
  * `"batchmean"` by the first dimension alone.
  */
 export function klDiv(input: Tensor, target: Tensor, options?: KlDivOptions): Tensor {
-  if (areHalves(input, target, options)) return inFloat32(klDiv, input, target, options);
   const op = "klDiv";
   const { reduction: given, logTarget } = readOptions(op, options, klDefaults, olderWords);
   const reduction = reductionFrom(op, given, ["mean", "sum", "none", "batchmean"]) as Reduction | "batchmean";
