@@ -1,4 +1,4 @@
-import { tensor } from "../creation.js";
+import { filled } from "../creation.js";
 import type { Scalar } from "../native.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import { argumentError, shapeError } from "./refusals.js";
@@ -18,5 +18,5 @@ export function filling(op: string, word: string, x: Tensor, value: Tensor | Sca
   }
   if (!["number", "bigint", "boolean"].includes(typeof value))
     throw argumentError(op, `${op}: the value must be a number or a 0-d tensor, got ${describe(value)}`);
-  return tensor(value, { dtype, device });
+  return filled(op, [], value, { dtype, device });
 }

@@ -53,13 +53,12 @@ std::string text_of(const Number& number) {
   const std::string wider = is_half_dtype(dtype)                               ? "\"float32\""
                             : dtype == DType::float32 || dtype == DType::int64 ? "\"float64\""
                                                                                : "\"int64\"";
-  // Other ops make a tensor.
-  const bool has_tensor = name == "set" || name.ends_with('_');
+  const bool makes_tensor = name.starts_with("full") || name == "scalarTensor";
   throw Error(ErrorClass::range_error, "ERR_VALUE",
               "value cannot be converted to type " + label + " without overflow; " + name + ": " +
                   text_of(number) + " is no " + label + holds +
-                  (has_tensor ? "; convert the tensor first, as in x.to(" + wider + ")"
-                              : "; choose a dtype that holds it, as in { dtype: " + wider + " }"),
+                  (makes_tensor ? "; choose a dtype that holds it, as in { dtype: " + wider + " }"
+                                : "; convert the tensor first, as in x.to(" + wider + ")"),
               name);
 }
 
@@ -91,9 +90,14 @@ void check_fits(std::string_view op, const Number& number, DType dtype) {
   if (!fits(number, dtype)) refuse(op, number, dtype);
 }
 
+bool gives_elements(Op op) { return op == Op::where || op == Op::clamp; }
+
 Number fitted_number(const OpInfo& row, const Number& number, DType dtype) {
-  if (is_floating(dtype)) return number;
   const Op op = static_cast<Op>(&row - op_table);
+  if (is_floating(dtype)) {
+    if (gives_elements(op)) check_fits(row.name, number, dtype);
+    return number;
+  }
   // Any number counts as true but zero.
   if (op == Op::logicalAnd || op == Op::logicalOr)
     return Number::of_boolean(number.dtype == DType::float64 ? number.real != 0 : number.integer != 0);

@@ -306,7 +306,7 @@ Value elementwise(Op op, std::span<const Value> inputs) {
   // The usual case, which needs no promotion and no broadcast: numbers, and floating tensors of one dtype and
   // shape.
   const Node* model = nullptr;
-  bool is_usual = row.dtypes != Dtypes::select && !takes_integers_alone(row), is_of_one_device = true;
+  bool is_usual = !gives_elements(op) && !takes_integers_alone(row), is_of_one_device = true;
   for (const Value& input : inputs) {
     const Node& node = *input.node;
     if (node.is_number()) continue;
@@ -342,7 +342,7 @@ Value elementwise(Op op, std::span<const Value> inputs) {
   for (size_t i = first; i < inputs.size(); ++i) {
     if (!operands[i].node->is_number()) {
       operands[i] = to(operands[i], dtype);
-    } else if (!is_floating(dtype)) {
+    } else if (!is_floating(dtype) || gives_elements(op)) {
       const Number& given = operands[i].node->number;
       const Number fitted = fitted_number(row, given, dtype);
       if (fitted.dtype != given.dtype || fitted.integer != given.integer)

@@ -67,10 +67,8 @@ Napi::Value from_array_entry(const Binding& binding, const Napi::CallbackInfo& i
 Napi::Value full_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const std::string op = info[4].ToString();
   const Dims shape = read_dims(info[1], op.c_str(), "shape");
-  Engine& engine = binding.addon.engine(info[5]);
-  check_shape(engine, op, shape, read_dtype(info[2]));
   const Number value = read_number(info[3], op.c_str());
-  return binding.addon.bind(info, full(engine, value, shape, read_dtype(info[2])));
+  return binding.addon.bind(info, full(binding.addon.engine(info[5]), value, shape, read_dtype(info[2]), op));
 }
 
 // out, shape, dtype, device, start, step

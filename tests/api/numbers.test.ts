@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { full, ones, tensor, where, type DType, type Tensor } from "../../lib/index.js";
+import { full, nn, ones, tensor, where, type DType, type Tensor } from "../../lib/index.js";
 import { errorOf, numbers } from "../helpers/reference.js";
 
 // Numbers beside tensors: none is silently another.
@@ -36,9 +36,20 @@ describe("a number that a dtype cannot hold", () => {
       fill_: () => x().fill_(value),
       set: () => x().set(0, value),
       pad: () => x().pad([1, 0], { value }),
+      maskedFill: () => x().maskedFill(tensor([true, false]), value),
+      indexFill: () => x().indexFill(0, tensor([1n]), value),
+      scatter: () => x().scatter(0, tensor([1n]), value),
     };
-    if (!dtype.includes("float") && Number.isSafeInteger(value))
+    const isFloat = dtype.includes("float");
+    // Fractions, infinities and long numbers make a floating tensor of whole numbers.
+    if (isFloat || Number.isSafeInteger(value))
       ways["where"] = () => where(tensor([true, false]), x(), value);
+    if (isFloat) {
+      ways["clamp"] = () => x().clamp(0, Number(value));
+      ways["clampMin"] = () => x().clampMin(Number(value));
+      ways["hardtanh"] = () => nn.functional.hardtanh(x(), { minVal: 0, maxVal: Number(value) });
+      ways["threshold"] = () => nn.functional.threshold(x(), 0, Number(value));
+    }
     for (const [op, way] of Object.entries(ways)) {
       const error = errorOf(way);
       expect(error, op).toMatchObject({ name: "RangeError", code: "ERR_VALUE", op });
