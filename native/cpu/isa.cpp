@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "cpu/isa_spaces.h"
 #include "device/error.h"
 
 namespace adjoint::cpu {
@@ -18,12 +19,7 @@ using isa_base::boolean_loops, isa_base::uint8_loops, isa_base::int32_loops, isa
   extern const TypeLoops float16_loops, bfloat16_loops, float32_loops, float64_loops;                        \
   static const LoopTable table = {{ADJOINT_DTYPES(ROW)}};                                                    \
   }
-TABLE(isa_base)
-#ifdef __x86_64__
-TABLE(isa_v2)
-TABLE(isa_v3)
-TABLE(isa_v4)
-#endif
+ADJOINT_ISA_SPACES(TABLE)
 #undef TABLE
 #undef ROW
 

@@ -1,5 +1,6 @@
 // Parts of least squares, and the builds of them for each instruction set.
 #pragma once
+#include "cpu/isa_spaces.h"
 #include "cpu/routines/orthogonal_block.h"
 
 namespace adjoint::cpu {
@@ -14,20 +15,12 @@ namespace adjoint::cpu {
                         int64_t columns, const Columns& out);                                                \
   void transpose_matrix(const Columns& matrix, int64_t rows, int64_t columns, const Columns& to);
 
-namespace isa_base {
-ADJOINT_LEAST_SQUARES
-}
-#ifdef __x86_64__
-namespace isa_v2 {
-ADJOINT_LEAST_SQUARES
-}
-namespace isa_v3 {
-ADJOINT_LEAST_SQUARES
-}
-namespace isa_v4 {
-ADJOINT_LEAST_SQUARES
-}
-#endif
+#define SPACE(name)                                                                                          \
+  namespace name {                                                                                           \
+  ADJOINT_LEAST_SQUARES                                                                                      \
+  }
+ADJOINT_ISA_SPACES(SPACE)
+#undef SPACE
 #undef ADJOINT_LEAST_SQUARES
 
 } // namespace adjoint::cpu

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu/isa_spaces.h"
 #include "cpu/routines/group.h"
 
 namespace adjoint::cpu {
@@ -37,20 +38,12 @@ template <class T> struct EliminationGroup {
                       int64_t column);                                                                       \
   void eliminate_group(const EliminationGroup<T>& work);
 
-namespace isa_base {
-ADJOINT_LU
-}
-#ifdef __x86_64__
-namespace isa_v2 {
-ADJOINT_LU
-}
-namespace isa_v3 {
-ADJOINT_LU
-}
-namespace isa_v4 {
-ADJOINT_LU
-}
-#endif
+#define SPACE(name)                                                                                          \
+  namespace name {                                                                                           \
+  ADJOINT_LU                                                                                                 \
+  }
+ADJOINT_ISA_SPACES(SPACE)
+#undef SPACE
 #undef ADJOINT_LU
 #undef ADJOINT_LU_OF
 

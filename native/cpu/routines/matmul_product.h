@@ -1,5 +1,6 @@
 // One product of two matrices, and the builds of it for each instruction set.
 #pragma once
+#include "cpu/isa_spaces.h"
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -56,20 +57,12 @@ template <class T> struct Product {
   void multiply(const Product<T>&);                                                                          \
   PanelSizes panel_sizes(const Product<T>&);
 
-namespace isa_base {
-ADJOINT_MULTIPLY
-}
-#ifdef __x86_64__
-namespace isa_v2 {
-ADJOINT_MULTIPLY
-}
-namespace isa_v3 {
-ADJOINT_MULTIPLY
-}
-namespace isa_v4 {
-ADJOINT_MULTIPLY
-}
-#endif
+#define SPACE(name)                                                                                          \
+  namespace name {                                                                                           \
+  ADJOINT_MULTIPLY                                                                                           \
+  }
+ADJOINT_ISA_SPACES(SPACE)
+#undef SPACE
 #undef ADJOINT_MULTIPLY
 #undef ADJOINT_MULTIPLY_OF
 

@@ -1,6 +1,7 @@
 // Orthogonal factors of one matrix, and the builds of them for each instruction set. All is computed in double precision,
 // in matrices that lie column after column.
 #pragma once
+#include "cpu/isa_spaces.h"
 #include <cstdint>
 
 namespace adjoint::cpu {
@@ -72,20 +73,12 @@ constexpr int64_t square_numbers(int64_t size) {
          2 * strip_numbers(size) + 2 * rotation_numbers(size);
 }
 
-namespace isa_base {
-ADJOINT_ORTHOGONAL
-}
-#ifdef __x86_64__
-namespace isa_v2 {
-ADJOINT_ORTHOGONAL
-}
-namespace isa_v3 {
-ADJOINT_ORTHOGONAL
-}
-namespace isa_v4 {
-ADJOINT_ORTHOGONAL
-}
-#endif
+#define SPACE(name)                                                                                          \
+  namespace name {                                                                                           \
+  ADJOINT_ORTHOGONAL                                                                                         \
+  }
+ADJOINT_ISA_SPACES(SPACE)
+#undef SPACE
 #undef ADJOINT_ORTHOGONAL
 
 } // namespace adjoint::cpu

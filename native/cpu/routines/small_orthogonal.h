@@ -1,6 +1,7 @@
 // Orthogonal factors of small matrices side by side, and the builds of them for each instruction set. All is computed in
 // double precision.
 #pragma once
+#include "cpu/isa_spaces.h"
 #include "cpu/routines/group.h"
 
 namespace adjoint::cpu {
@@ -26,20 +27,12 @@ template <class T> struct SymmetricGroup {
   void reflect_group(const ReflectionGroup<T>& work);                                                        \
   void factor_symmetric_group(const SymmetricGroup<T>& work);
 
-namespace isa_base {
-ADJOINT_SMALL_ORTHOGONAL
-}
-#ifdef __x86_64__
-namespace isa_v2 {
-ADJOINT_SMALL_ORTHOGONAL
-}
-namespace isa_v3 {
-ADJOINT_SMALL_ORTHOGONAL
-}
-namespace isa_v4 {
-ADJOINT_SMALL_ORTHOGONAL
-}
-#endif
+#define SPACE(name)                                                                                          \
+  namespace name {                                                                                           \
+  ADJOINT_SMALL_ORTHOGONAL                                                                                   \
+  }
+ADJOINT_ISA_SPACES(SPACE)
+#undef SPACE
 #undef ADJOINT_SMALL_ORTHOGONAL
 #undef ADJOINT_SMALL_ORTHOGONAL_OF
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu/isa_spaces.h"
 #include "cpu/routines/group.h"
 #include "cpu/routines/matmul_product.h" // Matrix
 
@@ -56,20 +57,12 @@ template <class T> struct FactorGroup {
   void factor_group(const FactorGroup<T>& work);                                                             \
   void solve_group(const EquationGroup<T>& work);
 
-namespace isa_base {
-ADJOINT_TRIANGULAR
-}
-#ifdef __x86_64__
-namespace isa_v2 {
-ADJOINT_TRIANGULAR
-}
-namespace isa_v3 {
-ADJOINT_TRIANGULAR
-}
-namespace isa_v4 {
-ADJOINT_TRIANGULAR
-}
-#endif
+#define SPACE(name)                                                                                          \
+  namespace name {                                                                                           \
+  ADJOINT_TRIANGULAR                                                                                         \
+  }
+ADJOINT_ISA_SPACES(SPACE)
+#undef SPACE
 #undef ADJOINT_TRIANGULAR
 #undef ADJOINT_TRIANGULAR_OF
 
