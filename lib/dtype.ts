@@ -55,16 +55,7 @@ export function computedDtype(dtype: DType): DType {
 
 /** The largest finite element of a floating dtype. */
 export function largestOf(dtype: DType): number {
-  switch (dtype) {
-    case "float16":
-      return 65504;
-    case "bfloat16":
-      return (2 - 2 ** -7) * 2 ** 127;
-    case "float32":
-      return (2 - 2 ** -23) * 2 ** 127;
-    default:
-      return Number.MAX_VALUE;
-  }
+  return native.largestElements[dtypeIndex(dtype)]!;
 }
 
 /** The typed array that holds elements of a dtype: of halves their values, as there is no array of them in every JavaScript. */

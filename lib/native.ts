@@ -218,6 +218,8 @@ export interface Native {
   readonly dtypes: readonly string[];
   /** The dtypes as PyTorch's messages spell them. */
   readonly dtypeWords: readonly string[];
+  /** The largest finite element of each dtype. */
+  readonly largestElements: readonly number[];
 
   fromArray(
     out: Fresh,

@@ -88,6 +88,20 @@ template <class T> inline constexpr DType dtype_of = DType::boolean;
 ADJOINT_DTYPES(ROW)
 #undef ROW
 
+// The largest finite element.
+template <class T>
+inline constexpr double largest_element = static_cast<double>(std::numeric_limits<T>::max());
+template <> inline constexpr double largest_element<Half> = 65504;
+template <> inline constexpr double largest_element<BFloat16> = 0x1.fep127;
+inline constexpr double largest_of(DType dtype) {
+  constexpr double all[] = {
+#define ROW(name, type, label, word) largest_element<type>,
+      ADJOINT_DTYPES(ROW)
+#undef ROW
+  };
+  return all[static_cast<size_t>(dtype)];
+}
+
 // Calls `body.template operator()<T>()` with the C++ type of `dtype`.
 #define ROW(name, type, label, word)                                                                         \
   case DType::name:                                                                                          \

@@ -62,20 +62,6 @@ std::string text_of(const Number& number) {
               name);
 }
 
-// Of the finite elements of a floating dtype.
-double largest_of(DType dtype) {
-  switch (dtype) {
-  case DType::float16:
-    return 65504;
-  case DType::bfloat16:
-    return 0x1.fep127;
-  case DType::float32:
-    return std::numeric_limits<float>::max();
-  default:
-    return std::numeric_limits<double>::max();
-  }
-}
-
 bool fits(const Number& number, DType dtype) {
   if (dtype == DType::boolean || dtype == DType::float64) return true;
   if (is_floating(dtype))

@@ -74,13 +74,15 @@ void export_tables(Napi::Env env, Napi::Object exports) {
     ops.Set(count++, row);
   }
   exports.Set("ops", ops);
-  auto dtypes = Napi::Array::New(env), dtype_words = Napi::Array::New(env);
+  auto dtypes = Napi::Array::New(env), dtype_words = Napi::Array::New(env), largest = Napi::Array::New(env);
   for (uint32_t i = 0; i < dtype_count; ++i) {
     dtypes.Set(i, std::string(dtype_table[i].label));
     dtype_words.Set(i, std::string(dtype_table[i].word));
+    largest.Set(i, largest_of(static_cast<DType>(i)));
   }
   exports.Set("dtypes", dtypes);
   exports.Set("dtypeWords", dtype_words);
+  exports.Set("largestElements", largest);
 }
 
 // Fails where an environment variable asks for something impossible.
