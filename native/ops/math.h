@@ -3,9 +3,8 @@
 // result depends on its argument alone, and is the same bits on all processors with fused multiply-adds, GPUs
 // among them. They are selects rather than branches, so that a plain loop over an array vectorises, from
 // SSE4.1 on, with -fno-math-errno -fno-trapping-math; nothing calls libm, except for fma in fmod
-// where processors have none. The special functions (gamma, igamma,
-// bessel, normal) branch and loop, and are off by more: tests/goldens/special.json says by how much. Start with the
-// exponentials.
+// where processors have none. Of the special functions (gamma, igamma, bessel, normal) most branch and loop, and all may be
+// off by more: tests/goldens/special.json says by how much. Start with the exponentials.
 #pragma once
 #include "ops/math_bessel.h"
 #include "ops/math_bits.h"
