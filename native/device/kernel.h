@@ -130,6 +130,7 @@ struct RoutineKernel {
   std::vector<Operand> inputs;
   std::vector<Operand> results; // row-major
   Dims parameters;              // the row's own
+  int32_t caller = -1;          // whom an error names instead of the row; the device makes nothing of it
   ProductModes modes;
 };
 

@@ -32,6 +32,7 @@ struct Attributes final : RefCounted {
   Engine* origin = nullptr; // transfers: where the value came from
   ProductModes modes;       // routines with that trait: as they were when it was recorded
   Dims parameters;          // routines: the row's own
+  int32_t caller = -1;      // routines: whom errors are to name, as Session::caller says
   uint32_t result = 0;      // Op::result: which one
 
   // Adds all that a plan depends on: not the numbers, which come at run time.

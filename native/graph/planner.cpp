@@ -56,6 +56,7 @@ Kernel Plan::kernel_of(const Unit& unit, bool is_flat) const {
   kernel.op = value.op;
   if (value.attributes) {
     kernel.parameters = value.attributes->parameters;
+    kernel.caller = value.attributes->caller;
     kernel.modes = value.attributes->modes;
   }
   uint16_t array = 0;

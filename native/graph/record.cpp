@@ -282,14 +282,12 @@ Value exact_comparison(Op op, std::span<const Value> inputs) {
   return record(engine, op, DType::boolean, integers.shape(), both);
 }
 
-// What PyTorch makes of bool where the rows say nothing: the sign is the value, the square is a whole number, and there are
-// no differences.
+// What PyTorch makes of bool where the rows say nothing: squares are whole numbers, and there are no differences.
 Value of_boolean(Op op, std::span<const Value> inputs) {
   const bool is_boolean = std::any_of(inputs.begin(), inputs.end(), [](const Value& input) {
     return !input.node->is_number() && input.dtype() == DType::boolean;
   });
   if (!is_boolean) return {};
-  if (op == Op::sign) return elementwise(Op::clone, inputs);
   if (op == Op::square) {
     const Value integers = to(inputs[0], DType::int64);
     return elementwise(op, std::span(&integers, 1));

@@ -64,12 +64,6 @@ Complaint complaint_of(const RoutineKernel& kernel, const std::string& order) {
           "The algorithm failed to converge because the input matrix contained non-finite values."};
 }
 
-// The parameters of the row; behind them may stand who has called.
-size_t parameter_count(const OpInfo& op) {
-  if (op.parameters.empty()) return 0;
-  return static_cast<size_t>(std::count(op.parameters.begin(), op.parameters.end(), ',')) + 1;
-}
-
 // PyTorch's sentences for an index that is out of bounds.
 std::string sentence_of(const std::string& name, const std::string& index, const std::string& axis,
                         const std::string& size) {
@@ -93,8 +87,7 @@ Error failure_of(const RoutineKernel& kernel, uint64_t word, const Session& sess
     const auto index = failed_index(word);
     const int64_t axis = kernel.parameters.empty() ? 0 : kernel.parameters[0];
     const Dims& shape = kernel.inputs[0].shape;
-    const size_t own = parameter_count(op);
-    if (kernel.parameters.size() > own) name = session.caller_at(kernel.parameters[own]);
+    if (kernel.caller >= 0) name = session.caller_at(kernel.caller);
     return {ErrorClass::range_error,
             "ERR_INDEX",
             sentence_of(name, std::to_string(index), std::to_string(axis),

@@ -15,10 +15,10 @@ Engine& Session::add(std::unique_ptr<Device> device) {
 }
 
 void Session::set_caller(const std::string& name) {
-  caller_.reset();
+  caller_ = -1;
   if (name.empty()) return;
-  caller_ = std::find(callers_.begin(), callers_.end(), name) - callers_.begin();
-  if (caller_ == static_cast<int64_t>(callers_.size())) callers_.push_back(name);
+  caller_ = static_cast<int32_t>(std::find(callers_.begin(), callers_.end(), name) - callers_.begin());
+  if (caller_ == static_cast<int32_t>(callers_.size())) callers_.push_back(name);
 }
 
 std::string_view Session::interned(std::string_view text) {

@@ -3,7 +3,6 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -46,8 +45,8 @@ class Session {
   // Whom errors name that show only when the graph runs: the function that people have called, where that is not the op
   // that fails. Names are kept, and what is recorded knows the place of its own, or none.
   void set_caller(const std::string& name);
-  std::optional<int64_t> caller() const { return caller_; }
-  const std::string& caller_at(int64_t place) const { return callers_[static_cast<size_t>(place)]; }
+  int32_t caller() const { return caller_; } // -1 for none
+  const std::string& caller_at(int32_t place) const { return callers_[static_cast<size_t>(place)]; }
   // A lasting copy of the text, one for all equal texts: functions keep views of labels.
   std::string_view interned(std::string_view text);
   // Marks of graph walks; every walk takes a fresh one.
@@ -58,7 +57,7 @@ class Session {
   Engine& default_engine_;
   std::set<std::string, std::less<>> texts_;
   std::vector<std::string> callers_;
-  std::optional<int64_t> caller_;
+  int32_t caller_ = -1;
   uint32_t epoch_ = 0;
 };
 

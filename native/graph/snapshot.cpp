@@ -13,6 +13,7 @@ void Attributes::add_to(StructuralKey& key) const {
   key.add(parameters);
   key.add(static_cast<uint64_t>(is_disjoint) | static_cast<uint64_t>(modes.may_round) << 1 |
           static_cast<uint64_t>(modes.prefers_library) << 2 | static_cast<uint64_t>(result) << 3);
+  key.add(static_cast<uint64_t>(static_cast<uint32_t>(caller)));
 }
 
 namespace {

@@ -116,8 +116,11 @@ Napi::Value manual_seed_entry(const Binding& binding, const Napi::CallbackInfo& 
 Napi::Value set_default_dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const DType dtype = read_dtype(info[0]);
   if (!is_floating(dtype) || is_half_dtype(dtype))
-    throw dtype_error("setDefaultDtype", "only floating-point types are supported as the default type; "
-                                         "setDefaultDtype takes float32 or float64");
+    throw dtype_error("setDefaultDtype",
+                      std::string(is_floating(dtype)
+                                      ? "types of two bytes are not supported as the default type"
+                                      : "only floating-point types are supported as the default type") +
+                          "; setDefaultDtype takes float32 or float64");
   binding.addon.session.default_dtype = dtype;
   return info.Env().Undefined();
 }

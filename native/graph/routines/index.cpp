@@ -4,8 +4,6 @@
 // What comes to one element comes in the order of the indices, so no two threads may write to it. On the CPU a
 // thread has a whole line. On other devices indices are sorted first, so that a thread has all elements of one
 // target.
-#include <optional>
-
 #include "graph/engine.h"
 #include "graph/record.h"
 #include "graph/routines.h"
@@ -25,10 +23,10 @@ Value checked_index(Op op, const Value& index) {
   return {to(index, DType::int64).node, {}};
 }
 
-// The attributes of the row's parameters, and behind them who has called, whom an error names.
-Ref<Attributes> with_caller(const Engine& engine, Dims parameters) {
-  if (const std::optional<int64_t> caller = engine.session.caller()) parameters.push_back(*caller);
-  return with_parameters(parameters);
+Ref<Attributes> with_caller(const Engine& engine, const Dims& parameters) {
+  Ref<Attributes> attributes = with_parameters(parameters);
+  attributes->caller = engine.session.caller();
+  return attributes;
 }
 
 int64_t rank_of(const Value& value) {
