@@ -59,6 +59,10 @@ function made({ shape, low, high, dtype, seed, kind }: Input): Tensor {
 const asList = (results: Tensor | Results): readonly Tensor[] =>
   isTensor(results) ? [results] : Object.values(results);
 
+// Python frees a result when its name is bound to the next one, JavaScript when it next collects its garbage. What is
+// compared here are ops, on the same memory again and again, so that ours are freed by hand.
+const disposes = { disposes: true };
+
 /** A workload of such rows. */
 export function beside(name: string, what: string, all: readonly Row[], tiny: readonly Row[]): Workload {
   return workload(name, what, { cpu: { all, tiny } }, (row) => {
@@ -70,7 +74,7 @@ export function beside(name: string, what: string, all: readonly Row[], tiny: re
         const given = inputs.map(made);
         if (gradients === undefined) {
           realize(given);
-          return realizing(() => asList(adjoint(...given)));
+          return realizing(() => asList(adjoint(...given)), disposes);
         }
         for (const index of gradients) given[index] = given[index]!.detach().requiresGrad_();
         const sought = gradients.map((index) => given[index]!);
@@ -80,7 +84,7 @@ export function beside(name: string, what: string, all: readonly Row[], tiny: re
         return realizing(() => {
           const results = asList(adjoint(...given));
           return [...results, ...autograd.grad(results[0]!, sought, { gradOutputs: dy }).map((g) => g!)];
-        });
+        }, disposes);
       },
       targets: [{ peers: ["PyTorch"], must, ...(aim !== undefined && { aim }) }],
       ...(tolerance !== undefined && { tolerance }),
