@@ -385,9 +385,20 @@ export function rand(shape: ShapeLike, options?: CreationOptions): Tensor {
 export function randn(shape: ShapeLike, options?: CreationOptions): Tensor {
   return drawn("randn", shape, options);
 }
-/** Starts the random numbers afresh from a whole number. */
+/**
+ * Starts the random numbers afresh from a whole number of 64 bits: from then on they are the same in every run, on every
+ * device and for any number of threads. Without it, each process and each worker draws its own ({@link initialSeed}).
+ */
 export function manualSeed(seed: number | bigint): void {
   native.manualSeed(seed);
+}
+/** Starts the random numbers afresh from a seed that nobody can foretell, and returns it. */
+export function seed(): bigint {
+  return native.seed();
+}
+/** The seed that the random numbers have started from: {@link manualSeed} of it repeats them. */
+export function initialSeed(): bigint {
+  return native.initialSeed();
 }
 
 /** One value in a 0-d tensor of the default dtype. */

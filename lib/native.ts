@@ -242,6 +242,8 @@ export interface Native {
   rand: CreationEntry<[]>;
   randn: CreationEntry<[]>;
   manualSeed(seed: number | bigint): void;
+  seed(): bigint;
+  initialSeed(): bigint;
   setDefaultDtype(dtype: number): void;
   defaultDtype(): number;
 

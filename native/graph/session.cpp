@@ -1,10 +1,17 @@
 #include "graph/session.h"
 
 #include <algorithm>
+#include <random>
 
 #include "graph/engine.h"
 
 namespace adjoint {
+
+uint64_t unpredictable_seed() {
+  std::random_device source;
+  const uint64_t bits = uint64_t{source()} << 32 | source();
+  return bits >> 11;
+}
 
 Session::Session(std::unique_ptr<Device> device) : default_engine_(add(std::move(device))) {}
 

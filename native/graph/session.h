@@ -15,6 +15,9 @@ namespace adjoint {
 class Engine;
 struct RunRequest;
 
+// A seed that nobody can foretell, below 2**53 as PyTorch's is, so that it is also a number of JavaScript's.
+uint64_t unpredictable_seed();
+
 class Session {
  public:
   // The first device is the default one.
@@ -25,7 +28,7 @@ class Session {
 
   bool grad_enabled = true;
   DType default_dtype = DType::float32;
-  uint64_t seed = 0;
+  uint64_t seed = unpredictable_seed();
   uint64_t random_offset = 0; // counters drawn so far
   uint64_t next_sequence = 1;
   ProductModes product_modes; // of products that are recorded next

@@ -100,17 +100,35 @@ Napi::Value draw_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   return binding.addon.bind(info, routine(binding.op, call)[0]);
 }
 
-// a number or bigint
+// A number or bigint of 64 bits, with or without a sign.
+uint64_t read_seed(const Napi::Value& value) {
+  if (!value.IsBigInt()) return static_cast<uint64_t>(read_integer(value, "manualSeed", "the seed"));
+  bool fits = false;
+  const uint64_t unsigned_seed = value.As<Napi::BigInt>().Uint64Value(&fits);
+  if (fits) return unsigned_seed;
+  const int64_t seed = value.As<Napi::BigInt>().Int64Value(&fits);
+  if (fits) return static_cast<uint64_t>(seed);
+  throw Error(ErrorClass::range_error, "ERR_ARGUMENT",
+              "manualSeed: the seed must be from -2**63 to 2**64 - 1, got " + value.ToString().Utf8Value(),
+              "manualSeed");
+}
+
 Napi::Value manual_seed_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Session& session = binding.addon.session;
-  if (info[0].IsBigInt()) {
-    bool is_lossless = false;
-    session.seed = info[0].As<Napi::BigInt>().Uint64Value(&is_lossless);
-  } else {
-    session.seed = static_cast<uint64_t>(read_integer(info[0], "manualSeed", "the seed"));
-  }
+  session.seed = read_seed(info[0]);
   session.random_offset = 0;
   return info.Env().Undefined();
+}
+
+Napi::Value seed_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Session& session = binding.addon.session;
+  session.seed = unpredictable_seed();
+  session.random_offset = 0;
+  return Napi::BigInt::New(info.Env(), session.seed);
+}
+
+Napi::Value initial_seed_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return Napi::BigInt::New(info.Env(), binding.addon.session.seed);
 }
 
 Napi::Value set_default_dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
@@ -143,6 +161,8 @@ void export_creation(Exports& exports) {
     if (info(op).trait == Trait::draws) exports.add<draw_entry>(info(op).name, op, draws);
   }
   exports.add<manual_seed_entry>("manualSeed", draws);
+  exports.add<seed_entry>("seed", draws);
+  exports.add<initial_seed_entry>("initialSeed");
   exports.add<set_default_dtype_entry>("setDefaultDtype");
   exports.add<default_dtype_entry>("defaultDtype");
 }

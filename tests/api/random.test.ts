@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { arange, eye, linspace, manualSeed, rand, randn, zeros } from "adjoint";
+import { execFileSync } from "node:child_process";
+import { arange, eye, initialSeed, linspace, manualSeed, rand, randn, seed, zeros } from "adjoint";
 
 const numbers = (values: unknown) => (values as number[]).slice();
 
@@ -25,6 +26,45 @@ describe("random numbers", () => {
     expect(rand([5]).toArray()).not.toEqual(early[0]);
     manualSeed(8);
     expect(rand([5]).toArray()).not.toEqual(early[0]);
+  });
+
+  test("differ from process to process, until a seed is said, which they tell", () => {
+    const program =
+      'import { initialSeed, rand } from "adjoint"; console.log(initialSeed() + " " + rand([4]).toArray())';
+    const draws = () =>
+      execFileSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" }).trim();
+    const [one, another] = [draws(), draws()];
+    expect(one).not.toBe(another);
+    const [start, ...numbers] = one.split(" ");
+    expect(BigInt(start!)).toBeLessThan(2n ** 53n);
+    manualSeed(Number(start));
+    expect(String(rand([4]).toArray())).toBe(numbers.join(" "));
+  });
+
+  test("start from whatever 64 bits", () => {
+    const drawn = (from: number | bigint) => {
+      manualSeed(from);
+      return rand([4]).toArray();
+    };
+    for (const [given, told] of [
+      [3, 3n],
+      [-1, 2n ** 64n - 1n],
+      [-1n, 2n ** 64n - 1n],
+      [2n ** 63n, 2n ** 63n],
+    ] as const) {
+      const numbers = drawn(given);
+      expect(initialSeed()).toBe(told);
+      expect(drawn(told)).toEqual(numbers);
+    }
+    const fresh = seed();
+    expect(initialSeed()).toBe(fresh);
+    expect(seed()).not.toBe(fresh);
+    for (const wrong of [2n ** 64n, -(2n ** 63n) - 1n])
+      expect(() => manualSeed(wrong)).toThrow(
+        `manualSeed: the seed must be from -2**63 to 2**64 - 1, got ${wrong}`,
+      );
+    expect(() => manualSeed(0.5)).toThrow("manualSeed: the seed must be a whole number below 2**53, got 0.5");
+    manualSeed(0);
   });
 
   test.each(["float32", "float64"] as const)("have their distributions in %s", (dtype) => {
