@@ -76,7 +76,18 @@ const ofCalls = new Set(["ERR_ARGUMENT", "ERR_DIM", "ERR_DTYPE", "ERR_OPTION", "
 /** The function that people have called, while it runs. */
 let running: string | undefined;
 /** They call what people give them. */
-const hosts = new Set(["noGrad", "enableGrad", "tidy", "tripletMarginWithDistanceLoss"]);
+const hosts = new Set([
+  "enableGrad",
+  "gradcheck",
+  "gradgradcheck",
+  "hvp",
+  "jvp",
+  "linearize",
+  "noGrad",
+  "tidy",
+  "tripletMarginWithDistanceLoss",
+  "vjp",
+]);
 
 /** The function that people have called, where one is running: whom errors are to name. */
 export function caller(): string | undefined {

@@ -93,6 +93,7 @@ export type { BucketizeOptions, IsinOptions, SearchOptions } from "./searching.j
 export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
 export type { GradOptions } from "./autograd.js";
 export * as autograd from "./autograd.js";
+export * as func from "./func.js";
 export type { Float32MatmulPrecision } from "./precision.js";
 export type { PrintOptions } from "./print.js";
 export * as nn from "./nn/index.js";

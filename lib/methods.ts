@@ -15,6 +15,7 @@ import * as extrema from "./functional/extrema.js";
 import * as factors from "./functional/factors.js";
 import * as fresh from "./functional/fresh.js";
 import * as gamma from "./functional/gamma.js";
+import * as hooks from "./functional/hooks.js";
 import * as integers from "./functional/integers.js";
 import * as masks from "./functional/masks.js";
 import * as order from "./functional/order.js";
@@ -203,6 +204,7 @@ const functions = {
   ...factors,
   ...fresh,
   ...gamma,
+  ...hooks,
   ...integers,
   ...masks,
   ...order,

@@ -26,8 +26,6 @@ const pytorch: Readonly<Record<string, string>> = {
   requires_grad_: "requiresGrad_()",
   is_leaf: "isLeaf",
   grad_fn: "gradFn",
-  retain_grad: "autograd.grad(loss, x)",
-  register_hook: "autograd.grad(loss, x), and go on with what it gives",
   is_contiguous: "nothing: there are no strides to see",
   stride: "nothing: there are no strides to see",
   storage: "data()",

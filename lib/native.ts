@@ -221,6 +221,26 @@ export interface Native {
   /** The largest finite element of each dtype. */
   readonly largestElements: readonly number[];
 
+  // Transformations of functions: native/node/entries_transforms.cpp and entries_callbacks.cpp say what these do.
+  variable(out: Fresh, tensor: Handle): Handle;
+  dependOnOthers(outputs: readonly Handle[], variables: readonly Handle[]): boolean;
+  beginLevel(extent: number, randomness: number): number;
+  endLevel(): void;
+  enterLevel(out: Fresh, tensor: Handle, dim: number): Handle;
+  leaveLevel(out: Fresh, tensor: Handle, dim: number): Handle;
+  wholeBatch(out: Fresh, tensor: Handle): Handle;
+  countLevels(tensor: Handle): number;
+  addHook(tensor: Handle, hook: () => Handle[], isAfter: boolean): number;
+  removeHook(tensor: Handle, hook: number): void;
+  takeGradients(out: Fresh[]): Handle[];
+  custom(
+    out: Fresh[],
+    outputs: readonly Handle[],
+    inputs: readonly Handle[],
+    name: string,
+    gradients: () => Handle[],
+  ): Handle[];
+
   fromArray(
     out: Fresh,
     data: TypedArray,

@@ -302,8 +302,13 @@ export class Tensor {
       dim === shape.length ? element(next++) : Array.from({ length: shape[dim]! }, () => level(dim + 1));
     return level(0);
   }
-  /** PyTorch's text; see {@link setPrintOptions}. Waits for the value. */
+  /** PyTorch's text; see {@link setPrintOptions}. Waits for the value. Inside of vmap, the text of the whole batch. */
   toString(): string {
+    const levels = native.countLevels(this.#handle);
+    if (levels > 0) {
+      const whole = create((out) => native.wholeBatch(out, this.#handle)).toString();
+      return `BatchedTensor(lvl=${levels}, bdim=0, value=\n    ${whole.replaceAll("\n", "\n    ")}\n)`;
+    }
     const gradFn = native.gradFn(this.#handle);
     const { device } = this;
     return formatTensor({

@@ -3,6 +3,7 @@ import { makeError } from "../errors.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, type Tensor } from "../tensor.js";
 import { named } from "./history.js";
+import { wholeBatch } from "./batches.js";
 
 /** Options of {@link cov}. */
 export interface CovarianceOptions {
@@ -96,7 +97,7 @@ function checkWeights(op: string, name: "fweights" | "aweights", weights: Tensor
       `${op}(): expected ${name} to have the same numel as there are observations in the input but got ${weights.numel()} != ${count}; ${op}: one for each observation`,
       { code: "ERR_SHAPE", op, shapes: [shape] },
     );
-  if (weights.detach().lt(0).any().item<boolean>())
+  if (wholeBatch(weights.detach().lt(0)).any().item<boolean>())
     throw makeError(RangeError, `${op}(): ${name} cannot be negative; ${op}: one is`, {
       code: "ERR_VALUE",
       op,

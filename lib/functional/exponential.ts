@@ -1,5 +1,6 @@
 import type { Tensor } from "../tensor.js";
 import { identities, sizesOf } from "./matrices.js";
+import { wholeBatch } from "./batches.js";
 
 const degree = 19;
 const most = 2000; // more halvings than any number of a floating dtype needs
@@ -13,7 +14,7 @@ export function exponentialOf(a: Tensor): Tensor {
     .logicalAnd(norm.gt(1))
     .where(known.where(norm, 1).log2().ceil(), 0)
     .reshape([...norm.shape, 1, 1]);
-  const rounds = Math.min(Number(halvings.amax().item()), most);
+  const rounds = Math.min(Number(wholeBatch(halvings).amax().item()), most);
   // Two factors, since one may be too small a number.
   const half = halvings.div(2).floor();
   const scaled = a.mul(half.neg().exp2()).mul(half.sub(halvings).exp2());

@@ -6,6 +6,7 @@ import { handleOf, isTensor, type ReduceOptions, type Tensor } from "../tensor.j
 import { sort } from "./along.js";
 import { lineOfAll, type Dim } from "./axes.js";
 import { named } from "./history.js";
+import { wholeBatch } from "./batches.js";
 
 /** What lies between two elements. */
 export type Interpolation = "linear" | "lower" | "higher" | "midpoint" | "nearest";
@@ -138,7 +139,12 @@ function sharesOf(op: string, x: Tensor, q: number | readonly number[] | Tensor)
       { code: "ERR_DTYPE", op },
     );
   // On a GPU this would wait for it; there a wrong rank is an error where the result is read.
-  if (q.device === "cpu" && !q.detach().ge(0).logicalAnd(q.detach().le(1)).all().item<boolean>())
+  if (
+    q.device === "cpu" &&
+    !wholeBatch(q.detach().ge(0).logicalAnd(q.detach().le(1)))
+      .all()
+      .item<boolean>()
+  )
     throw makeError(RangeError, `${op}() q values must be in the range [0, 1]; ${op}: one is not`, {
       code: "ERR_VALUE",
       op,

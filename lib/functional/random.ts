@@ -6,6 +6,7 @@ import { searchsorted } from "../searching.js";
 import { handleOf, isTensor, rebind, type Tensor } from "../tensor.js";
 import { named } from "./history.js";
 import { exponentialOf, parameterOf, requireWithin, uniformOf, wholeOf, wholesOf } from "./draws.js";
+import { wholeBatch } from "./batches.js";
 
 // What is drawn has no gradient: where a tensor says the probabilities, its history ends.
 
@@ -110,13 +111,16 @@ function checkWeights(op: string, weights: Tensor, least: number): void {
   const isWrong = weights.ge(0).logicalAnd(weights.isfinite()).logicalNot().any();
   const isEmpty = weights.sum(-1).le(0).any();
   const isFew = weights.gt(0).sum(-1).lt(least).any();
-  const found = isWrong.where(1, isEmpty.where(2, isFew.to("int32").mul(3))).item();
+  // The first sentence that is true of an example; 4 is for none.
+  const found = wholeBatch(isWrong.where(1, isEmpty.where(2, isFew.where(3, 4))))
+    .amin()
+    .item();
   const sentences = [
     "probability tensor contains either `inf`, `nan` or element < 0",
     "invalid multinomial distribution (sum of probabilities <= 0)",
     "invalid multinomial distribution (with replacement=False, not enough non-negative category to sample)",
   ];
-  if (found !== 0)
+  if (found !== 4)
     throw valueError(op, sentences[found - 1]!, "weights are finite and not negative, some of them positive");
 }
 

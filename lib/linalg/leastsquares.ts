@@ -4,6 +4,7 @@ import { counted, pseudoinverseOf } from "../functional/pseudoinverse.js";
 import { isVectorFor } from "../functional/solutions.js";
 import { describe, readOptions } from "../options.js";
 import { handleOf, recordRoutine, type Tensor } from "../tensor.js";
+import { wholeBatch } from "../functional/batches.js";
 
 /** Options of {@link lstsq}. */
 export interface LstsqOptions {
@@ -85,5 +86,5 @@ export function lstsq(a: Tensor, b: Tensor, options?: LstsqOptions): LeastSquare
 
 /** Whether all matrices have full rank, which a result's shape depends on. */
 function isFull(driver: string, rank: Tensor, columns: number): boolean {
-  return driver !== "gelsy" && rank.eq(columns).all().item<boolean>();
+  return driver !== "gelsy" && wholeBatch(rank.eq(columns)).all().item<boolean>();
 }

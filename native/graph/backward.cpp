@@ -4,6 +4,7 @@
 #include <memory_resource>
 
 #include "device/error.h"
+#include "graph/batches.h"
 #include "graph/gradients.h"
 #include "graph/record.h"
 
@@ -29,17 +30,23 @@ class GradMode {
   bool before_;
 };
 
+bool has_levels_beyond(const Value& value, const Value& other) {
+  for (size_t i = 0; value.batch && i < value.batch->levels.size(); ++i)
+    if (!other.batch || !other.batch->levels.contains(value.batch->levels[i])) return true;
+  return false;
+}
+
 Value checked_seed(const Value& root, const Value& seed) {
   if (!root.source)
     throw autograd_error("element 0 of tensors does not require grad and does not have a grad_fn; "
                          "create the input with { requiresGrad: true }");
   if (!seed) {
-    if (root.node->elements() != 1)
+    if (element_count(root.shape()) != 1)
       throw autograd_error(
           "grad can be implicitly created only for scalar outputs; backward: the tensor has shape " +
               to_string(root.shape()) + ", so reduce it (sum, mean) or pass a gradient of that shape",
           "backward", {root.shape()});
-    return full(root.node->engine, 1.0, root.shape(), root.dtype());
+    return full(root.node->engine, 1.0, root.node->shape, root.dtype());
   }
   if (!(seed.shape() == root.shape()))
     throw shape_error("backward",
@@ -47,14 +54,21 @@ Value checked_seed(const Value& root, const Value& seed) {
                           to_string(seed.shape()) + ") and output[0] has a shape of torch.Size(" +
                           to_string(root.shape()) + ").",
                       {seed.shape(), root.shape()});
-  return to(joined("backward", seed, *root.node), root.dtype());
+  if (has_levels_beyond(seed, root))
+    throw Error(
+        ErrorClass::error, "ERR_VMAP",
+        "vmap: the gradient of an output has a batch that the output does not have; differentiate inside of "
+        "the function that vmap is given, as in vmap((x, v) => vjp(f, x)[1](v))",
+        "grad");
+  return batches::fitted(to(joined("backward", seed, *root.node), root.dtype()), root.batch,
+                         root.node->shape);
 }
 
 // One pass. Sources are found by pointer, and a Function's slot by its visit index. The lists of a small
 // graph lie on the stack.
 class Pass {
  public:
-  Pass(Session& session, std::span<const Value> targets) : session_(session) {
+  Pass(Session& session, std::span<const Value> targets) : session_(session), targets_(targets) {
     for (const Value& target : targets) target.source->target_epoch = epoch_;
     has_targets_ = !targets.empty();
   }
@@ -85,9 +99,12 @@ class Pass {
       const bool has_arrived =
           std::any_of(grads.begin(), grads.end(), [](const Value& grad) { return static_cast<bool>(grad); });
       if (!needed_[i] || !has_arrived) continue;
+      if (function.hooks && grads[0]) grads[0] = hooked(function, grads[0]);
       if (function.op == Op::result) {
         // The gradient of one result takes its place among those of its routine.
         deliver(function.edges[0].source.get(), grads[0], function.attributes->result);
+      } else if (function.custom) {
+        run_custom(function, grads);
       } else {
         for (size_t input = 0; input < function.edge_count; ++input) {
           Source* source = function.edges[input].source.get();
@@ -96,6 +113,8 @@ class Pass {
       }
       if (!is_target(&function)) std::fill(grads.begin(), grads.end(), Value());
     }
+    for (auto& [leaf, grad] : leaves_)
+      if (leaf->hooks && wants(leaf)) grad = hooked(*leaf, grad);
   }
 
   // A created graph refers to the old one, which must stay.
@@ -130,8 +149,8 @@ class Pass {
       if (function->visit_epoch == epoch_) continue;
       function->visit_epoch = epoch_;
       order_.push_back(function);
-      for (size_t i = 0; i < function->edge_count; ++i)
-        if (function->edges[i].source) pending.push_back(function->edges[i].source.get());
+      for (const Edge& edge : function->inputs())
+        if (edge.source) pending.push_back(edge.source.get());
     }
   }
 
@@ -140,10 +159,43 @@ class Pass {
     needed_.assign(order_.size(), !has_targets_);
     if (!has_targets_) return;
     for (size_t i = order_.size(); i-- > 0;) {
-      for (size_t j = 0; j < order_[i]->edge_count && !needed_[i]; ++j) {
-        Source* source = order_[i]->edges[j].source.get();
-        needed_[i] = source && wants(source);
+      for (const Edge& edge : order_[i]->inputs()) needed_[i] |= edge.source && wants(edge.source.get());
+    }
+  }
+
+  // What the program's own functions do: they may walk the same graph, and leave their marks on it.
+  template <class Body> auto undisturbed(Body body) {
+    const uint32_t before = session_.last_epoch();
+    auto result = body();
+    if (session_.last_epoch() != before) {
+      for (size_t i = 0; i < order_.size(); ++i) {
+        order_[i]->visit_epoch = epoch_;
+        order_[i]->visit_index = static_cast<uint32_t>(i);
       }
+      for (size_t i = 0; i < leaves_.size(); ++i) {
+        leaves_[i].first->visit_epoch = epoch_;
+        leaves_[i].first->visit_index = static_cast<uint32_t>(i);
+      }
+      for (const Value& target : targets_) target.source->target_epoch = epoch_;
+    }
+    return result;
+  }
+
+  Value hooked(Source& source, Value grad) {
+    const Hooks hooks = *source.hooks; // which may remove themselves
+    for (const std::shared_ptr<Hook>& hook : hooks) {
+      if (hook->is_after) continue;
+      if (Value other = undisturbed([&] { return hook->called(grad); })) grad = std::move(other);
+    }
+    return grad;
+  }
+
+  void run_custom(Function& function, std::span<Value> grads) {
+    const std::vector<Value> results =
+        undisturbed([&] { return function.custom->gradients(function, grads); });
+    for (size_t i = 0; i < results.size(); ++i) {
+      Source* const source = function.custom->edges[i].source.get();
+      if (source && results[i] && wants(source)) deliver(source, results[i]);
     }
   }
 
@@ -166,6 +218,7 @@ class Pass {
 
  private:
   Session& session_;
+  std::span<const Value> targets_;
   uint32_t epoch_ = session_.next_epoch();
   bool has_targets_ = false;
   std::array<std::byte, 4096> stack_;
@@ -177,12 +230,62 @@ class Pass {
   std::pmr::vector<std::pair<Cell*, Value>> leaves_{&arena_};
 };
 
+// Its gradient would be the sum over the batch, where each example has one of its own.
+void refuse_outsider(const Value& root, const Value& input, const char* op) {
+  if (!has_levels_beyond(root, input)) return;
+  throw Error(
+      ErrorClass::error, "ERR_VMAP",
+      std::string(
+          "vmap: this tensor comes from outside of the function that vmap is given, so that it has one "
+          "gradient for all examples and not one for each; ") +
+          op + ": differentiate with func.grad inside of it, or differentiate what vmap returns",
+      op);
+}
+
 } // namespace
+
+Value variable(Session& session, const Value& value) {
+  if (!is_floating(value.dtype()))
+    throw dtype_error("grad",
+                      "only Tensors of floating point dtype can require gradients; grad: this one is " +
+                          std::string(info(value.dtype()).label) + ", convert with .to(\"float32\") first");
+  Value own = batches::in_all_levels(value, session);
+  Ref<Function> function = new Function(Op::clone, session.next_sequence++);
+  function->label = info(Op::clone).label;
+  function->edge_count = 1;
+  function->edges[0] = {own.source, own.node->shape, own.dtype()};
+  own.source = function;
+  return own;
+}
+
+bool depend_on_others(Session& session, std::span<const Value> values, std::span<const Value> variables) {
+  const uint32_t epoch = session.next_epoch();
+  for (const Value& variable : variables) variable.source->target_epoch = epoch;
+  std::vector<Source*> pending;
+  for (const Value& value : values)
+    if (value.source) pending.push_back(value.source.get());
+  while (!pending.empty()) {
+    Source* const source = pending.back();
+    pending.pop_back();
+    if (source->visit_epoch == epoch) continue;
+    source->visit_epoch = epoch;
+    if (source->is_leaf()) return true;
+    bool begins_here = source->target_epoch != epoch;
+    for (const Edge& edge : static_cast<Function*>(source)->inputs()) {
+      if (!edge.source) continue;
+      begins_here = false;
+      pending.push_back(edge.source.get());
+    }
+    if (begins_here) return true;
+  }
+  return false;
+}
 
 void backward(Session& session, const Value& root, const Value& seed, std::span<const Value> only,
               const BackwardOptions& options) {
   Pass pass(session, only);
   pass.run(std::span(&root, 1), std::span(&seed, 1), options);
+  for (const auto& [leaf, grad] : pass.leaves()) refuse_outsider(root, leaf->value(), "backward");
   const GradMode mode(session, options.create_graph);
   struct Total {
     Ref<Cell> leaf, fresh; // the latter becomes the gradient of a leaf that has none
@@ -191,7 +294,7 @@ void backward(Session& session, const Value& root, const Value& seed, std::span<
   std::vector<Total> totals;
   for (const auto& [leaf, grad] : pass.leaves()) {
     if (leaf->is_orphaned || !leaf->requires_grad) continue;
-    const Value total = leaf->grad ? Pass::sum_of(leaf->grad->value(), grad) : grad;
+    const Value total = leaf->grad ? Pass::sum_of(batches::whole(leaf->grad->value()), grad) : grad;
     totals.push_back({leaf, leaf->grad ? Ref<Cell>() : new Cell(total.node),
                       options.create_graph ? with_function(total) : Value{total.node, {}}});
   }
@@ -202,11 +305,18 @@ void backward(Session& session, const Value& root, const Value& seed, std::span<
     if (!leaf->grad) leaf->set_grad(std::move(fresh));
     leaf->grad->node = total.node;
     leaf->grad->function = {};
+    leaf->grad->batch = leaf->batch;
     if (total.source) leaf->grad->function = static_cast<Function*>(total.source.get());
     total.node->engine.announce_gradient(leaf);
   }
   pass.free_graph(options);
   root.node->engine.announce(root.node);
+  for (const Total& one : totals) {
+    if (!one.leaf->hooks) continue;
+    const Hooks hooks = *one.leaf->hooks;
+    for (const std::shared_ptr<Hook>& hook : hooks)
+      if (hook->is_after) hook->called({one.leaf->grad->node, {}});
+  }
 }
 
 void gradients(Session& session, const std::vector<Value>& roots, const std::vector<Value>& seeds,
@@ -221,11 +331,14 @@ void gradients(Session& session, const std::vector<Value>& roots, const std::vec
   for (const Value& input : inputs)
     if (!input.source)
       throw autograd_error("One of the differentiated Tensors does not require grad", "grad");
+  for (const Value& root : roots)
+    for (const Value& input : inputs) refuse_outsider(root, input, "grad");
   Pass pass(session, inputs);
   pass.run(roots, seeds, options);
   std::vector<Value> results;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    results.push_back(pass.result(inputs[i].source.get()));
+    const Value grad = pass.result(inputs[i].source.get());
+    results.push_back(grad ? batches::like(grad, inputs[i].batch) : grad);
     if (!results.back() && !options.allow_unused)
       throw autograd_error(
           "The differentiated Tensor at index " + std::to_string(i) +

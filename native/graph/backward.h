@@ -13,6 +13,8 @@ struct BackwardOptions {
   bool allow_unused = false;
 };
 
+// A backward pass calls functions of the program's own, which may begin another one.
+
 // Adds the gradient of `root`, weighted by `seed` (null: one, for scalars), to the leaves; to `only` alone
 // when that is not empty. Nothing has changed when it throws.
 void backward(Session& session, const Value& root, const Value& seed, std::span<const Value> only,
@@ -24,5 +26,11 @@ void backward(Session& session, const Value& root, const Value& seed, std::span<
 void gradients(Session& session, const std::vector<Value>& roots, const std::vector<Value>& seeds,
                const std::vector<Value>& inputs, const BackwardOptions& options,
                const std::function<void(const std::vector<Value>& results)>& take);
+
+// A value whose history begins here: the input of a function that is being differentiated, for each example of the batches
+// that vmap is at work on. Gradients go on to the history of the value itself, where it has one.
+Value variable(Session& session, const Value& value);
+// Whether the history of these values leads to anything but these variables.
+bool depend_on_others(Session& session, std::span<const Value> values, std::span<const Value> variables);
 
 } // namespace adjoint

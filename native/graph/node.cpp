@@ -66,6 +66,10 @@ void Function::save_result(size_t i, const Ref<Node>& node) {
 }
 
 void Function::free_saved() {
+  if (custom && custom->gradients) {
+    custom->gradients = nullptr; // and all that it keeps
+    is_freed = true;
+  }
   if (saved_count == 0) return;
   is_freed = true;
   saved_count = 0;

@@ -11,7 +11,11 @@
 // for each of them. Computing one of them computes all.
 #pragma once
 #include <array>
+#include <functional>
+#include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "device/device.h"
 #include "ops/op.h"
@@ -137,10 +141,32 @@ struct Node final : RefCounted {
   }
 };
 
+// The batches that vmap works on, as one value has them: the first axes of its node are those of the levels, and the
+// others are the shape of one example, which is all that those see who compute with the value.
+struct Batch final : RefCounted {
+  Batch(const Dims& levels, const Dims& example) : levels(levels), example(example) {}
+  const Dims levels; // their numbers; inner levels have larger ones, and come first
+  const Dims example;
+};
+
+struct Value;
+
+// Something of the program's own that a backward pass calls with a gradient, as soon as it is whole.
+struct Hook {
+  Hook(uint32_t number, bool is_after) : number(number), is_after(is_after) {}
+  virtual ~Hook() = default;
+  // What takes the gradient's place; empty: nothing.
+  virtual Value called(const Value& grad) = 0;
+  const uint32_t number;
+  const bool is_after; // called when the gradient has been added to that of a leaf
+};
+using Hooks = std::vector<std::shared_ptr<Hook>>;
+
 // The target of a gradient: a Function, or a Cell that is a leaf.
 struct Source : RefCounted {
   virtual bool is_leaf() const = 0;
-  uint32_t visit_epoch = 0; // scratch of a backward pass
+  std::unique_ptr<Hooks> hooks; // null for none
+  uint32_t visit_epoch = 0;     // scratch of a backward pass
   uint32_t visit_index = 0;
   uint32_t target_epoch = 0;
 };
@@ -149,7 +175,8 @@ struct Source : RefCounted {
 struct Value {
   Ref<Node> node;
   Ref<Source> source;
-  const Dims& shape() const { return node->shape; }
+  Ref<const Batch> batch = {}; // null outside of vmap
+  const Dims& shape() const { return batch ? batch->example : node->shape.dims(); }
   DType dtype() const { return node->dtype; }
   explicit operator bool() const { return static_cast<bool>(node); }
 };
@@ -158,6 +185,15 @@ struct Edge {
   Ref<Source> source; // null where no gradient is wanted
   Shape shape;
   DType dtype = DType::float32;
+};
+
+struct Function;
+
+// The gradients of a function of the program's own. It may have any number of inputs.
+struct CustomGradient {
+  std::vector<Edge> edges;
+  // One gradient for each edge, of its shape; empty ones where there is none.
+  std::function<std::vector<Value>(Function& function, std::span<const Value> grads)> gradients;
 };
 
 struct Function final : Source {
@@ -177,11 +213,17 @@ struct Function final : Source {
   std::array<Ref<Node>, max_inputs> saved_inputs; // null unless the gradient names them
   std::array<Ref<Node>, max_results> saved_results;
   Ref<Attributes> attributes;
+  std::unique_ptr<CustomGradient> custom; // whose edges then count
 
+  std::span<const Edge> inputs() const {
+    return custom ? std::span<const Edge>(custom->edges) : std::span(edges.data(), edge_count);
+  }
   void save_input(size_t i, const Ref<Node>& node);
   void save_result(size_t i, const Ref<Node>& node);
   void free_saved();
-  std::string name() const { return std::string(label) + "Backward" + suffix; }
+  std::string name() const {
+    return std::string(label) + "Backward" + (custom ? std::string() : std::string(1, suffix));
+  }
 };
 
 struct Cell final : Source {
@@ -192,6 +234,7 @@ struct Cell final : Source {
   Ref<Node> node;
   Ref<Function> function;        // null for a leaf
   Ref<Cell> grad;                // through set_grad
+  Ref<const Batch> batch;        // null outside of vmap
   bool requires_grad = false;    // of a leaf
   const char* view_of = nullptr; // the op that made it, where PyTorch would give a window into its input
   bool is_orphaned = false;      // no JavaScript object can read the gradient any more
@@ -206,9 +249,10 @@ struct Cell final : Source {
     if (grad) ++grad->grad_owners;
   }
   bool tracks() const { return requires_grad || function; }
+  const Dims& shape() const { return batch ? batch->example : node->shape.dims(); }
   Value value() {
-    if (function) return {node, function};
-    return {node, requires_grad ? Ref<Source>(this) : Ref<Source>()};
+    if (function) return {node, function, batch};
+    return {node, requires_grad ? Ref<Source>(this) : Ref<Source>(), batch};
   }
 };
 

@@ -9,6 +9,7 @@
 #include <bit>
 #include <numeric>
 
+#include "graph/batches.h"
 #include "graph/numbers.h"
 #include "graph/recording.h"
 #include "ops/arithmetic.h"
@@ -300,6 +301,7 @@ Value of_boolean(Op op, std::span<const Value> inputs) {
 }
 
 Value elementwise(Op op, std::span<const Value> inputs) {
+  if (has_batch(inputs)) return batches::elementwise(op, inputs);
   const OpInfo& row = info(op);
   // The usual case, which needs no promotion and no broadcast: numbers, and floating tensors of one dtype and
   // shape.
@@ -358,6 +360,7 @@ Value joined(std::string_view op, const Value& value, const Node& other) {
 }
 
 Value transfer(const Value& input, Engine& target) {
+  if (input.batch) return batches::transfer(input, target);
   Node& node = *input.node;
   Engine& source = node.engine;
   if (&source == &target || node.is_number()) return input;
@@ -404,6 +407,7 @@ Value power(const Value& base, const Value& exponent) {
 }
 
 Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
+  if (input.batch) return batches::reduce(op, input, axes, keepdim);
   Engine& engine = input.node->engine;
   const OpInfo& row = info(op);
   const size_t rank = input.shape().size();
@@ -443,11 +447,13 @@ Value reduce(Op op, const Value& input, Dims axes, bool keepdim) {
 }
 
 Value to(const Value& input, DType dtype) {
+  if (input.batch) return batches::to(input, dtype);
   if (input.dtype() == dtype && !input.node->is_number()) return input;
   return record(input.node->engine, Op::to, dtype, input.shape(), std::span(&input, 1));
 }
 
 Value reshape(const Value& input, Dims shape) {
+  if (input.batch) return batches::reshape(input, shape);
   Engine& engine = input.node->engine;
   const int64_t elements = input.node->elements();
   int64_t known = 1;
@@ -479,6 +485,7 @@ Value reshape(const Value& input, Dims shape) {
 }
 
 Value permute(const Value& input, const Dims& order) {
+  if (input.batch) return batches::permute(input, order);
   const size_t rank = input.shape().size();
   Ref<Attributes> attributes = new Attributes;
   Dims shape;
@@ -499,6 +506,7 @@ Value permute(const Value& input, const Dims& order) {
 }
 
 Value expand(const Value& input, Dims shape) {
+  if (input.batch) return batches::expand(input, shape);
   const Dims& from = input.shape();
   if (shape.size() < from.size())
     throw shape_error("expand",
@@ -532,6 +540,7 @@ Value expand(const Value& input, Dims shape) {
 }
 
 Value slice(const Value& input, const Dims& starts, const Dims& steps, const Dims& shape) {
+  if (input.batch) return batches::slice(input, starts, steps, shape);
   Ref<Attributes> attributes = new Attributes;
   attributes->starts = starts;
   attributes->steps = steps;
@@ -540,6 +549,7 @@ Value slice(const Value& input, const Dims& starts, const Dims& steps, const Dim
 
 Value splice(const Value& base, const Value& part, const Dims& starts, const Dims& steps, const Dims& shape,
              bool is_disjoint) {
+  if (base.batch || part.batch) return batches::splice(base, part, starts, steps, shape, is_disjoint);
   Ref<Attributes> attributes = new Attributes;
   attributes->starts = starts;
   attributes->steps = steps;

@@ -1,5 +1,6 @@
 #include "graph/routines.h"
 
+#include "graph/batches.h"
 #include "graph/gradient_rows.h"
 #include "graph/record.h"
 
@@ -25,6 +26,7 @@ RoutineValues routine(Op op, const RoutineCall& call) {
     if (&input.node->engine != &call.engine)
       throw device_error(info(op).name, call.engine, input.node->engine);
   check_device(op, call.engine);
+  if (batches::apply_to(op, call)) return batches::routine(op, call);
   switch (op) {
 #define ROUTINE(name, ...)                                                                                   \
   case Op::name:                                                                                             \

@@ -18,6 +18,9 @@ struct RunRequest;
 // A seed that nobody can foretell, below 2**53 as PyTorch's is, so that it is also a number of JavaScript's.
 uint64_t unpredictable_seed();
 
+// What random numbers vmap draws for the examples of a batch: none, the same for all, or to each its own.
+enum class Randomness : uint8_t { error, same, different };
+
 class Session {
  public:
   // The first device is the default one.
@@ -32,6 +35,14 @@ class Session {
   uint64_t random_offset = 0; // counters drawn so far
   uint64_t next_sequence = 1;
   ProductModes product_modes; // of products that are recorded next
+  // The batches that vmap is working on, the innermost last.
+  struct Level {
+    int64_t number;
+    int64_t extent;
+    Randomness randomness;
+  };
+  std::vector<Level> levels;
+  int64_t next_level = 1;
   // Called before memory is asked for, to let go of what JavaScript no longer holds.
   std::function<void(Engine& engine, int64_t wanted_bytes)> before_allocation = [](Engine&, int64_t) {};
 
@@ -54,6 +65,7 @@ class Session {
   std::string_view interned(std::string_view text);
   // Marks of graph walks; every walk takes a fresh one.
   uint32_t next_epoch() { return ++epoch_; }
+  uint32_t last_epoch() const { return epoch_; }
 
  private:
   std::vector<std::unique_ptr<Engine>> engines_;

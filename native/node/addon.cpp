@@ -22,6 +22,7 @@ Ref<Cell> Addon::cell_of(const Value& value) {
   if (value.source && value.source->is_leaf()) return cell_of(with_function(value));
   Ref<Cell> cell = new Cell(value.node);
   cell->function = static_cast<Function*>(value.source.get());
+  cell->batch = value.batch;
   return cell;
 }
 
@@ -97,6 +98,8 @@ void fill(Napi::Env env, Napi::Object object) {
   export_creation(exports);
   export_access(exports);
   export_autograd(exports);
+  export_transforms(exports);
+  export_callbacks(exports);
   export_memory(exports);
   export_running(exports);
   export_rules(exports);

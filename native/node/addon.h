@@ -35,6 +35,9 @@ class Addon {
   Readers readers;
   Rules rules;
   std::vector<std::unique_ptr<Binding>> bindings;
+  // What a backward pass has called a function of the program's own with.
+  std::vector<Value> taken_gradients;
+  uint32_t next_hook = 1;
 
   // The engine with JavaScript's number for it; undefined: the default.
   Engine& engine(const Napi::Value& index) const;
@@ -97,6 +100,8 @@ void export_routines(Exports& exports);
 void export_creation(Exports& exports);
 void export_access(Exports& exports);
 void export_autograd(Exports& exports);
+void export_transforms(Exports& exports);
+void export_callbacks(Exports& exports);
 void export_memory(Exports& exports);
 void export_running(Exports& exports);
 void export_rules(Exports& exports);

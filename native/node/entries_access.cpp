@@ -1,6 +1,8 @@
 // Entries that describe a tensor and read it.
 #include <cstring>
 
+#include "graph/batches.h"
+#include "graph/numbers.h"
 #include "graph/record.h"
 #include "node/addon.h"
 
@@ -10,13 +12,13 @@ namespace {
 
 Napi::Value shape_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   if (Recording* recording = binding.addon.rules.recording.get()) recording->has_read_a_shape = true;
-  return to_array(info.Env(), binding.addon.cell(info, 0, "shape").node->shape);
+  return to_array(info.Env(), binding.addon.cell(info, 0, "shape").shape());
 }
 
 // handle, axes (null: all), op's name: returns the axes in ascending order.
 Napi::Value axes_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const std::string op = info[2].ToString().Utf8Value();
-  const size_t rank = binding.addon.cell(info, 0, op.c_str()).node->shape.size();
+  const size_t rank = binding.addon.cell(info, 0, op.c_str()).shape().size();
   return to_array(info.Env(), normalize_axes(op, read_dims(info[1], op.c_str(), "dim"), rank));
 }
 
@@ -35,6 +37,19 @@ Napi::Value flags_entry(const Binding& binding, const Napi::CallbackInfo& info) 
   return Napi::Number::New(info.Env(), (cell.tracks() ? 1 : 0) | (cell.function ? 0 : 2));
 }
 
+// What vmap works on has no value of its own.
+void check_is_readable(const Cell& cell, const char* op) {
+  if (cell.batch)
+    throw Error(
+        ErrorClass::error, "ERR_VMAP",
+        "vmap: It looks like you're either (1) calling ." + std::string(op) +
+            "() on a Tensor or (2) attempting to use a Tensor in some data-dependent "
+            "control flow. For (1): we don't support vmap over reading a Tensor, please try to rewrite "
+            "what you're doing with other operations. For (2): where() chooses by a mask; " +
+            op + ": the tensor has a value for each example",
+        op, {cell.shape()});
+}
+
 void check_is_single(const Node& node) {
   if (node.elements() != 1)
     throw Error(ErrorClass::error, "ERR_ITEM",
@@ -47,6 +62,7 @@ void check_is_single(const Node& node) {
 Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   // Held, since a run sweeps, and JavaScript may have let go of the Tensor already.
   const Ref<Cell> held = &binding.addon.tensor(info, 0, "item");
+  check_is_readable(*held, "item");
   check_is_single(*held->node);
   held->node->engine.compute(held->node);
   alignas(8) std::byte element[8];
@@ -56,6 +72,7 @@ Napi::Value item_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 
 Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Ref<Cell> held = &binding.addon.tensor(info, 0, "data");
+  check_is_readable(*held, "data");
   held->node->engine.compute(held->node);
   const Readers::Array array = binding.addon.readers.array_for(info.Env(), *held->node);
   held->node->engine.download(array.place_of_bytes, *held->node->buffer, held->node->bytes());
@@ -67,6 +84,7 @@ Napi::Value data_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 Napi::Value read_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const bool is_item = info[1].ToBoolean();
   const Ref<Cell> held = &binding.addon.tensor(info, 0, is_item ? "itemAsync" : "data");
+  check_is_readable(*held, is_item ? "itemAsync" : "data");
   if (is_item) check_is_single(*held->node);
   if (held->node->is_pending()) held->node->engine.run(held->node);
   return binding.addon.readers.read(info.Env(), held->node, is_item);
@@ -115,6 +133,26 @@ void check_rebinding(const Session& session, const Cell& cell, const Value& valu
                               ": convert with .to() first");
 }
 
+// The whole of a new value for a batch, which is one already, or is refused.
+Value of_batch(const std::string& op, const Value& value, const Cell& cell, bool broadcasts) {
+  for (size_t i = 0; value.batch && i < value.batch->levels.size(); ++i)
+    if (!cell.batch || !cell.batch->levels.contains(value.batch->levels[i]))
+      throw Error(
+          ErrorClass::error, "ERR_VMAP",
+          "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` "
+          "in "
+          "extra_args that has more elements than `self`; " +
+              op +
+              ": the tensor comes from outside of vmap and has one value for all examples; make a new one",
+          op);
+  const bool is_number = value.node->is_number();
+  if (is_number) check_fits(op, value.node->number, cell.node->dtype);
+  Value own = is_number || broadcasts ? to(value, cell.node->dtype) : value;
+  if (broadcasts && !(own.shape() == cell.shape()) && own.shape().size() <= cell.shape().size())
+    own = expand(own, cell.shape());
+  return batches::fitted(own, cell.batch, cell.node->shape);
+}
+
 // target, handle or 0, number, op's name, whether to broadcast, whether the shape may change: in-place methods give the
 // target a new value.
 Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info) {
@@ -126,12 +164,14 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   Value value = handle == 0 ? number(cell.node->engine, read_number(info[2], op.c_str()))
                             : addon.handles.at(handle, op.c_str()).value();
   const bool broadcasts = read_flag(info, 4);
+  if (cell.batch || value.batch) value = of_batch(op, value, cell, broadcasts);
   // Assignments convert freely; only arithmetic must not narrow.
   if (broadcasts) value = assigned(op, value, *cell.node);
   check_rebinding(addon.session, cell, value, op, read_flag(info, 5));
   value = to(value, cell.node->dtype);
   // The old value had a history, and its gradient is zero rather than missing.
-  if (broadcasts && cell.function && addon.session.grad_enabled) value = overwritten(cell.value(), value);
+  if (broadcasts && cell.function && addon.session.grad_enabled)
+    value = overwritten(batches::whole(cell.value()), value);
   value = with_function(value);
   // A value that is replaced before any run is no state, only the last one is.
   cell.node->is_persistent = false;

@@ -91,6 +91,9 @@ Napi::Value set_grad_entry(const Binding& binding, const Napi::CallbackInfo& inf
   Cell& grad = binding.addon.handles.at(handle, "grad");
   const auto size = [](const Dims& shape) { return "'" + to_string(shape) + "'"; };
   if (&grad == &cell) throw autograd_error("can't assign Variable as its own grad", "grad");
+  if (grad.batch && !cell.batch)
+    throw Error(ErrorClass::error, "ERR_VMAP",
+                "vmap: the gradient has a value for each example, and the tensor one for all; grad", "grad");
   if (!(grad.node->shape == cell.node->shape))
     throw shape_error("grad",
                       "attempting to assign a gradient of size " + size(grad.node->shape) +

@@ -168,7 +168,8 @@ Napi::Value to_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 
 // out, handle: the value without its history
 Napi::Value detach_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  return binding.addon.bind(info, {binding.addon.cell(info, 1, "detach").node, {}}, "detach");
+  const Cell& cell = binding.addon.cell(info, 1, "detach");
+  return binding.addon.bind(info, {cell.node, {}, cell.batch}, "detach");
 }
 
 // handle, label, suffix: names the history of a composed op as PyTorch does.

@@ -12,13 +12,14 @@ const spaces: Record<string, object> = {
   "": adjoint,
   "autograd.": adjoint.autograd,
   "cuda.": adjoint.cuda,
+  "func.": adjoint.func,
   "linalg.": adjoint.linalg,
   "nn.functional.": adjoint.nn.functional,
   "special.": adjoint.special,
 };
 const functions = Object.entries(spaces).flatMap(([place, space]) =>
   Object.entries(space)
-    .filter(([, value]) => typeof value === "function" && value !== Tensor)
+    .filter(([, value]) => typeof value === "function" && !String(value).startsWith("class"))
     .map(([name, value]) => [`${place}${name}`, value as AnyFunction] as const),
 );
 const methods = Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype))

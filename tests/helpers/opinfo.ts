@@ -1,7 +1,16 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import * as adjoint from "../../lib/index.js";
-import { getDefaultDevice, manualSeed, nn, tensor, Tensor, type DType } from "../../lib/index.js";
+import {
+  func,
+  getDefaultDevice,
+  manualSeed,
+  nn,
+  stack,
+  tensor,
+  Tensor,
+  type DType,
+} from "../../lib/index.js";
 import { isFloating } from "../../lib/dtype.js";
 import { camelCase } from "../../lib/options.js";
 import { isClose } from "./reference.js";
@@ -430,4 +439,87 @@ export function strangersOf(name: string, entry: Entry): string[] {
           strangers.add(`${name}: ${String(op)}: ${message}`);
       }
   return [...strangers];
+}
+
+/** The tensors of a sample, as numbers, in the order in which a call makes them. */
+function tensorsOf(value: unknown, found: Tensor[] = []): Tensor[] {
+  if (Array.isArray(value)) for (const one of value) tensorsOf(one, found);
+  else if (isObject(value) && "tensor" in value) made({ ...value, rg: false }, [], (x) => (found.push(x), x));
+  return found;
+}
+
+/** What a sample's call gives for these tensors in place of its own: its results, and the gradients of their weighed sum. */
+function resultsOf(
+  name: string,
+  sample: Case,
+  way: Parameters<typeof callOne>[2],
+  tensors: readonly Tensor[],
+): Tensor[] {
+  const outsOf = (list: readonly Tensor[]) => {
+    let next = 0;
+    const { result } = callOne(name, sample, way, { change: () => list[next++]! });
+    return flattened(result).filter((one): one is Tensor => one instanceof Tensor);
+  };
+  const outs = outsOf(tensors).map((one) => one.detach());
+  if (!sample.grads) return outs;
+  const total = (list: readonly Tensor[]) =>
+    outsOf(list)
+      .filter((out) => out.requiresGrad)
+      .map((out) => out.to("float64").mul(weights(out)).sum())
+      .reduce((a, b) => a.add(b));
+  const places = [...tensors.keys()].filter((i) => tensors[i]!.dtype.startsWith("float"));
+  const gradient = func.grad((chosen: readonly Tensor[]) =>
+    total(tensors.map((one, i) => (places.includes(i) ? chosen[places.indexOf(i)]! : one))),
+  );
+  return [...outs, ...(gradient(places.map((i) => tensors[i]!)) as Tensor[])];
+}
+
+/**
+ * Whether vmap gives an entry's samples what a loop over the examples of a batch gives, with gradients: for all of a call's
+ * tensors in batches, and for each alone.
+ */
+export function batchProblemsOf(name: string, entry: Entry): string[] {
+  const problems: string[] = [];
+  for (const [i, sample] of entry.cases.entries())
+    for (const way of waysToCall(entry, sample)) {
+      const ordered = [
+        sample.input,
+        ...way.positional.map(([, value]) => value),
+        ...way.named.map(([, value]) => value),
+      ];
+      const one = tensorsOf(ordered);
+      if (one.length === 0) break;
+      // Examples that are no multiples of each other would leave the domains of some functions.
+      const other = one.map((x) => (x.dtype.startsWith("float") ? x.mul(0.75) : x));
+      try {
+        if (resultsOf(name, sample, way, one).length === 0) break; // booleans, which are no tensors
+      } catch {
+        continue; // another way to call it
+      }
+      const alone = one.map((_, k) => one.map((__, other) => (other === k ? 0 : null)));
+      for (const inDims of one.length > 1 ? [one.map(() => 0), ...alone] : alone) {
+        try {
+          const lists = [one, other].map((list) => list.map((x, k) => (inDims[k] === null ? one[k]! : x)));
+          const wanted = lists.map((list) => resultsOf(name, sample, way, list));
+          const found = func.vmap((...list: Tensor[]) => resultsOf(name, sample, way, list), { inDims })(
+            ...one.map((x, k) => (inDims[k] === null ? x : stack([lists[0]![k]!, lists[1]![k]!]))),
+          );
+          for (const [k, out] of found.entries()) {
+            const expected = stack(wanted.map((list) => list[k]!));
+            const isAbsolute = entry.gauge && out.dtype !== "int64";
+            const [a, b] =
+              isAbsolute && k < wanted[0]!.length ? [out.abs(), expected.abs()] : [out, expected];
+            if (String(a.shape) !== String(b.shape) || a.dtype !== b.dtype)
+              throw new Error(`result ${k} is ${a.dtype} [${a.shape}] instead of ${b.dtype} [${b.shape}]`);
+            const tolerance = a.dtype === "float32" ? 1e-4 : 1e-7;
+            if (!a.allclose(b, { rtol: tolerance, atol: 1e-9, equalNan: true }))
+              throw new Error(`result ${k} is ${String(a)} instead of ${String(b)}`);
+          }
+        } catch (error) {
+          problems.push(`${name} case ${i} (${way.way}) [${inDims}]: ${messageOf(error)}`);
+        }
+      }
+      break;
+    }
+  return problems;
 }

@@ -1,0 +1,318 @@
+import { describe, expect, test } from "vitest";
+import { autograd, func, noGrad, tensor, type Tensor } from "adjoint";
+
+const leaf = (...elements: number[]) => tensor(elements, { dtype: "float64", requiresGrad: true });
+type Context = autograd.FunctionContext;
+
+class Exp extends autograd.Function {
+  static forward(context: Context, x: Tensor) {
+    const y = x.exp();
+    context.saveForBackward(y);
+    return y;
+  }
+  static backward(context: Context, grad: Tensor) {
+    return grad.mul(context.savedTensors[0]!);
+  }
+}
+
+class Blend extends autograd.Function {
+  static forward(context: Context, x: Tensor, y: Tensor, factor: number) {
+    context.saveForBackward(x, y);
+    context["factor"] = factor;
+    return [x.mul(y).mul(factor), x.sub(y)];
+  }
+  static backward(context: Context, product: Tensor, difference: Tensor) {
+    const [x, y] = context.savedTensors as [Tensor, Tensor];
+    const factor = context["factor"] as number;
+    return [
+      product.mul(y).mul(factor).add(difference),
+      context.needsInputGrad[1] ? product.mul(x).mul(factor).sub(difference) : null,
+      null,
+    ];
+  }
+}
+
+describe("custom functions", () => {
+  test("have gradients of their own, of any order", () => {
+    expect(autograd.gradcheck((x) => Exp.apply(x), leaf(0.3, -1, 2))).toBe(true);
+    expect(autograd.gradgradcheck((x) => Exp.apply(x), leaf(0.3, -1, 2))).toBe(true);
+    const blend = (x: Tensor, y: Tensor) => Blend.apply(x, y, 3);
+    expect(autograd.gradcheck(blend, [leaf(0.5, 2), leaf(-1, 3)])).toBe(true);
+    expect(autograd.gradgradcheck(blend, [leaf(0.5, 2), leaf(-1, 3)])).toBe(true);
+    expect(Exp.apply(leaf(1)).gradFn).toBe("ExpBackward");
+  });
+
+  test("are transformed as any others", () => {
+    const f = (x: Tensor) => Exp.apply(x.mul(2)).sum();
+    const hessians = func.vmap(func.hessian(f))(
+      tensor(
+        [
+          [0, 1],
+          [2, 3],
+        ],
+        { dtype: "float64" },
+      ),
+    );
+    const wanted = [0, 1, 2, 3].map((x) => 4 * Math.exp(2 * x));
+    const found = [0, 1].flatMap((i) => [0, 1].map((k) => hessians.at(i, k, k).item()));
+    for (const [i, value] of found.entries()) expect(value).toBeCloseTo(wanted[i]!, 9);
+    const [, tangent] = func.jvp(f, [tensor([0], { dtype: "float64" })], [tensor([3], { dtype: "float64" })]);
+    expect(tangent.item()).toBeCloseTo(6, 12);
+  });
+
+  test("give zeros or nulls for results that have no gradient", () => {
+    const seen: unknown[] = [];
+    class Both extends autograd.Function {
+      static forward(context: Context, x: Tensor, materializes: boolean) {
+        context.setMaterializeGrads(materializes);
+        return [x.mul(1), x.mul(2)];
+      }
+      static backward(_: Context, a: Tensor | null, b: Tensor | null) {
+        seen.push(a?.toArray() ?? null);
+        return [b!.mul(2), null];
+      }
+    }
+    for (const materializes of [true, false]) {
+      const x = leaf(1);
+      Both.apply(x, materializes)[1]!.backward();
+      expect(x.grad!.toArray()).toEqual([2]);
+    }
+    expect(seen).toEqual([[0], null]);
+    class Marked extends autograd.Function {
+      static forward(context: Context, x: Tensor) {
+        const [a, b] = [x.mul(2), x.gt(0).to("float64")];
+        context.markNonDifferentiable(b);
+        return [a, b];
+      }
+      static backward(_: Context, grad: Tensor) {
+        return grad.mul(2);
+      }
+    }
+    const [a, b] = Marked.apply(leaf(1)) as [Tensor, Tensor];
+    expect([a.requiresGrad, b.requiresGrad]).toEqual([true, false]);
+  });
+
+  test("record nothing where no gradient is wanted", () => {
+    expect(Exp.apply(tensor([1])).requiresGrad).toBe(false);
+    expect(noGrad(() => Exp.apply(leaf(1))).requiresGrad).toBe(false);
+  });
+
+  const failing = (backward: (grad: Tensor) => unknown, count = 1) => {
+    class Failing extends autograd.Function {
+      static forward(_: Context, ...xs: Tensor[]) {
+        return xs[0]!.mul(2);
+      }
+      static backward(_: Context, grad: Tensor) {
+        return backward(grad);
+      }
+    }
+    const xs = Array.from({ length: count }, () => leaf(1, 2));
+    return { xs, y: Failing.apply(...xs).sum() };
+  };
+  test.each([
+    [
+      "throws",
+      () => {
+        throw new Error("of mine");
+      },
+      1,
+      "of mine",
+    ],
+    [
+      "gives too few",
+      (g: Tensor) => g,
+      2,
+      "function FailingBackward returned an incorrect number of gradients (expected 2, got 1)",
+    ],
+    [
+      "gives another shape",
+      (g: Tensor) => g.sum(),
+      1,
+      "Function FailingBackward returned an invalid gradient at index 0 - got [] but expected shape compatible with [2]",
+    ],
+    [
+      "gives no tensor",
+      () => 3,
+      1,
+      "Failing.backward: the gradient of argument 0 must be a Tensor or null, got 3",
+    ],
+    [
+      "is asynchronous",
+      async () => Promise.resolve(),
+      1,
+      "Failing.backward: the callback returned a Promise",
+    ],
+  ] as [string, (g: Tensor) => unknown, number, string][])(
+    "whose backward %s leave the graph as it was",
+    (_, backward, count, sentence) => {
+      let fails = true;
+      const { xs, y } = failing((grad) => (fails ? backward(grad) : xs.map(() => grad.mul(2))), count);
+      expect(() => y.backward()).toThrow(sentence);
+      expect(xs.map((x) => x.grad)).toEqual(xs.map(() => null));
+      fails = false;
+      y.backward();
+      expect(xs[0]!.grad!.toArray()).toEqual([2, 2]);
+      expect(() => y.backward()).toThrow("Trying to backward through the graph a second time");
+    },
+  );
+
+  test("must be whole", () => {
+    class None extends autograd.Function {}
+    expect(() => (None as unknown as typeof Exp).apply(leaf(1)) as unknown).toThrow(
+      "You must implement the forward function",
+    );
+    class Half extends autograd.Function {
+      static forward(_: Context, x: Tensor) {
+        return x.mul(2);
+      }
+    }
+    expect(() => {
+      (Half as unknown as typeof Exp).apply(leaf(1)).backward();
+    }).toThrow("You must implement either the backward or vjp method");
+    class Wrong extends autograd.Function {
+      static forward(_: Context, x: Tensor) {
+        return x.item() as unknown as Tensor;
+      }
+    }
+    expect(() => (Wrong as unknown as typeof Exp).apply(leaf(1)) as unknown).toThrow(
+      "Wrong.apply: forward must return a Tensor or an array of them, got 1",
+    );
+  });
+});
+
+describe("hooks", () => {
+  test("see gradients, and change them", () => {
+    const x = leaf(1, 2);
+    const y = x.mul(3);
+    const seen: unknown[] = [];
+    y.registerHook((grad) => {
+      seen.push(["y", grad.toArray()]);
+      return grad.mul(10);
+    });
+    const handle = x.registerHook((grad) => {
+      seen.push(["x", grad.toArray()]);
+    });
+    y.sum().backward();
+    expect(seen).toEqual([
+      ["y", [1, 1]],
+      ["x", [30, 30]],
+    ]);
+    handle.remove();
+    x.sum().backward();
+    expect(seen.length).toBe(2);
+    expect(x.grad!.toArray()).toEqual([31, 31]);
+  });
+
+  test("are called once, with the whole gradient, in their order", () => {
+    const x = leaf(1);
+    const order: unknown[] = [];
+    x.registerHook((grad) => {
+      order.push(grad.item());
+      return grad.add(1);
+    });
+    x.registerHook((grad) => {
+      order.push(grad.item());
+    });
+    x.mul(2).add(x.mul(3)).backward();
+    expect(order).toEqual([5, 6]);
+    const [found] = autograd.grad(x.mul(2), x);
+    expect(found!.item()).toBe(3);
+  });
+
+  test("may differentiate themselves, also the same graph, and remove themselves", () => {
+    const x = leaf(2);
+    const z = x.square();
+    const total = z.sum();
+    const handle = z.registerHook((grad) => {
+      handle.remove();
+      const [inner] = autograd.grad(total, x, { retainGraph: true });
+      return grad.add(inner!);
+    });
+    // 1 and the hook's own 4, times 4.
+    total.backward(null, { retainGraph: true });
+    expect(x.grad!.item()).toBe(20);
+    total.backward();
+    expect(x.grad!.item()).toBe(24);
+  });
+
+  test("of accumulated gradients get the leaf", () => {
+    const x = leaf(1, 2);
+    let count = 0;
+    const handle = x.registerPostAccumulateGradHook((own) => {
+      count += Number(own.grad!.sum().item());
+      own.grad = null;
+    });
+    x.mul(2).sum().backward();
+    handle.remove();
+    expect([count, x.grad]).toEqual([4, null]);
+  });
+
+  test("that throw leave gradients as they were", () => {
+    const x = leaf(1);
+    const handle = x.registerHook(() => {
+      throw new Error("of mine");
+    });
+    const y = x.mul(2);
+    expect(() => y.backward()).toThrow("of mine");
+    expect(x.grad).toBe(null);
+    handle.remove();
+    y.backward();
+    expect(x.grad!.toArray()).toEqual([2]);
+  });
+
+  test("are refused where there is nothing to see", () => {
+    const sentence = "cannot register a hook on a tensor that doesn't require gradient";
+    expect(() => tensor([1]).registerHook(() => null)).toThrow(sentence);
+    expect(() => leaf(1).registerHook(3 as never)).toThrow("registerHook: expected a function, got 3");
+    expect(() =>
+      leaf(1)
+        .mul(2)
+        .registerPostAccumulateGradHook(() => undefined),
+    ).toThrow("post accumulate grad hooks cannot be registered on non-leaf tensors");
+    const x = leaf(1, 2);
+    x.registerHook((grad) => grad.sum());
+    expect(() => x.sum().backward()).toThrow(
+      "registerHook: the hook returned an invalid gradient - got [] but expected shape compatible with [2]",
+    );
+  });
+
+  test("keep gradients of tensors that are no leaves", () => {
+    const x = leaf(1, 2);
+    const y = x.mul(3);
+    y.retainGrad();
+    y.retainGrad();
+    x.retainGrad();
+    y.square().sum().backward();
+    expect(y.grad!.toArray()).toEqual([6, 12]);
+    expect(() => tensor([1]).retainGrad()).toThrow(
+      "can't retain_grad on Tensor that has requires_grad=False",
+    );
+  });
+});
+
+describe("gradcheck", () => {
+  class Wrong extends autograd.Function {
+    static forward(_: Context, x: Tensor) {
+      return x.square();
+    }
+    static backward(_: Context, grad: Tensor) {
+      return grad;
+    }
+  }
+  test("finds a gradient that is wrong", () => {
+    expect(() => autograd.gradcheck((x) => Wrong.apply(x), leaf(3))).toThrow(
+      "Jacobian mismatch for output 0 with respect to input 0,\nnumerical:tensor([[6.0000]]",
+    );
+    expect(autograd.gradcheck((x) => Wrong.apply(x), leaf(3), { raiseException: false })).toBe(false);
+    expect(autograd.gradcheck((x) => Wrong.apply(x), leaf(0.5))).toBe(true);
+    expect(() => autograd.gradcheck((x) => x, tensor([1]))).toThrow(
+      "gradcheck expects at least one input tensor to require gradient",
+    );
+  });
+  test("and one of a gradient that is", () => {
+    expect(autograd.gradgradcheck((x) => x.pow(3), leaf(0.5, -2))).toBe(true);
+    expect(() => autograd.gradgradcheck((x) => Wrong.apply(x).square(), leaf(3))).toThrow(
+      "Jacobian mismatch",
+    );
+  });
+});
