@@ -33,19 +33,6 @@ void copy_strided(size_t bytes, int64_t n, void* to, int64_t to_stride, const vo
   });
 }
 
-// to[i] = first + i * step. Not inlined: inside of each_piece it would not become vectors.
-template <class T> [[gnu::noinline]] void count_evenly(int64_t n, T* to, int64_t first, int64_t step) {
-  const auto is_word = [](int64_t value) { return value >= INT32_MIN && value <= INT32_MAX; };
-  if (is_word(first) && is_word(first + (n - 1) * step)) {
-    // Every processor converts words by the vector, few of them longer integers.
-    uint32_t at = static_cast<uint32_t>(first);
-    for (int64_t i = 0; i < n; ++i, at += static_cast<uint32_t>(step))
-      to[i] = convert<T>(static_cast<int32_t>(at));
-  } else {
-    for (int64_t i = 0; i < n; ++i) to[i] = convert<T>(first + i * step);
-  }
-}
-
 } // namespace
 
 Path::Path(const Walk& walk, size_t element_bytes)
@@ -182,11 +169,10 @@ void Path::splice(int64_t begin, int64_t n, Elements base, Elements part, void* 
   });
 }
 
-void Path::count(int64_t begin, int64_t n, DType dtype, void* to) const {
-  with_type(dtype, [&]<class T>() {
-    each_piece(begin, n, [&](const Piece& piece) {
-      count_evenly(piece.n, static_cast<T*>(to) + piece.done, piece.offset, axes_.back().stride);
-    });
+void Path::count(int64_t begin, int64_t n, Loop loop, void* to) const {
+  each_piece(begin, n, [&](const Piece& piece) {
+    loop(piece.n, static_cast<std::byte*>(to) + static_cast<size_t>(piece.done) * bytes_, &piece.offset,
+         &axes_.back().stride, nullptr);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cpu/loops.h"
 #include "device/walk.h"
 
 namespace adjoint::cpu {
@@ -37,8 +38,8 @@ class Path {
   int side(int64_t begin, int64_t n) const;
   // Copies the elements that exist from `part`, the others from `base`.
   void splice(int64_t begin, int64_t n, Elements base, Elements part, void* to) const;
-  // Offsets of elements, counted in elements, as numbers.
-  void count(int64_t begin, int64_t n, DType dtype, void* to) const;
+  // Offsets of elements, counted in elements, as the numbers that the loop makes of a first one and a step.
+  void count(int64_t begin, int64_t n, Loop loop, void* to) const;
 
  private:
   struct Piece {

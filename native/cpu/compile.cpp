@@ -288,7 +288,11 @@ class Builder {
       extent = Extent::one;
     const uint16_t value = current_[i] = add_value(step.dtype, extent);
     if (step.op == Op::position) {
-      add({.action = Action::count, .extent = extent, .dtype = step.dtype, .out = value, .reach = reach});
+      add({.loop = loops_.count(step.dtype),
+           .action = Action::count,
+           .extent = extent,
+           .out = value,
+           .reach = reach});
       return;
     }
     values_[value].needs_slot = !path.is_stream() && !(path.is_still() && extent == Extent::one);
@@ -539,6 +543,22 @@ int64_t widest_bytes(const Analysis& analysis) {
   return bytes;
 }
 
+// The length of the shortest lines that arrays are walked in, where they are no shorter than `least` and no longer than
+// `most` elements; 0 otherwise. A block that is such a line lies in one piece in every array with lines of that length.
+int64_t line_elements(const FusedKernel& kernel, int64_t least, int64_t most) {
+  int64_t shortest = most + 1;
+  const auto see = [&](const Access& access) {
+    const Walk walk = merged(Walk(access));
+    if (walk.axes.empty()) return;
+    const WalkAxis& inner = walk.axes.back();
+    shortest = std::abs(inner.stride) <= 1 ? std::min(shortest, inner.extent) : 0;
+  };
+  if (kernel.is_flat) return 0;
+  for (const Access& access : kernel.accesses) see(access);
+  for (const Store& store : kernel.stores) see(store.access);
+  return shortest >= least && shortest <= most ? shortest : 0;
+}
+
 // Compiles the program over tiles, if an array is read across and tiles divide it.
 CpuProgram compile_tiled(CpuProgram program, const FusedKernel& kernel, const Target& target) {
   const bool is_walked = std::any_of(program.reaches.begin(), program.reaches.end(), [](const Reach& reach) {
@@ -572,6 +592,11 @@ CpuProgram compile_for(const FusedKernel& kernel, const Target& target) {
     return size == long_block ? !one.has_block_slots : one.slot_bytes <= most_slot_bytes;
   };
   if (analysis.has_elements && prefers_across(analysis)) return attempt(Traversal::across, block, 1).program;
+  if (!analysis.has_elements)
+    if (const int64_t line = line_elements(kernel, block / 2, long_block)) {
+      Attempt one = attempt(Traversal::whole, line, 1);
+      if (one.slot_bytes <= most_slot_bytes) return compile_tiled(std::move(one.program), kernel, target);
+    }
   for (int64_t size = long_block; columns > 0; size = smaller(size)) {
     const int64_t row_block = std::max<int64_t>(1, size / columns);
     if (row_block == 1 && columns * widest_bytes(analysis) > static_cast<int64_t>(most_slot_bytes)) break;
@@ -581,9 +606,10 @@ CpuProgram compile_for(const FusedKernel& kernel, const Target& target) {
                                    : compile_tiled(std::move(one.program), kernel, target);
     if (row_block == 1 && size != long_block) break;
   }
-  for (int64_t size = long_block;; size = smaller(size)) {
+  // Here the beginning of a block counts more: it is a part of a row, and few instructions go over it.
+  for (int64_t size = long_block;; size /= 2) {
     Attempt one = attempt(Traversal::along, 1, size);
-    if (is_good(one, size) || size <= least_block) return std::move(one.program);
+    if (one.slot_bytes <= most_slot_bytes || size <= least_block) return std::move(one.program);
   }
 }
 

@@ -40,27 +40,33 @@ class Accumulator {
 
   std::byte* lane(int64_t i) const { return lanes_ + i * width_ * loops_.bytes; }
   void open_chunk() const { loops_.identity(lane_count * width_, lanes_, nullptr, nullptr, nullptr); }
+  void open_lane() const { loops_.identity(width_, lanes_, nullptr, nullptr, nullptr); }
   // Leaves the chunk's result in the first lane.
   void fold_lanes() const {
     for (int64_t half = lane_count / 2; half > 0; half /= 2)
       loops_.combine(half * width_, lanes_, lanes_, lane(half), nullptr);
   }
-  // Puts the first lane's result behind the `count` results that are there already.
-  void push(int64_t count) const {
-    int64_t depth = std::popcount(static_cast<uint64_t>(count));
-    for (; count % 2 == 1; count /= 2) loops_.combine(width_, lanes_, level(--depth), lanes_, nullptr);
-    std::memcpy(level(depth), lanes_, static_cast<size_t>(width_) * loops_.bytes);
-  }
+  // Puts the first lane's result behind the `count` results of chunks that are there already.
+  void push(int64_t count) const { push(lane_count, count); }
   // Leaves the result of all `count` chunks in the first lane.
-  void close(int64_t count) const {
-    int64_t depth = std::popcount(static_cast<uint64_t>(count));
-    if (depth == 0) return loops_.identity(width_, lanes_, nullptr, nullptr, nullptr);
-    std::memcpy(lanes_, level(--depth), static_cast<size_t>(width_) * loops_.bytes);
-    while (depth > 0) loops_.combine(width_, lanes_, level(--depth), lanes_, nullptr);
-  }
+  void close(int64_t count) const { close(lane_count, count); }
+  // The same for lanes that come one after the other, in the first place.
+  void push_lane(int64_t count) const { push(1, count); }
+  void close_lanes(int64_t count) const { close(1, count); }
 
  private:
-  std::byte* level(int64_t i) const { return lane(lane_count + i); }
+  // A tree has its levels from a lane on.
+  void push(int64_t levels, int64_t count) const {
+    int64_t depth = levels + std::popcount(static_cast<uint64_t>(count));
+    for (; count % 2 == 1; count /= 2) loops_.combine(width_, lanes_, lane(--depth), lanes_, nullptr);
+    std::memcpy(lane(depth), lanes_, static_cast<size_t>(width_) * loops_.bytes);
+  }
+  void close(int64_t levels, int64_t count) const {
+    int64_t depth = levels + std::popcount(static_cast<uint64_t>(count));
+    if (depth == levels) return open_lane();
+    std::memcpy(lanes_, lane(--depth), static_cast<size_t>(width_) * loops_.bytes);
+    while (depth > levels) loops_.combine(width_, lanes_, lane(--depth), lanes_, nullptr);
+  }
 
   const ReductionLoops& loops_;
   std::byte* lanes_;
@@ -108,7 +114,7 @@ class Runner {
   // Runs the element section of a pass over some columns, which begin with a chunk; leaves the result of each
   // reduction in its first lane. A block is a part of a chunk, or several chunks.
   void run_columns(uint32_t pass, int64_t begin, int64_t end) {
-    const bool is_across = program_.traversal == Traversal::across;
+    if (program_.traversal == Traversal::across) return run_columns_across(pass, begin, end);
     const int64_t block = program_.column_block;
     const bool has_whole_chunks = block >= chunk_columns;
     chunks_ = 0;
@@ -116,9 +122,8 @@ class Runner {
       const int64_t columns = std::min(block, end - column);
       if (column % chunk_columns == 0 && !has_whole_chunks)
         each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.open_chunk(); });
-      lane_ = column % lane_count;
       elements_ = columns;
-      element_ = is_across ? column * program_.rows + row_ : row_ * program_.columns + column;
+      element_ = row_ * program_.columns + column;
       run(program_.element_sections[pass]);
       const int64_t next = column + columns;
       if (has_whole_chunks) {
@@ -130,6 +135,39 @@ class Runner {
         });
         ++chunks_;
       }
+    }
+    each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.close(chunks_); });
+  }
+
+  // The same where a block is one column: a chunk's columns come lane after lane, each lane after the one that it is
+  // combined with. All lanes at once would not fit into the first-level cache.
+  void run_columns_across(uint32_t pass, int64_t begin, int64_t end) {
+    const bool has_reductions = std::any_of(program_.reductions.begin(), program_.reductions.end(),
+                                            [&](const ReductionPlan& plan) { return plan.pass == pass; });
+    elements_ = 1;
+    chunks_ = 0;
+    for (int64_t chunk = begin; chunk < end; chunk += chunk_columns, ++chunks_) {
+      const int64_t columns = std::min(chunk_columns, end - chunk);
+      const auto all = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(columns)));
+      const int64_t lanes = has_reductions ? std::min(all, lane_count) : 1,
+                    step = has_reductions ? lane_count : 1;
+      for (int64_t i = 0, lane = 0; i < lanes; ++i) {
+        const int64_t next_lane = next_reversed(lane, lanes);
+        each_reduction(pass, [](const Accumulator& one, const ReductionPlan&) { one.open_lane(); });
+        for (int64_t column = lane; column < columns; column += step) {
+          int64_t ahead = column + prefetched_columns * step;
+          if (ahead >= columns) ahead += next_lane - lane - quotient_up(columns - lane, step) * step;
+          ahead_ = (std::min(ahead, columns - 1) - column) * program_.rows;
+          element_ = (chunk + column) * program_.rows + row_;
+          run(program_.element_sections[pass]);
+        }
+        each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.push_lane(i); });
+        lane = next_lane;
+      }
+      each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) {
+        one.close_lanes(lanes);
+        one.push(chunks_);
+      });
     }
     each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.close(chunks_); });
   }
@@ -148,6 +186,13 @@ class Runner {
   }
 
  private:
+  // The number after another one in the order of their bits from the lowest on; `count` is a power of two.
+  static int64_t next_reversed(int64_t number, int64_t count) {
+    int64_t bit = count / 2;
+    for (; number & bit; bit /= 2) number ^= bit;
+    return number | bit;
+  }
+
   Accumulator accumulator(const ReductionPlan& plan) const {
     return {*plan.loops, at_[plan.lanes], program_.traversal == Traversal::across ? rows_ : 1};
   }
@@ -186,7 +231,7 @@ class Runner {
       return store(one, n);
     case Action::count: {
       const Reach& reach = program_.reaches[one.reach];
-      return reach.path.count(position(reach), n, one.dtype, at_[one.out]);
+      return reach.path.count(position(reach), n, one.loop, at_[one.out]);
     }
     case Action::splice:
       return splice(one, n);
@@ -213,12 +258,11 @@ class Runner {
     reach.path.gather(array, position(reach), n, at_[one.out]);
   }
 
-  // Fetches the same rows some columns later: they lie further apart than the processor looks ahead by
+  // Fetches the same rows of a column that comes later: they lie further apart than the processor looks ahead by
   // itself.
   void prefetch(const Reach& reach, int64_t n) const {
-    const int64_t ahead = prefetched_columns * program_.rows;
-    if (element_ + ahead >= program_.rows * program_.columns || !reach.is_by_element) return;
-    const std::byte* next = reach.path.view(arrays_[reach.path.array()], element_ + ahead, n);
+    if (!reach.is_by_element) return;
+    const std::byte* next = reach.path.view(arrays_[reach.path.array()], element_ + ahead_, n);
     if (!next) return;
     const int64_t bytes = n * static_cast<int64_t>(reach.path.element_bytes());
     for (int64_t i = 0; i < bytes; i += cache_line) __builtin_prefetch(next + i);
@@ -251,7 +295,7 @@ class Runner {
   void add(const Instruction& one, int64_t n) {
     const ReductionPlan& plan = program_.reductions[one.reduction];
     if (program_.traversal == Traversal::across)
-      plan.loops->take(n, accumulator(plan).lane(lane_), at_[one.a], nullptr, nullptr);
+      plan.loops->take(n, accumulator(plan).lane(0), at_[one.a], nullptr, nullptr);
     else if (program_.column_block < chunk_columns)
       plan.loops->accumulate(n, at_[plan.lanes], at_[one.a], nullptr, nullptr);
     else
@@ -293,7 +337,7 @@ class Runner {
   void* const* arrays_ = nullptr;
   int64_t row_ = 0, element_ = 0;   // where the block begins
   int64_t rows_ = 1, elements_ = 1; // how large it is
-  int64_t lane_ = 0;                // of the present column
+  int64_t ahead_ = 0;               // how many elements later a column begins that will be needed soon
   int64_t chunks_ = 0;              // before the present block
 };
 

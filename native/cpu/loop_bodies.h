@@ -87,6 +87,21 @@ template <class From, class To> void cast(int64_t n, void* out, const void* a, c
   for (int64_t i = begin; i < n; ++i) to[i] = convert<To>(x[i]);
 }
 
+template <class T> void count(int64_t n, void* out, const void* a, const void* b, const void*) {
+  T* to = static_cast<T*>(out);
+  const int64_t first = *static_cast<const int64_t*>(a), step = *static_cast<const int64_t*>(b);
+  const auto is_word = [](int64_t value) { return value >= INT32_MIN && value <= INT32_MAX; };
+  if (is_word(first) && is_word(first + (n - 1) * step)) {
+    // Every processor converts words by the vector, few of them longer integers.
+    const auto from = static_cast<uint32_t>(first), by = static_cast<uint32_t>(step);
+#pragma GCC ivdep
+    for (uint32_t i = 0; i < static_cast<uint32_t>(n); ++i)
+      to[i] = convert<T>(static_cast<int32_t>(from + i * by));
+  } else {
+    for (int64_t i = 0; i < n; ++i) to[i] = convert<T>(first + i * step);
+  }
+}
+
 #define REDUCTION(name, label, dtypes_, number, empty, lo, hi, identity_, combine_, finish_, gradient)       \
   template <class In> struct reduce_##name {                                                                 \
     using T = std::conditional_t<Dtypes::dtypes_ == Dtypes::truth, bool, In>;                                \
@@ -270,6 +285,7 @@ template <class T> constexpr TypeLoops type_loops() {
 #define ROW(name, type, label, word) loops.cast[static_cast<size_t>(DType::name)] = cast<T, type>;
   ADJOINT_DTYPES(ROW)
 #undef ROW
+  loops.count = count<T>;
   row = 0;
 #define REDUCTION(name, label, dtypes, ...)                                                                  \
   if constexpr (computes<T>(Dtypes::dtypes)) loops.reduction[row] = Reduction<reduce_##name<T>, T>::loops(); \

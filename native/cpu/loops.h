@@ -52,6 +52,7 @@ struct TypeLoops {
   // Bit i of the second index says that input i stands still. Never all of them do.
   Loop elementwise[elementwise_count][7];
   Loop cast[dtype_count]; // to each dtype
+  Loop count;             // out[i] = a + i * b, where a and b are int64 and stand still
   ReductionLoops reduction[reduction_count];
 };
 
@@ -62,6 +63,7 @@ struct LoopTable {
     return of(arithmetic).elementwise[static_cast<size_t>(op) - first_elementwise][still];
   }
   Loop cast(DType from, DType to) const { return of(from).cast[static_cast<size_t>(to)]; }
+  Loop count(DType dtype) const { return of(dtype).count; }
   const ReductionLoops& reduction(Op op, DType arithmetic) const {
     return of(arithmetic).reduction[static_cast<size_t>(op) - first_reduction];
   }

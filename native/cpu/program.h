@@ -34,7 +34,7 @@ enum class Action : uint8_t {
   load,    // point `out` into an array, or gather into its slot (if it is placed: gather to where it points)
   aim,     // point `out` to where it will be stored, if it lies there in one piece, else to its slot
   store,   // store `a`, unless it is there already
-  count,   // `out` is the positions, of `dtype`, to which its reach leads
+  count,   // `out` is the positions to which its reach leads, as `loop` makes numbers of them
   splice,  // point `out` to `a` or `b`, or put it together in its slot (if it is placed: where it points)
   spread,  // repeat every element of `a`, to as many as `out` has
   reduce,  // `reduction` of the rows in `a`
@@ -45,13 +45,12 @@ enum class Action : uint8_t {
 inline constexpr uint16_t no_value = UINT16_MAX;
 
 struct Instruction {
-  Loop loop = nullptr;
+  Loop loop = nullptr; // of loop and count
   Action action = Action::loop;
   Extent extent = Extent::one;
   bool is_placed = false; // `out` points already to where its elements are to be: nothing else is pointed to
   bool is_output = false; // of a segment's steps: others read the result
   uint8_t still = 0;      // splice and store: bit i says that input i has one element
-  DType dtype = DType::float32;                        // count: of the positions
   uint16_t out = 0, a = 0, b = no_value, c = no_value; // values
   uint16_t reach = no_value;                           // of load, aim, store, count and splice
   uint16_t reduction = no_value, segment = no_value;
