@@ -1,11 +1,12 @@
 import { isFloating } from "../../dtype.js";
 import { makeError } from "../../errors.js";
 import { named } from "../../functional/history.js";
+import { cat } from "../../joining.js";
 import { describe, readOptions } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { bestOfWindows, largest, lowest, type Best, type OutputAndIndices } from "./maxpooling.js";
 import { inBrackets, requireFlags, requireFloating, severalOf } from "./sizes.js";
-import { alongDim, evenWindows, windowsAlong } from "./taps.js";
+import { alongDim, evenWindows, mostTaps, windowsAlong } from "./taps.js";
 
 /** The wanted size of each spatial dimension, or one for all; null keeps the input's. */
 export type OutputSize = number | null | readonly (number | null)[];
@@ -113,6 +114,19 @@ export function evenMeans(input: Tensor, counts: readonly number[]): Tensor {
     if (count > 0 && size % count === 0) {
       const { windows, over } = windowsAlong(means, dim, evenAxis(size, count));
       means = windows.mean(over);
+      continue;
+    }
+    // Slices of lines are read where they lie. Along more dimensions they would meet in one gradient, of pieces that are
+    // small and many.
+    if (i === 0 && counts.length > 1 && count > 0 && count <= mostTaps) {
+      means = cat(
+        Array.from({ length: count }, (_, k) => {
+          const begin = Math.floor((k * size) / count);
+          const end = Math.ceil(((k + 1) * size) / count);
+          return means.narrow(dim, begin, end - begin).mean(dim, { keepdim: true });
+        }),
+        dim,
+      );
       continue;
     }
     const { places, isInside, lengths } = evenWindows(size, count, device);
