@@ -55,6 +55,14 @@ template <class T> ADJOINT_FUNCTION T settled(T a) {
   return a;
 }
 
+// Whole numbers by their bits: where vectors have no instruction for it, gcc would branch, by chance.
+template <class T> ADJOINT_FUNCTION T selected(bool takes_first, T a, T b) {
+  if constexpr (std::integral<T> && !std::same_as<T, bool>)
+    return static_cast<T>(b ^ ((a ^ b) & static_cast<T>(-static_cast<T>(takes_first))));
+  else
+    return takes_first ? a : b;
+}
+
 // NaN wins, from either side: the inner selection, which is one instruction, gives b where either is NaN.
 template <class T> ADJOINT_FUNCTION T maximum(T a, T b) {
   const T larger = settled(a > b ? a : b);

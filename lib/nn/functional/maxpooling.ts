@@ -130,7 +130,11 @@ export function largest(
   const requiresGrad = input.requiresGrad && isGradEnabled();
   const spatial = shape.slice(-rank);
   const first = shape.length - rank;
-  const numbers = arange(count(spatial), { dtype: "int64", device });
+  // Whole numbers while floats hold them: vectors of floats are selected faster.
+  const numbers = arange(count(spatial), {
+    dtype: count(spatial) <= 2 ** 24 ? "float32" : "float64",
+    device,
+  });
   let best: Best = {
     values: input.detach(),
     places:
@@ -139,7 +143,7 @@ export function largest(
   for (let i = rank - 1; i >= 0; --i) best = reduce(best, first + i, i);
   const { values, places } = best;
   if (places === null) return values;
-  const indices = places.expand(values.shape);
+  const indices = places.to("int64").expand(values.shape);
   if (!requiresGrad) return { output: values, indices };
   // Of a window that has no element there is no place either.
   const leading = shape.slice(0, first);
@@ -178,7 +182,7 @@ export function bestOfWindows(values: Tensor, places: Tensor | null, over: numbe
   const top = values.amax(over);
   if (places === null) return { values: top, places };
   const among = values.eq(top.unsqueeze(over)).logicalAnd(places.ge(0));
-  const first = among.where(places, integerBounds.get("int64")![1]).amin(over);
+  const first = among.where(places, Infinity).amin(over);
   return {
     values: top,
     places: isFloating(values.dtype)
