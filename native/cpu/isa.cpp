@@ -7,20 +7,16 @@
 
 namespace adjoint::cpu {
 
-// Integer loops are compiled once: their bits depend on no instruction set, and they rarely take the time.
-namespace isa_base {
-extern const TypeLoops boolean_loops, uint8_loops, int32_loops, int64_loops;
-}
-using isa_base::boolean_loops, isa_base::uint8_loops, isa_base::int32_loops, isa_base::int64_loops;
-
 #define ROW(name, ...) &name##_loops,
+#define LOOPS(name, ...) extern const TypeLoops name##_loops;
 #define TABLE(space)                                                                                         \
   namespace space {                                                                                          \
-  extern const TypeLoops float16_loops, bfloat16_loops, float32_loops, float64_loops;                        \
+  ADJOINT_DTYPES(LOOPS)                                                                                      \
   static const LoopTable table = {{ADJOINT_DTYPES(ROW)}};                                                    \
   }
 ADJOINT_ISA_SPACES(TABLE)
 #undef TABLE
+#undef LOOPS
 #undef ROW
 
 #ifdef __x86_64__

@@ -41,8 +41,19 @@ void report(const Instance& instance, const int64_t* indices, const Run& run) {
       fail(instance, index_failure(index));
 }
 
+// So many rows ahead, rows far away are fetched.
+constexpr int64_t rows_ahead = 8;
+constexpr int64_t fetched_bytes = 512; // of a row; the processor fetches what follows by itself
+
+template <class T> void fetch_row(const T* row, int64_t count) {
+  constexpr int64_t cache_line = 64 / static_cast<int64_t>(sizeof(T));
+  count = std::min(count, fetched_bytes / static_cast<int64_t>(sizeof(T)));
+  for (int64_t i = 0; i < count; i += cache_line) __builtin_prefetch(row + i);
+}
+
 // A walk over the block's lines from element `first` to `last`: the inner loop goes along lines where their elements are
-// neighbours, and across them elsewhere. Calls body(run, indices, far, own) for every inner loop, in order, with offsets.
+// neighbours, and across them elsewhere. Calls body(run, indices, far, own, ahead) for every inner loop, in order, with
+// offsets; `ahead` are the indices of a loop that follows.
 template <class Body>
 void each_run(const Lines& lines, const Block& block, int64_t first, int64_t last, size_t index, size_t far,
               size_t own, Body body) {
@@ -57,7 +68,7 @@ void each_run(const Lines& lines, const Block& block, int64_t first, int64_t las
   const int64_t others = block.offsets[own] + first * along.own_step;
   for (int64_t i = 0; i < outer.count; ++i)
     body(inner, indices + i * outer.index_step, block.offsets[far] + i * outer.far_step,
-         others + i * outer.own_step);
+         others + i * outer.own_step, indices + std::min(i + rows_ahead, outer.count - 1) * outer.index_step);
 }
 
 // Calls walk(run), with constants for the steps of what lies in lines of neighbours.
@@ -69,11 +80,12 @@ template <class Walk> void with_steps(const Run& run, Walk walk) {
 }
 
 template <class Word>
-void gather_run(const Instance& instance, const Run& whole, const int64_t* indices, const Word* source,
-                Word* out) {
+void gather_run(const Instance& instance, const Run& whole, const int64_t* indices, const int64_t* ahead,
+                const Word* source, Word* out) {
   // One index, that of a whole row: an embedding.
   if (whole.index_step == 0 && whole.own_step == 1 && whole.far_step == 1 &&
       is_inside(indices[0], whole.extent)) {
+    if (is_inside(*ahead, whole.extent)) fetch_row(source + *ahead * whole.stride, whole.count);
     std::copy_n(source + indices[0] * whole.stride, whole.count, out);
     return;
   }
@@ -108,8 +120,8 @@ template <class Word> void gather(const Lines& lines, const Instance& instance) 
     const int64_t last = std::min(first + elements, length);
     each_block(lines, line, std::min(line + together, lines.count()), [&](const Block& block) {
       each_run(lines, block, first, last, 1, 0, 2,
-               [&](const Run& run, int64_t index, int64_t from, int64_t out) {
-                 gather_run(instance, run, indices + index, source + from, target + out);
+               [&](const Run& run, int64_t index, int64_t from, int64_t out, int64_t ahead) {
+                 gather_run(instance, run, indices + index, indices + ahead, source + from, target + out);
                });
     });
   });
@@ -162,7 +174,7 @@ template <Combination combination, class T> void scatter(const Lines& lines, con
   parallel_for(quotient_up(lines.count(), each), [&](int64_t task) {
     each_block(lines, task * each, std::min((task + 1) * each, lines.count()), [&](const Block& block) {
       each_run(lines, block, 0, length, 0, 2, 1,
-               [&](const Run& run, int64_t index, int64_t to, int64_t from) {
+               [&](const Run& run, int64_t index, int64_t to, int64_t from, int64_t) {
                  scatter_run<combination>(instance, run, indices + index, parts + from, targets + to);
                });
     });
@@ -182,12 +194,21 @@ class Bags {
     const int64_t bags = out_.shape[0], width = out_.shape[1];
     const int64_t each = std::max<int64_t>(task_elements / std::max<int64_t>(width * index_.shape[1], 1), 1);
     parallel_for(quotient_up(bags, each), [&](int64_t task) {
-      for (int64_t bag = task * each; bag < std::min((task + 1) * each, bags); ++bag)
+      for (int64_t bag = task * each; bag < std::min((task + 1) * each, bags); ++bag) {
+        fetch_bag(rows, indices + std::min(bag + bags_ahead, bags - 1) * index_.strides[0]);
         sum_bag(instance, rows, indices + bag * index_.strides[0], out + bag * width);
+      }
     });
   }
 
  private:
+  template <class T> void fetch_bag(const T* rows, const int64_t* indices) const {
+    if (rows_.strides[1] != 1) return;
+    for (int64_t k = 0; k < std::min(index_.shape[1], rows_ahead); ++k)
+      if (const int64_t index = indices[k * index_.strides[1]]; is_inside(index, rows_.shape[0]))
+        fetch_row(rows + index * rows_.strides[0], rows_.shape[1]);
+  }
+
   template <class T>
   void sum_bag(const Instance& instance, const T* rows, const int64_t* indices, T* out) const {
     const int64_t width = out_.shape[1];
@@ -215,6 +236,7 @@ class Bags {
   }
 
   static constexpr int columns_at_once = 32;
+  static constexpr int64_t bags_ahead = 2;
   RoutineKernel::Operand rows_, index_, out_;
 };
 

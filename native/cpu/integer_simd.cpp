@@ -1,4 +1,4 @@
-// The loops over integers and bool.
+// The loops over integers and bool, compiled once per instruction set.
 #include "cpu/loop_bodies.h"
 
 namespace adjoint::cpu::ADJOINT_ISA {
