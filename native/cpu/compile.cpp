@@ -53,20 +53,46 @@ class Analysis {
  public:
   explicit Analysis(const FusedKernel& kernel)
       : kernel(kernel), passes(kernel), levels(kernel.steps.size(), Level::number),
-        has_elements(passes.count > 0) {
+        is_absorbed(kernel.steps.size()), has_elements(passes.count > 0) {
     for (size_t i = 0; i < kernel.steps.size(); ++i) {
       if (!passes.is_needed[i]) continue;
       levels[i] = find_level(i);
       has_elements |= levels[i] == Level::element;
     }
+    absorb_squares();
+  }
+
+  // The step of which a sum takes the squares by itself, in float64; none if it does not.
+  std::optional<uint16_t> squared(const Step& sum) const {
+    if (!is_absorbed[sum.inputs[0]]) return std::nullopt;
+    return kernel.steps[kernel.steps[sum.inputs[0]].inputs[0]].inputs[0];
   }
 
   const FusedKernel& kernel;
   const Passes passes;
-  std::vector<Level> levels; // of steps: lower than the step says for broadcast loads, and steps on them
+  std::vector<Level> levels;     // of steps: lower than the step says for broadcast loads, and steps on them
+  std::vector<bool> is_absorbed; // whether a step is a part of the reduction that takes its result
   bool has_elements;
 
  private:
+  // Sums of squares of float32 in float64: nobody else wants to see either.
+  void absorb_squares() {
+    std::vector<int> uses(kernel.steps.size());
+    for (size_t i = 0; i < kernel.steps.size(); ++i)
+      for (size_t j = 0; passes.is_needed[i] && j < kernel.steps[i].input_count; ++j)
+        ++uses[kernel.steps[i].inputs[j]];
+    for (const Store& store : kernel.stores) ++uses[store.step];
+    for (size_t i = 0; i < kernel.steps.size(); ++i) {
+      const Step& sum = kernel.steps[i];
+      if (!passes.is_needed[i] || sum.op != Op::sum || sum.arithmetic != DType::float64) continue;
+      const uint16_t square = sum.inputs[0], wide = kernel.steps[square].inputs[0];
+      if (kernel.steps[square].op != Op::square || uses[square] != 1) continue;
+      const Step& cast = kernel.steps[wide];
+      if (cast.op != Op::to || cast.arithmetic != DType::float32 || uses[wide] != 1) continue;
+      is_absorbed[square] = is_absorbed[wide] = true;
+    }
+  }
+
   Level find_level(size_t i) const {
     const Step& step = kernel.steps[i];
     if (passes.is_reduction(i)) return Level::row;
@@ -201,19 +227,23 @@ class Builder {
   }
   void add(Instruction instruction) { program_.instructions.push_back(completed(instruction)); }
 
+  // Whether a step is yet to be emitted, by itself.
+  bool is_open(size_t step) const {
+    return !is_emitted(step) && !is_reached(kernel_.steps[step].op) && !analysis_.is_absorbed[step];
+  }
   bool is_emitted(size_t step) const { return current_[step] != no_value; }
 
   // Loads and positions wait until they are used, so that they are not held for longer.
   void emit_level(Level level, size_t pass) {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
       if (passes_.is_needed[i] && analysis_.levels[i] == level && passes_.of_step[i] == pass)
-        if (!is_emitted(i)) emit_step(i);
+        if (!is_emitted(i) && !analysis_.is_absorbed[i]) emit_step(i);
   }
 
   // Loads wait until they are used, so that a slot holds their elements no longer than it must.
   void emit_whole() {
     for (size_t i = 0; i < kernel_.steps.size(); ++i)
-      if (passes_.is_needed[i] && !is_emitted(i) && !is_reached(kernel_.steps[i].op)) emit_step(i);
+      if (passes_.is_needed[i] && is_open(i)) emit_step(i);
     for (const Store& store : kernel_.stores) operand(store.step);
     place_stores([](size_t) { return true; }, true);
   }
@@ -225,7 +255,7 @@ class Builder {
       std::vector<bool> is_wanted = passes_.needed(pass);
       for (const uint16_t step : reductions) is_wanted[step] = true;
       for (size_t i = 0; i < kernel_.steps.size(); ++i)
-        if (is_wanted[i] && !is_emitted(i) && !is_reached(kernel_.steps[i].op)) emit_step(i);
+        if (is_wanted[i] && is_open(i)) emit_step(i);
       const auto is_written = [&](size_t store) { return passes_.of_store[store] == pass; };
       for (size_t i = 0; i < kernel_.stores.size(); ++i)
         if (is_written(i)) operand(kernel_.stores[i].step);
@@ -335,10 +365,12 @@ class Builder {
 
   void emit_reduction(size_t i) {
     const Step& step = kernel_.steps[i];
-    const uint16_t input = spread_operand(step.inputs[0], element_extent());
+    const std::optional<uint16_t> squared = analysis_.squared(step);
+    const uint16_t input = spread_operand(squared.value_or(step.inputs[0]), element_extent());
     const uint16_t value = current_[i] = add_value(step.dtype, row_extent());
     const auto index = static_cast<uint16_t>(program_.reductions.size());
-    const ReductionLoops& loops = loops_.reduction(step.op, step.arithmetic);
+    const ReductionLoops& loops =
+        squared ? loops_.sum_of_squares() : loops_.reduction(step.op, step.arithmetic);
     ReductionPlan plan{.loops = &loops, .out = value, .pass = static_cast<uint32_t>(passes_.of_step[i]) - 1};
     const bool is_whole = program_.traversal == Traversal::whole;
     if (!is_whole || kernel_.columns > chunk_columns) {
@@ -538,7 +570,7 @@ bool prefers_across(const Analysis& analysis) {
 int64_t widest_bytes(const Analysis& analysis) {
   int64_t bytes = 4;
   for (size_t i = 0; i < analysis.kernel.steps.size(); ++i)
-    if (analysis.passes.is_needed[i] && analysis.levels[i] != Level::number)
+    if (analysis.passes.is_needed[i] && analysis.levels[i] != Level::number && !analysis.is_absorbed[i])
       bytes = std::max(bytes, bytes_of(analysis.kernel.steps[i].dtype));
   return bytes;
 }

@@ -113,18 +113,33 @@ template <class T> void count(int64_t n, void* out, const void* a, const void* b
 #include "ops/reductions.def"
 #undef REDUCTION
 
-template <class Row, class In> struct Reduction {
+// What a reduction takes of an element, or of a vector of elements: the element itself, or its square.
+struct Element {
+  template <class T> ADJOINT_FUNCTION static T of(T a) { return a; }
+};
+struct Square {
+  template <class T> ADJOINT_FUNCTION static T of(T a) { return a * a; }
+};
+
+template <class Row, class In, class Taken = Element> struct Reduction {
   using T = typename Row::T;
+
+  ADJOINT_FUNCTION static T taken(In element) { return Taken::of(static_cast<T>(element)); }
 
   static void identity(int64_t n, void* out, const void*, const void*, const void*) {
     for (int64_t i = 0; i < n; ++i) static_cast<T*>(out)[i] = Row::identity();
   }
 #ifdef __GNUC__
-  static constexpr bool has_vectors = std::floating_point<T> && std::same_as<T, In>;
+  static constexpr bool has_vectors = std::floating_point<T> && std::floating_point<In>;
   using Lane = std::conditional_t<has_vectors, T, int>;
   // Named in every use: gcc forgets the alignment of `auto*`.
   typedef Lane Vector __attribute__((vector_size(vector_bytes), aligned(1)));
   static constexpr uint32_t vector_width = vector_bytes / sizeof(Lane);
+  using Datum = std::conditional_t<has_vectors, In, int>;
+  typedef Datum Data __attribute__((vector_size(vector_width * sizeof(Datum)), aligned(1)));
+  ADJOINT_FUNCTION static Vector taken_at(const In* data) {
+    return Taken::of(__builtin_convertvector(*reinterpret_cast<const Data*>(data), Vector));
+  }
   // The lanes that registers hold beside the data; left to itself, gcc takes lanes for separate numbers.
   static constexpr uint32_t most_vectors = 8;
 
@@ -135,7 +150,7 @@ template <class Row, class In> struct Reduction {
     for (; groups > 0; --groups, data += lane_count)
 #pragma GCC unroll 8
       for (uint32_t v = 0; v < vectors; ++v)
-        partial[v] = Row::combine(partial[v], reinterpret_cast<const Vector*>(data)[v]);
+        partial[v] = Row::combine(partial[v], taken_at(data + v * vector_width));
     for (uint32_t v = 0; v < vectors; ++v) reinterpret_cast<Vector*>(lanes)[v] = partial[v];
   }
 #endif
@@ -153,14 +168,14 @@ template <class Row, class In> struct Reduction {
           add_groups<vectors>(groups, lanes + first, data + first);
       for (; lane + vector_width <= left; lane += vector_width) {
         Vector* partial = reinterpret_cast<Vector*>(lanes + lane);
-        *partial = Row::combine(*partial, *reinterpret_cast<const Vector*>(tail + lane));
+        *partial = Row::combine(*partial, taken_at(tail + lane));
       }
       data = tail;
     }
 #endif
     for (; data < tail; data += width)
-      for (uint32_t i = 0; i < width; ++i) lanes[i] = Row::combine(lanes[i], static_cast<T>(data[i]));
-    for (; lane < left; ++lane) lanes[lane] = Row::combine(lanes[lane], static_cast<T>(tail[lane]));
+      for (uint32_t i = 0; i < width; ++i) lanes[i] = Row::combine(lanes[i], taken(data[i]));
+    for (; lane < left; ++lane) lanes[lane] = Row::combine(lanes[lane], taken(tail[lane]));
   }
   static void accumulate(int64_t n, void* out, const void* a, const void*, const void*) {
     // Never more than a chunk.
@@ -170,7 +185,7 @@ template <class Row, class In> struct Reduction {
     T* to = static_cast<T*>(out);
     const In* x = static_cast<const In*>(a);
 #pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) to[i] = Row::combine(to[i], static_cast<T>(x[i]));
+    for (int64_t i = 0; i < n; ++i) to[i] = Row::combine(to[i], taken(x[i]));
   }
   static void combine(int64_t n, void* out, const void* a, const void* b, const void*) {
     T* to = static_cast<T*>(out);
@@ -218,7 +233,7 @@ template <class Row, class In> struct Reduction {
       T partial[lanes];
       for (T& lane : partial) lane = Row::identity();
       for (int64_t lane = 0; lane < columns; ++lane)
-        partial[lane] = Row::combine(partial[lane], static_cast<T>(row[lane]));
+        partial[lane] = Row::combine(partial[lane], taken(row[lane]));
       out[i] = fold<lanes>(partial);
     }
   }
@@ -286,6 +301,8 @@ template <class T> constexpr TypeLoops type_loops() {
   ADJOINT_DTYPES(ROW)
 #undef ROW
   loops.count = count<T>;
+  if constexpr (std::same_as<T, float>)
+    loops.sum_of_squares = Reduction<reduce_sum<double>, float, Square>::loops();
   row = 0;
 #define REDUCTION(name, label, dtypes, ...)                                                                  \
   if constexpr (computes<T>(Dtypes::dtypes)) loops.reduction[row] = Reduction<reduce_##name<T>, T>::loops(); \

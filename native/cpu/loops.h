@@ -54,6 +54,7 @@ struct TypeLoops {
   Loop cast[dtype_count]; // to each dtype
   Loop count;             // out[i] = a + i * b, where a and b are int64 and stand still
   ReductionLoops reduction[reduction_count];
+  ReductionLoops sum_of_squares; // of float32 in float64
 };
 
 struct LoopTable {
@@ -67,6 +68,7 @@ struct LoopTable {
   const ReductionLoops& reduction(Op op, DType arithmetic) const {
     return of(arithmetic).reduction[static_cast<size_t>(op) - first_reduction];
   }
+  const ReductionLoops& sum_of_squares() const { return of(DType::float32).sum_of_squares; }
 
  private:
   const TypeLoops& of(DType dtype) const { return *types[static_cast<size_t>(dtype)]; }
