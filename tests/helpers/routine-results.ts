@@ -74,11 +74,32 @@ const lineShapes: [number[], number][] = [
   [[40_000, 3], 0],
 ];
 
+/** Of rows longer than a chunk of a reduction, along them and across. */
+const reductions = (dtype: DType): Tensor[] => {
+  const x = wave([2500, 1300], dtype);
+  const along = [0, 1].flatMap((dim) => [x.sum(dim), x.amax(dim), x.norm(2, dim), x.var(dim)]);
+  const results = [
+    ...along,
+    x.norm(),
+    x.sum(),
+    nn.functional.softmax(x, 0),
+    x.roll(3, 1),
+    x.flip(1),
+    x.tril(),
+  ];
+  results
+    .map((result) => result.sin().sum())
+    .reduce((a, b) => a.add(b))
+    .backward();
+  return [...results, x.grad!];
+};
+
 /** Everything that they give, routine by routine. */
 export const routineResults = (): Tensor[][] =>
   (["float32", "float64"] as const).flatMap((dtype) => [
     windows(dtype),
     triangles(dtype),
     factors(dtype),
+    reductions(dtype),
     ...lineShapes.map(([shape, dim]) => lines(dtype, shape, dim)),
   ]);

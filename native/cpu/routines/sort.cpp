@@ -1,7 +1,8 @@
 // Sorting, and search in what is sorted. Elements become keys whose unsigned order is the wanted one (ops/sort_key.h),
 // counted from the least of their line: 32 bits are enough for most. Keys are sorted stably with their positions, short
 // lines by insertion, others by digits from the lowest on. Where a part of the ranks is wanted, elements that cannot have
-// one are left out first, and of the first few alone no others are kept. Threads share the lines.
+// one are left out first, and of the first few alone no others are kept. Threads share the lines, or the pieces of each line
+// where lines are few and long.
 #include <algorithm>
 #include <bit>
 #include <limits>
@@ -24,6 +25,29 @@ template <class Key> struct Item {
   uint32_t position;
 };
 
+// The pieces of a line, which threads share.
+class Pieces {
+ public:
+  static constexpr int64_t most = 16;
+
+  // Of a line that one thread has for itself.
+  Pieces() = default;
+  explicit Pieces(int64_t elements)
+      : count_(std::clamp<int64_t>(elements / task_elements, 1, std::min<int64_t>(thread_count(), most))) {}
+
+  int64_t count() const { return count_; }
+  // Calls body(piece, begin, end) for the pieces of so many elements.
+  template <class Body> void each(int64_t elements, Body body) const {
+    if (count_ == 1) return body(0, 0, elements);
+    parallel_for(count_, [&](int64_t piece) {
+      body(piece, elements * piece / count_, elements * (piece + 1) / count_);
+    });
+  }
+
+ private:
+  int64_t count_ = 1;
+};
+
 // A line's keys.
 template <class T> class Keys {
  public:
@@ -33,15 +57,20 @@ template <class T> class Keys {
       : source_(source), stride_(stride), is_descending_(is_descending) {}
 
   // Counts them from the least of so many.
-  void count_from_least(int64_t count) {
-    Whole least = std::numeric_limits<Whole>::max(), greatest = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      const Whole key = whole(i);
-      least = std::min(least, key);
-      greatest = std::max(greatest, key);
-    }
-    least_ = least;
-    span_ = static_cast<Whole>(greatest - least);
+  void count_from_least(int64_t count, const Pieces& pieces) {
+    Whole leasts[Pieces::most], greatests[Pieces::most];
+    pieces.each(count, [&](int64_t piece, int64_t begin, int64_t end) {
+      Whole least = std::numeric_limits<Whole>::max(), greatest = 0;
+      for (int64_t i = begin; i < end; ++i) {
+        const Whole key = whole(i);
+        least = std::min(least, key);
+        greatest = std::max(greatest, key);
+      }
+      leasts[piece] = least;
+      greatests[piece] = greatest;
+    });
+    least_ = *std::min_element(leasts, leasts + pieces.count());
+    span_ = static_cast<Whole>(*std::max_element(greatests, greatests + pieces.count()) - least_);
   }
 
   // The greatest key.
@@ -74,23 +103,37 @@ template <class Key> void sort_by_insertion(Item<Key>* items, int64_t n) {
 }
 
 // Returns the list with the sorted items: `items` or `other`. No key is greater than `span`.
-template <class Key> Item<Key>* sort_by_digits(Item<Key>* items, Item<Key>* other, int64_t n, Key span) {
+template <class Key>
+Item<Key>* sort_by_digits(Item<Key>* items, Item<Key>* other, int64_t n, Key span, const Pieces& pieces) {
+  constexpr int digits = 1 << digit_bits;
   const auto bits = static_cast<int>(std::bit_width(span));
+  uint32_t counts[Pieces::most][digits];
+  const int64_t lists = pieces.count();
   for (int shift = 0; shift < bits; shift += digit_bits) {
-    const auto digit = [shift](const Item<Key>& item) { return item.key >> shift & ((1 << digit_bits) - 1); };
-    uint32_t counts[1 << digit_bits] = {};
-    for (int64_t i = 0; i < n; ++i) ++counts[digit(items[i])];
-    if (counts[digit(items[0])] == n) continue; // all alike
+    const auto digit = [shift](const Item<Key>& item) { return item.key >> shift & (digits - 1); };
+    pieces.each(n, [&](int64_t piece, int64_t begin, int64_t end) {
+      uint32_t* const own = counts[piece];
+      std::fill_n(own, digits, 0);
+      for (int64_t i = begin; i < end; ++i) ++own[digit(items[i])];
+    });
+    int64_t alike = 0;
+    for (int64_t piece = 0; piece < lists; ++piece) alike += counts[piece][digit(items[0])];
+    if (alike == n) continue;
     uint32_t place = 0;
-    for (uint32_t& count : counts) place += std::exchange(count, place);
-    for (int64_t i = 0; i < n; ++i) other[counts[digit(items[i])]++] = items[i];
+    for (int value = 0; value < digits; ++value)
+      for (int64_t piece = 0; piece < lists; ++piece) place += std::exchange(counts[piece][value], place);
+    pieces.each(n, [&](int64_t piece, int64_t begin, int64_t end) {
+      uint32_t* const own = counts[piece];
+      for (int64_t i = begin; i < end; ++i) other[own[digit(items[i])]++] = items[i];
+    });
     std::swap(items, other);
   }
   return items;
 }
 
-template <class Key> Item<Key>* sorted(Item<Key>* items, Item<Key>* other, int64_t n, Key span) {
-  if (n >= shortest_by_digits) return sort_by_digits(items, other, n, span);
+template <class Key>
+Item<Key>* sorted(Item<Key>* items, Item<Key>* other, int64_t n, Key span, const Pieces& pieces) {
+  if (n >= shortest_by_digits) return sort_by_digits(items, other, n, span, pieces);
   sort_by_insertion(items, n);
   return items;
 }
@@ -180,11 +223,18 @@ class Sort {
 
   void run(const Instance& instance) const {
     if (lines_[1].extent == 0) return;
+    if (lines_.count() < thread_count() && lines_[0].extent >= 2 * task_elements) {
+      with_computed_type(lines_[0].dtype, [&]<class T>() {
+        for (int64_t line = 0; line < lines_.count(); ++line)
+          sort_line<T>(instance, line, instance.scratch, Pieces(lines_[0].extent));
+      });
+      return;
+    }
     parallel_for(tasks_, [&](int64_t task) {
       void* const scratch = static_cast<std::byte*>(instance.scratch) + task * bytes_of_task();
       with_computed_type(lines_[0].dtype, [&]<class T>() {
         for (int64_t line = task; line < lines_.count(); line += tasks_)
-          sort_line<T>(instance, line, scratch);
+          sort_line<T>(instance, line, scratch, Pieces());
       });
     });
   }
@@ -196,7 +246,8 @@ class Sort {
     return 2 * lines_[0].extent * static_cast<int64_t>(bytes);
   }
 
-  template <class T> void sort_line(const Instance& instance, int64_t line, void* scratch) const {
+  template <class T>
+  void sort_line(const Instance& instance, int64_t line, void* scratch, const Pieces& pieces) const {
     const auto offsets = lines_.offsets(line);
     const Line<T> at{static_cast<const T*>(instance.arrays[lines_[0].array]) + offsets[0],
                      static_cast<T*>(instance.arrays[lines_[1].array]) + offsets[1],
@@ -206,13 +257,13 @@ class Sort {
     if (end <= few_ranks && end < lines_[0].extent) {
       auto* const items = static_cast<Item<typename Keys<T>::Whole>*>(scratch);
       find_first(keys, lines_[0].extent, items, end);
-      return write(at, items + first_);
+      return write(at, items + first_, pieces);
     }
-    keys.count_from_least(lines_[0].extent);
+    keys.count_from_least(lines_[0].extent, pieces);
     if constexpr (sizeof(T) == 8)
       if (keys.span() > std::numeric_limits<uint32_t>::max())
-        return sort_keys(at, keys, static_cast<Item<uint64_t>*>(scratch));
-    sort_keys(at, keys, static_cast<Item<uint32_t>*>(scratch));
+        return sort_keys(at, keys, static_cast<Item<uint64_t>*>(scratch), pieces);
+    sort_keys(at, keys, static_cast<Item<uint32_t>*>(scratch), pieces);
   }
 
   template <class T> struct Line {
@@ -222,24 +273,29 @@ class Sort {
   };
 
   template <class T, class Key>
-  void sort_keys(const Line<T>& line, const Keys<T>& keys, Item<Key>* items) const {
+  void sort_keys(const Line<T>& line, const Keys<T>& keys, Item<Key>* items, const Pieces& pieces) const {
     const int64_t n = lines_[0].extent, wanted = lines_[1].extent;
     const auto span = static_cast<Key>(keys.span());
     if (wanted == n || n < shortest_by_digits) {
-      for (int64_t i = 0; i < n; ++i) items[i] = keys.template item<Key>(i);
-      return write(line, sorted(items, items + n, n, span) + first_);
+      pieces.each(n, [&](int64_t, int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) items[i] = keys.template item<Key>(i);
+      });
+      return write(line, sorted(items, items + n, n, span, pieces) + first_, pieces);
     }
     Candidates<Key> candidates(first_, first_ + wanted, items);
     candidates.find(keys, n);
-    write(line, sorted(items, items + n, candidates.count(), span) + candidates.first());
+    write(line, sorted(items, items + n, candidates.count(), span, pieces) + candidates.first(), pieces);
   }
 
-  template <class T, class Key> void write(const Line<T>& line, const Item<Key>* items) const {
-    for (int64_t i = 0; i < lines_[1].extent; ++i) {
-      const int64_t position = items[i].position;
-      line.values[i * lines_[1].stride] = line.source[position * lines_[0].stride];
-      line.positions[i * lines_[2].stride] = position;
-    }
+  template <class T, class Key>
+  void write(const Line<T>& line, const Item<Key>* items, const Pieces& pieces) const {
+    pieces.each(lines_[1].extent, [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t position = items[i].position;
+        line.values[i * lines_[1].stride] = line.source[position * lines_[0].stride];
+        line.positions[i * lines_[2].stride] = position;
+      }
+    });
   }
 
   Lines lines_;
