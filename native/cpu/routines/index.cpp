@@ -194,21 +194,12 @@ class Bags {
     const int64_t bags = out_.shape[0], width = out_.shape[1];
     const int64_t each = std::max<int64_t>(task_elements / std::max<int64_t>(width * index_.shape[1], 1), 1);
     parallel_for(quotient_up(bags, each), [&](int64_t task) {
-      for (int64_t bag = task * each; bag < std::min((task + 1) * each, bags); ++bag) {
-        fetch_bag(rows, indices + std::min(bag + bags_ahead, bags - 1) * index_.strides[0]);
+      for (int64_t bag = task * each; bag < std::min((task + 1) * each, bags); ++bag)
         sum_bag(instance, rows, indices + bag * index_.strides[0], out + bag * width);
-      }
     });
   }
 
  private:
-  template <class T> void fetch_bag(const T* rows, const int64_t* indices) const {
-    if (rows_.strides[1] != 1) return;
-    for (int64_t k = 0; k < std::min(index_.shape[1], rows_ahead); ++k)
-      if (const int64_t index = indices[k * index_.strides[1]]; is_inside(index, rows_.shape[0]))
-        fetch_row(rows + index * rows_.strides[0], rows_.shape[1]);
-  }
-
   template <class T>
   void sum_bag(const Instance& instance, const T* rows, const int64_t* indices, T* out) const {
     const int64_t width = out_.shape[1];
@@ -236,7 +227,6 @@ class Bags {
   }
 
   static constexpr int columns_at_once = 32;
-  static constexpr int64_t bags_ahead = 2;
   RoutineKernel::Operand rows_, index_, out_;
 };
 
