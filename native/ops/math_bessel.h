@@ -1,6 +1,7 @@
 // The modified Bessel functions of the first kind I0 and I1, and the same times e^-|x|. All are computed in double; a
 // float is rounded from there. Up to 12 they are their power series (DLMF 10.25.2), whose terms are positive; beyond,
-// sqrt(x) e^-x I(x) is a polynomial in 12 / x - 1/2, which interpolates at Chebyshev nodes (in 60 digits, 2^-55.4).
+// sqrt(x) e^-x I(x) is a polynomial in 12 / x - 1/2, which interpolates at Chebyshev nodes (in 60 digits, 2^-55.4). For
+// floats, polynomials of lower degree interpolate the same, and in x^2 the power series too (2^-29.7, relative).
 #pragma once
 #include "ops/math_exp.h"
 #include "ops/math_rare.h"
@@ -89,6 +90,23 @@ inline constexpr double i1e_far[] = {0x1.920c27c8dc633p-2,   -0x1.a3c9adbe35639p
                                      0x1.3ba0c1584c50bp-23,  0x1.496dfc004de11p-24,  -0x1.a3d6051360332p-23,
                                      -0x1.bef469a2ecbffp-23, 0x1.c2eefe7bf0cep-24,   0x1.4b5739a4ec1ecp-23};
 
+inline constexpr double i0_near_float[] = {
+    0x1.00000002edbe0p+0,  0x1.ffffffb6cdaa7p-3,   0x1.0000012f3485cp-6,  0x1.c71c624e77c56p-12,
+    0x1.c71cdb74e2ed7p-18, 0x1.2343b5963b29fp-24,  0x1.02f16d238060ap-31, 0x1.51e7f04c28d44p-39,
+    0x1.537fe14c318f5p-47, 0x1.06480b0c635c1p-55,  0x1.6fe1587c5181cp-64, 0x1.09619ad6043eap-73,
+    0x1.1bd00f8fb50bep-81, -0x1.3c2535f540ffap-92, 0x1.02207eb94f676p-99};
+inline constexpr double i0e_far_float[] = {0x1.9ab25f9154ecdp-2,  0x1.1e056a10b8d81p-8,
+                                           0x1.d59e04f66ffccp-13, 0x1.7772497415d6dp-16,
+                                           0x1.de17ce5e8e23bp-19, 0x1.a95f0b58aa9dcp-21};
+inline constexpr double i1_near_float[] = {
+    0x1.fffffff645299p-1,   0x1.00000069e93aap-3,  0x1.55554f5e1fdb5p-8,  0x1.c71cb5708be16p-14,
+    0x1.6c1531a8d216fp-20,  0x1.846791e910f67p-27, 0x1.27b2a15ffc980p-34, 0x1.5361433d54a23p-42,
+    0x1.2762a8956f133p-50,  0x1.cabcd5724a363p-59, 0x1.6f48d87b12763p-68, 0x1.a867478c4681cp-76,
+    -0x1.005c3f77312f9p-86, 0x1.c4472b224ea81p-94};
+inline constexpr double i1e_far_float[] = {0x1.920c27c691c6fp-2,   -0x1.a3c9adda911f1p-7,
+                                           -0x1.7eb5be67554d9p-12, -0x1.00dbc3c01db9fp-15,
+                                           -0x1.2b8a7f8aa1489p-18, -0x1.fa01429853a41p-21};
+
 inline constexpr double bessel_limit = 12, bessel_overflow = 720;
 
 // I0 and 2 I1(a) / a near 0, and both times e^-a far from it, for a >= 0.
@@ -101,22 +119,28 @@ template <const auto& near, const auto& far> ADJOINT_FUNCTION double bessel(doub
   return a <= bessel_limit ? (is_scaled ? half * below : below) : (is_scaled ? above : large);
 }
 
-ADJOINT_FUNCTION double even_bessel(double x, bool is_scaled) {
-  return bessel<i0_near, i0e_far>(std::fabs(x), is_scaled);
+template <const auto& near, const auto& far> ADJOINT_FUNCTION double even_bessel(double x, bool is_scaled) {
+  return bessel<near, far>(std::fabs(x), is_scaled);
 }
-ADJOINT_FUNCTION double odd_bessel(double x, bool is_scaled) {
-  const double a = std::fabs(x), value = bessel<i1_near, i1e_far>(a, is_scaled);
+template <const auto& near, const auto& far> ADJOINT_FUNCTION double odd_bessel(double x, bool is_scaled) {
+  const double a = std::fabs(x), value = bessel<near, far>(a, is_scaled);
   return std::copysign(a <= bessel_limit ? 0.5 * a * value : value, x);
 }
 
-ADJOINT_FUNCTION double i0(double x) { return x != x ? x : even_bessel(x, false); }
-ADJOINT_FUNCTION double i0e(double x) { return even_bessel(x, true); }
-ADJOINT_FUNCTION double i1(double x) { return x != x ? x : odd_bessel(x, false); }
-ADJOINT_FUNCTION double i1e(double x) { return odd_bessel(x, true); }
-ADJOINT_FUNCTION float i0(float x) { return static_cast<float>(i0(static_cast<double>(x))); }
-ADJOINT_FUNCTION float i0e(float x) { return static_cast<float>(i0e(static_cast<double>(x))); }
-ADJOINT_FUNCTION float i1(float x) { return static_cast<float>(i1(static_cast<double>(x))); }
-ADJOINT_FUNCTION float i1e(float x) { return static_cast<float>(i1e(static_cast<double>(x))); }
+ADJOINT_FUNCTION double i0(double x) { return x != x ? x : even_bessel<i0_near, i0e_far>(x, false); }
+ADJOINT_FUNCTION double i0e(double x) { return even_bessel<i0_near, i0e_far>(x, true); }
+ADJOINT_FUNCTION double i1(double x) { return x != x ? x : odd_bessel<i1_near, i1e_far>(x, false); }
+ADJOINT_FUNCTION double i1e(double x) { return odd_bessel<i1_near, i1e_far>(x, true); }
+#define FOR_FLOAT(name, kind, near, far, is_scaled)                                                          \
+  ADJOINT_FUNCTION float name(float x) {                                                                     \
+    const auto value = static_cast<float>(kind<near, far>(static_cast<double>(x), is_scaled));               \
+    return x == x ? value : x;                                                                               \
+  }
+FOR_FLOAT(i0, even_bessel, i0_near_float, i0e_far_float, false)
+FOR_FLOAT(i0e, even_bessel, i0_near_float, i0e_far_float, true)
+FOR_FLOAT(i1, odd_bessel, i1_near_float, i1e_far_float, false)
+FOR_FLOAT(i1e, odd_bessel, i1_near_float, i1e_far_float, true)
+#undef FOR_FLOAT
 
 } // namespace ADJOINT_ISA
 } // namespace adjoint::math

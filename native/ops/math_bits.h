@@ -20,6 +20,15 @@
 #define ADJOINT_FUNCTION inline
 #endif
 
+// Before a loop of a fixed number of steps: a loop around another one does not vectorise.
+#if defined(__CUDACC__)
+#define ADJOINT_UNROLLED _Pragma("unroll")
+#elif defined(__GNUC__)
+#define ADJOINT_UNROLLED _Pragma("GCC unroll 64")
+#else
+#define ADJOINT_UNROLLED
+#endif
+
 // Objects compiled for different instruction sets never share an instance of a template: the linker would
 // keep one of them for all, and a newer instruction could reach an older processor.
 #if defined(__CUDACC__)
@@ -87,6 +96,13 @@ template <const auto& c, size_t I = 0, class T> ADJOINT_FUNCTION T polynomial(T 
     return coefficient;
   else
     return multiply_add(polynomial<c, I + 1>(x), x, coefficient);
+}
+
+// |x|, or `most` where that is less or x is no number. As whole numbers, because gcc folds a constant that floats are
+// compared with into everything that follows.
+ADJOINT_FUNCTION float bounded_size(float x, float most) {
+  const uint32_t size = bits_of(x) & 0x7fffffff, bound = bits_of(most);
+  return from_bits<float>(size < bound ? size : bound);
 }
 
 // The nearest whole number, ties to even, for |x| < 2^22 (float) or 2^51 (double).

@@ -12,6 +12,7 @@ inline namespace ADJOINT_ISA {
 //   exp2_tail  (2^r - 1) / r             |r| <= 0.5005, error weighted by r / 2^r:        2^-34, 2^-64
 //   tanh_tail  (tanh a - a) / a^3 in a^2 a <= 0.625, error weighted by a^2:               2^-32.6, 2^-61.3
 //   sinh_tail  (sinh a - a) / a^3 in a^2 a <= 1, error weighted by a^2:                   2^-34, 2^-63
+// falling_tail interpolates (e^-r - 1 + r) / r^2 at Chebyshev nodes, |r| <= 0.3472, error weighted by r^2 e^r: 2^-26.5.
 // ln2_hi has so few bits that n * ln2_hi is exact.
 template <class T> struct ExpConstants;
 
@@ -24,6 +25,8 @@ template <> struct ExpConstants<float> {
   static constexpr float tiny = 0x1.0p-25f;                      // e^x - 1 is x below
   static constexpr float exp_tail[] = {0x1.0p-1f,     0x1.555556p-3f,  0x1.5554aep-5f,
                                        0x1.11109p-7f, 0x1.6d74ccp-10f, 0x1.a1a1dep-13f};
+  static constexpr float falling_tail[] = {0x1.0p-1f, -0x1.5554dcp-3f, 0x1.555518p-5f, -0x1.120c4ap-7f,
+                                           0x1.6d11e4p-10f};
   static constexpr float exp2_tail[] = {0x1.62e43p-1f,   0x1.ebfbep-3f,   0x1.c6b08ap-5f, 0x1.3b29f2p-7f,
                                         0x1.5d8a88p-10f, 0x1.445d32p-13f, 0x1.fde522p-17f};
   static constexpr float tanh_tail[] = {-0x1.555554p-2f, 0x1.11106ap-3f,  -0x1.b9ef56p-5f,
@@ -160,16 +163,29 @@ template <std::floating_point T> ADJOINT_FUNCTION T sigmoid(T x) {
   return a > -ExpConstants<T>::lowest ? from_bits<T>(one & ~mask) : result;
 }
 
-// Of a float only the rounding error of 1 + z counts.
+// 2^64 e^(low - a) for 0 <= a <= 130, which is a normal number where e^-a is not. A quotient with a divisor that is lifted
+// like it is rounded once.
+inline constexpr float lift = 0x1.0p64f, lift_exponent = 64;
+
+ADJOINT_FUNCTION float lifted_exp(float a, float low) {
+  using C = ExpConstants<float>;
+  constexpr float shift = Format<float>::shift + lift_exponent;
+  const float shifted = multiply_add(a, -C::log2_e, shift), n = shifted - shift;
+  const float r = multiply_add(n, C::ln2_lo, multiply_add(n, C::ln2_hi, a)) - low, square = r * r;
+  // Not one after the other, so that less of it waits.
+  const float far =
+      multiply_add(C::falling_tail[4], square, multiply_add(C::falling_tail[3], r, C::falling_tail[2]));
+  const float rest = multiply_add(far, square, multiply_add(C::falling_tail[1], r, C::falling_tail[0]));
+  return from_bits<float>(bits_of(1 + multiply_add(rest, square, -r)) + (bits_of(shifted) << 23));
+}
+
+// Of a float only the rounding error of 1 + z counts, and only in its first digit.
 ADJOINT_FUNCTION float sigmoid(float x) {
-  const float a = std::fabs(x);
-  const auto [n, t] = exponential(-a);
-  const float z = a > -ExpConstants<float>::lowest ? 0.0f : scale(1 + t, n);
-  const auto [sum, sum_lo] = fast_two_sum(1.0f, z);
-  const uint32_t mask = 0 - (bits_of(x) >> 31), one = bits_of(1.0f);
-  const float quotient = from_bits<float>((bits_of(z) & mask) | (one & ~mask)) / sum;
-  const float inverse = std::fabs(from_bits<float>(one & mask) - quotient);
-  return multiply_add(-(quotient * sum_lo), inverse, quotient);
+  const float z = lifted_exp(bounded_size(x, -ExpConstants<float>::lowest), 0);
+  const auto [sum, sum_lo] = fast_two_sum(lift, z);
+  const float quotient = (x < 0 ? z : lift) / sum;
+  const float result = multiply_add(quotient * sum_lo, -1 / lift, quotient);
+  return x == x ? result : x;
 }
 
 } // namespace ADJOINT_ISA

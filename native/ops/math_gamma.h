@@ -136,14 +136,25 @@ ADJOINT_RARE_FUNCTION double negative_power(double q, double s) {
   return 1 / (s == 2 ? square : s == 3 ? square * q : square * square);
 }
 
-// The sum of (q + k)^-s over k = 0, 1, ... for s > 1 and q > 0: terms up to q + k = 10 + s, then the formula of
-// Euler and Maclaurin (DLMF 25.11.28), whose terms fall by a factor of 40 there.
-ADJOINT_RARE_FUNCTION double zeta_of_positive(double s, double q) {
+// The corrections in the formula of Euler and Maclaurin (DLMF 25.11.28) for the sum of (q + k)^-s, over q^-s.
+template <int count> ADJOINT_FUNCTION double euler_maclaurin(double s, double q_inverse) {
   // B(2j) / (2j)!
-  static constexpr double bernoulli[] = {
-      0x1.5555555555555p-4,  -0x1.6c16c16c16c17p-10, 0x1.1566abc011567p-15, -0x1.bbd779334ef0bp-21,
-      0x1.66a8f2bf70ebep-26, -0x1.22805d644267fp-31, 0x1.d6db2c4e09162p-37, -0x1.7da4e1f79955cp-42,
-      0x1.355871d652e9ep-47, -0x1.f57d968caacf1p-53};
+  constexpr double bernoulli[] = {0x1.5555555555555p-4,   -0x1.6c16c16c16c17p-10, 0x1.1566abc011567p-15,
+                                  -0x1.bbd779334ef0bp-21, 0x1.66a8f2bf70ebep-26,  -0x1.22805d644267fp-31,
+                                  0x1.d6db2c4e09162p-37,  -0x1.7da4e1f79955cp-42, 0x1.355871d652e9ep-47,
+                                  -0x1.f57d968caacf1p-53};
+  double rest = 0, factor = s * q_inverse;
+  ADJOINT_UNROLLED
+  for (int j = 0; j < count; ++j) {
+    rest = multiply_add(bernoulli[j], factor, rest);
+    factor *= ((s + (2 * j + 1)) * q_inverse) * ((s + (2 * j + 2)) * q_inverse);
+  }
+  return 0.5 + rest;
+}
+
+// The sum of (q + k)^-s over k = 0, 1, ... for s > 1 and q > 0: terms up to q + k = 10 + s, then the formula of
+// Euler and Maclaurin, whose terms fall by a factor of 40 there.
+ADJOINT_RARE_FUNCTION double zeta_of_positive(double s, double q) {
   double sum = 0;
   for (; q < 10 + s; q += 1) {
     const double term = negative_power(q, s);
@@ -151,13 +162,7 @@ ADJOINT_RARE_FUNCTION double zeta_of_positive(double s, double q) {
     if (!(term > 0x1.0p-58 * sum)) return sum;
   }
   const double power = negative_power(q, s), inverse = 1 / q;
-  double rest = 0, factor = s * inverse, next = s;
-  for (const double b : bernoulli) {
-    rest = multiply_add(b, factor, rest);
-    factor *= ((next + 1) * inverse) * ((next + 2) * inverse);
-    next += 2;
-  }
-  return sum + (power * q / (s - 1) + power * (0.5 + rest));
+  return sum + (power * q / (s - 1) + power * euler_maclaurin<10>(s, inverse));
 }
 
 // Where q is negative and s whole, terms on both sides of 0 are added: the sum over all k is one over q's distance
@@ -179,8 +184,27 @@ ADJOINT_FUNCTION float lgamma(float x) {
   return lgamma_or_rare(x, x, x > 0 && x < infinity<float> ? common : not_a_number<float>);
 }
 ADJOINT_FUNCTION float digamma(float x) { return static_cast<float>(digamma(static_cast<double>(x))); }
-ADJOINT_FUNCTION float zeta(float s, float q) {
+
+// zeta of floats for s > 1 and q > 0: fewer of the same terms.
+ADJOINT_FUNCTION float zeta_of_floats(double s, double q) {
+  constexpr int terms = 3;
+  float sum = 0;
+  ADJOINT_UNROLLED
+  for (int k = terms; k-- > 0;) sum += exp_for_float(-s * log_for_float(q + k));
+  const double last = q + terms, inverse = 1 / last;
+  // last^-s may be 0 where this still counts.
+  const double share = exp_for_float((1 - s) * log_for_float(last));
+  return sum + static_cast<float>(share / (s - 1) + share * inverse * euler_maclaurin<9>(s, inverse));
+}
+ADJOINT_RARE_FUNCTION float rare_zeta(float s, float q) {
   return static_cast<float>(zeta(static_cast<double>(s), static_cast<double>(q)));
+}
+ADJOINT_RARE_FLOAT(zeta_or_rare, rare_zeta)
+
+ADJOINT_FUNCTION float zeta(float s, float q) {
+  const float common = zeta_of_floats(static_cast<double>(s), static_cast<double>(q));
+  const bool is_common = (s > 1) & (s < 0x1.0p10f) & (q > 0) & (q < 0x1.0p100f);
+  return zeta_or_rare(s, q, is_common ? common : not_a_number<float>);
 }
 
 } // namespace ADJOINT_ISA

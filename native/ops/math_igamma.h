@@ -168,8 +168,33 @@ ADJOINT_RARE_FUNCTION Shares gamma_shares(double a, double x) {
 
 ADJOINT_FUNCTION double igamma(double a, double x) { return gamma_shares(a, x).lower; }
 ADJOINT_FUNCTION double igammac(double a, double x) { return gamma_shares(a, x).upper; }
-ADJOINT_FUNCTION float igamma(float a, float x) {
+// P of floats up to these bounds: the terms of the series over one denominator, which with Gamma(a + 1) makes
+// Gamma(a + series_terms + 1), for which Stirling's formula holds.
+inline constexpr float most_shape = 48, most_argument = 12;
+inline constexpr int series_terms = 40;
+
+ADJOINT_FUNCTION float igamma_by_series(double a, double x) {
+  double sum = 1, denominator = 1, factor = a + series_terms;
+  ADJOINT_UNROLLED
+  for (int n = 0; n < series_terms; ++n) {
+    denominator *= factor;
+    sum = multiply_add(x, sum, denominator);
+    factor -= 1;
+  }
+  const double last = a + (series_terms + 1), inverse = 1 / last;
+  const double rest = inverse * polynomial<stirling_tail_float>(inverse * inverse);
+  const double gamma = multiply_add(last - 0.5, log_for_float(last) - 1, (half_log_two_pi - 0.5) + rest);
+  return exp_for_float(multiply_add(a, log_for_float(x), (log_for_float(sum) - x) - gamma));
+}
+ADJOINT_RARE_FUNCTION float rare_igamma(float a, float x) {
   return static_cast<float>(igamma(static_cast<double>(a), static_cast<double>(x)));
+}
+ADJOINT_RARE_FLOAT(igamma_or_rare, rare_igamma)
+
+ADJOINT_FUNCTION float igamma(float a, float x) {
+  const float common = igamma_by_series(static_cast<double>(a), static_cast<double>(x));
+  const bool is_common = (a > 0) & (a <= most_shape) & (x > 0) & (x <= most_argument);
+  return igamma_or_rare(a, x, is_common ? common : not_a_number<float>);
 }
 ADJOINT_FUNCTION float igammac(float a, float x) {
   return static_cast<float>(igammac(static_cast<double>(a), static_cast<double>(x)));

@@ -1,12 +1,12 @@
-// The inverses of the trigonometric and hyperbolic functions, and the hypotenuse. All are computed in double;
-// a float is rounded from there. Near 0 they are an odd polynomial; elsewhere an identity leads back to it,
+// The inverses of the trigonometric and hyperbolic functions, and the hypotenuse. Arctangents and artanh of floats are
+// computed as such; the others in double, from where a float is rounded. Near 0 they are an odd polynomial; elsewhere an identity leads back to it,
 // or to the logarithm of a pair of doubles.
 //
 // Polynomials interpolate at Chebyshev nodes (in 50 digits) f(x) / x - 1, over z, as a function of z = x^2:
 //   asin_tail    z <= 1/4   2^-58.8
 //   asinh_tail   z <= 1/4   2^-58.5
-//   atanh_tail   z <= 1/4   2^-57.4
-//   atan_tail    z <= 1/4   2^-57.7
+//   atanh_tail   z <= 1/4   2^-57.4, 2^-31 for floats
+//   atan_tail    z <= 1/4   2^-57.7, 2^-30 for floats
 // with errors weighted by z.
 #pragma once
 #include "ops/math_log.h"
@@ -20,23 +20,37 @@ inline constexpr double asin_tail[] = {0x1.5555555555555p-3,  0x1.3333333333389p
                                        0x1.c990a42b32b03p-7,  0x1.7b02ef007d23ep-7, 0x1.3b462d121c5d3p-7,
                                        0x1.31777489dfd29p-7,  0x1.8dcdf11997e12p-9, 0x1.40c91fa8deb7ep-6,
                                        -0x1.3bd7e353ddbc1p-6, 0x1.e58a4f278e006p-6};
-inline constexpr double atan_tail[] = {-0x1.5555555555555p-2, 0x1.999999999998ep-3,  -0x1.2492492491932p-3,
-                                       0x1.c71c71c68a0c5p-4,  -0x1.745d172701e87p-4, 0x1.3b13ad5571f07p-4,
-                                       -0x1.1110befb7253cp-4, 0x1.e1d8a9bad86p-5,    -0x1.aecb542412942p-5,
-                                       0x1.837a52499d8b8p-5,  -0x1.56b2f82e012ddp-5, 0x1.166a8732cc738p-5,
-                                       -0x1.633de283fb773p-6, 0x1.f5c3523066abp-8};
 inline constexpr double asinh_tail[] = {-0x1.5555555555555p-3, 0x1.333333333333p-4,   -0x1.6db6db6db66d6p-5,
                                         0x1.f1c71c716e95ap-6,  -0x1.6e8ba2d619e4dp-6, 0x1.1c4ec2917266dp-6,
                                         -0x1.c9993672d2f98p-7, 0x1.7a81f729025f6p-7,  -0x1.3fa631285b5dp-7,
                                         0x1.115bdce54befp-7,   -0x1.cf0b87411ad1cp-8, 0x1.6b898216ec2dep-8,
                                         -0x1.c4d1e35fafe2fp-9, 0x1.3aea190ec9c4cp-10};
-inline constexpr double atanh_tail_near[] = {
-    0x1.5555555555555p-2,  0x1.9999999999ad1p-3, 0x1.249249247e911p-3, 0x1.c71c71d6cc5d1p-4,
-    0x1.745d1406b992ep-4,  0x1.3b1417e6e07dfp-4, 0x1.1108e26d64a6dp-4, 0x1.e2c342108eb1fp-5,
-    0x1.a6c53053bf30cp-5,  0x1.bdcd3cefa72cep-5, 0x1.92cc88a36f708p-7, 0x1.15aa7698edf42p-3,
-    -0x1.27f230f3831a3p-3, 0x1.b016cba23eee4p-3};
 
 inline constexpr double pi = 2 * half_pi, pi_lo = 2 * half_pi_lo;
+
+template <class T> struct InverseConstants;
+
+template <> struct InverseConstants<double> {
+  static constexpr Pair<double> half_pi = {math::half_pi, half_pi_lo};
+  static constexpr double atan_tail[] = {-0x1.5555555555555p-2, 0x1.999999999998ep-3,  -0x1.2492492491932p-3,
+                                         0x1.c71c71c68a0c5p-4,  -0x1.745d172701e87p-4, 0x1.3b13ad5571f07p-4,
+                                         -0x1.1110befb7253cp-4, 0x1.e1d8a9bad86p-5,    -0x1.aecb542412942p-5,
+                                         0x1.837a52499d8b8p-5,  -0x1.56b2f82e012ddp-5, 0x1.166a8732cc738p-5,
+                                         -0x1.633de283fb773p-6, 0x1.f5c3523066abp-8};
+  static constexpr double atanh_tail[] = {0x1.5555555555555p-2,  0x1.9999999999ad1p-3, 0x1.249249247e911p-3,
+                                          0x1.c71c71d6cc5d1p-4,  0x1.745d1406b992ep-4, 0x1.3b1417e6e07dfp-4,
+                                          0x1.1108e26d64a6dp-4,  0x1.e2c342108eb1fp-5, 0x1.a6c53053bf30cp-5,
+                                          0x1.bdcd3cefa72cep-5,  0x1.92cc88a36f708p-7, 0x1.15aa7698edf42p-3,
+                                          -0x1.27f230f3831a3p-3, 0x1.b016cba23eee4p-3};
+};
+
+template <> struct InverseConstants<float> {
+  static constexpr Pair<float> half_pi = {0x1.921fb6p0f, -0x1.777a5cp-25f};
+  static constexpr float atan_tail[] = {-0x1.555556p-2f, 0x1.9998f2p-3f,  -0x1.247348p-3f,
+                                        0x1.c2d782p-4f,  -0x1.51538ap-4f, 0x1.5a2b0ep-5f};
+  static constexpr float atanh_tail[] = {0x1.555556p-2f, 0x1.999964p-3f, 0x1.249fc4p-3f, 0x1.c4a45ap-4f,
+                                         0x1.8f7082p-4f, 0x1.4f2f8ep-5f, 0x1.4015d6p-3f};
+};
 
 // sqrt(hi + lo), to about 100 bits.
 ADJOINT_FUNCTION Pair<double> root_of(Pair<double> x) {
@@ -74,27 +88,33 @@ ADJOINT_FUNCTION double acos(double x) {
 
 // atan(a / b) for a, b >= 0, of which at most one is 0 or infinite: 0, pi/4 or pi/2 and the arctangent of a
 // quotient of at most 1/2.
-ADJOINT_FUNCTION double atan_of_quotient(double a, double b) {
-  const bool is_middle = a > 0.5 * b, is_steep = a > 2.5 * b;
-  const double numerator = is_steep ? -b : is_middle ? a - b : a;
-  const double denominator = is_steep ? a : is_middle ? a + b : b;
-  const double t = numerator / denominator, square = t * t;
-  const double base = is_steep ? half_pi : is_middle ? half_pi / 2 : 0;
-  const double base_lo = is_steep ? half_pi_lo : is_middle ? half_pi_lo / 2 : 0;
-  return base + (multiply_add(t * square, polynomial<atan_tail>(square), base_lo) + t);
+template <class T> ADJOINT_FUNCTION T atan_of_quotient(T a, T b) {
+  using C = InverseConstants<T>;
+  constexpr auto half_pi = C::half_pi;
+  const bool is_middle = a > T(0.5) * b, is_steep = a > T(2.5) * b;
+  const T numerator = is_steep ? -b : is_middle ? a - b : a;
+  const T denominator = is_steep ? a : is_middle ? a + b : b;
+  const T t = numerator / denominator, square = t * t;
+  const T base = is_steep ? half_pi.hi : is_middle ? half_pi.hi / 2 : 0;
+  const T base_lo = is_steep ? half_pi.lo : is_middle ? half_pi.lo / 2 : 0;
+  return base + (multiply_add(t * square, polynomial<C::atan_tail>(square), base_lo) + t);
 }
 
-ADJOINT_FUNCTION double atan(double x) { return std::copysign(atan_of_quotient(std::fabs(x), 1), x); }
+template <std::floating_point T> ADJOINT_FUNCTION T atan(T x) {
+  return std::copysign(atan_of_quotient(std::fabs(x), T(1)), x);
+}
 
-ADJOINT_FUNCTION double atan2(double y, double x) {
-  double a = std::fabs(y), b = std::fabs(x);
-  const double largest = a > b ? a : b;
-  const double factor = largest > 0x1.0p1020 ? 0x1.0p-8 : 1; // so that a + b is finite
-  const bool same = (a == infinity<double>)&(b == infinity<double>);
+template <std::floating_point T> ADJOINT_FUNCTION T atan2(T y, T x) {
+  constexpr auto half_pi = InverseConstants<T>::half_pi;
+  T a = std::fabs(y), b = std::fabs(x);
+  const T largest = a > b ? a : b;
+  const T factor =
+      largest > std::numeric_limits<T>::max() / 8 ? T(0x1.0p-8) : T(1); // so that a + b is finite
+  const bool same = (a == infinity<T>)&(b == infinity<T>);
   a = same ? 1 : a * factor;
   b = same | (largest == 0) ? 1 : b * factor;
-  const double angle = atan_of_quotient(a, b);
-  return std::copysign(std::copysign(1.0, x) < 0 ? pi - (angle - pi_lo) : angle, y);
+  const T angle = atan_of_quotient(a, b);
+  return std::copysign(std::copysign(T(1), x) < 0 ? 2 * half_pi.hi - (angle - 2 * half_pi.lo) : angle, y);
 }
 
 // Beside the square of this or more, 1 is nothing.
@@ -133,17 +153,17 @@ ADJOINT_FUNCTION double acosh(double x) {
 }
 
 // log((1 + a) / (1 - a)) / 2, with the quotient as a pair; a polynomial near 0.
-ADJOINT_FUNCTION double atanh(double x) {
-  const double a = std::fabs(x), z = a * a;
-  const double near = multiply_add(a * z, polynomial<atanh_tail_near>(z), a);
-  const auto [numerator, numerator_lo] = fast_two_sum(1.0, a);
-  const double denominator = 1 - a, quotient = numerator / denominator;
+template <std::floating_point T> ADJOINT_FUNCTION T atanh(T x) {
+  const T a = std::fabs(x), z = a * a;
+  const T near = multiply_add(a * z, polynomial<InverseConstants<T>::atanh_tail>(z), a);
+  const auto [numerator, numerator_lo] = fast_two_sum(T(1), a);
+  const T denominator = 1 - a, quotient = numerator / denominator;
   const auto [product, product_lo] = two_product(quotient, denominator);
-  const double rest = (((numerator - product) - product_lo) + numerator_lo) / numerator;
+  const T rest = (((numerator - product) - product_lo) + numerator_lo) / numerator;
   const auto [k, f] = logarithm(quotient);
-  const double far = 0.5 * log_sum(k, f, rest);
-  const double bounded = a == 1 ? infinity<double> : a < 1 ? far : not_a_number<double>;
-  return std::copysign(a <= 0.5 ? near : bounded, x);
+  const T far = T(0.5) * log_sum(k, f, rest);
+  const T bounded = a == 1 ? infinity<T> : a < 1 ? far : not_a_number<T>;
+  return std::copysign(a <= T(0.5) ? near : bounded, x);
 }
 
 // Powers of two keep the squares away from overflow and from denormals.
@@ -167,15 +187,9 @@ ADJOINT_FUNCTION float hypot(float x, float y) {
   ADJOINT_FUNCTION float name(float x) { return static_cast<float>(name(static_cast<double>(x))); }
 FROM_DOUBLE(asin)
 FROM_DOUBLE(acos)
-FROM_DOUBLE(atan)
 FROM_DOUBLE(asinh)
 FROM_DOUBLE(acosh)
-FROM_DOUBLE(atanh)
 #undef FROM_DOUBLE
-
-ADJOINT_FUNCTION float atan2(float y, float x) {
-  return static_cast<float>(atan2(static_cast<double>(y), static_cast<double>(x)));
-}
 
 } // namespace ADJOINT_ISA
 } // namespace adjoint::math

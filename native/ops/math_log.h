@@ -37,18 +37,22 @@ template <class T> struct Logarithm {
   T k, f;
 };
 
-template <class T> ADJOINT_FUNCTION Logarithm<T> logarithm(T x) {
+template <class T> ADJOINT_FUNCTION Logarithm<T> logarithm_of_normal(T x) {
   using F = Format<T>;
   using C = LogConstants<T>;
-  const bool denormal = x < smallest_normal<T>;
-  const T normal = denormal ? x * F::normalizer : x;
-  const Bits<T> shifted = bits_of(normal) + (C::one - C::sqrt_half);
+  const Bits<T> shifted = bits_of(x) + (C::one - C::sqrt_half);
   // A small whole number becomes a float as the low bits of 2^mantissa_bits.
   const T exponent = from_bits<T>((shifted >> F::mantissa_bits) | C::whole_exponent);
   const T offset = from_bits<T>(C::whole_exponent) + F::bias;
   const Bits<T> mantissa = shifted & ((Bits<T>(1) << F::mantissa_bits) - 1);
-  const T k = (exponent - offset) - (denormal ? F::normalizer_exponent : T(0));
-  return {k, from_bits<T>(mantissa + C::sqrt_half) - 1};
+  return {exponent - offset, from_bits<T>(mantissa + C::sqrt_half) - 1};
+}
+
+template <class T> ADJOINT_FUNCTION Logarithm<T> logarithm(T x) {
+  using F = Format<T>;
+  const bool denormal = x < smallest_normal<T>;
+  const auto [k, f] = logarithm_of_normal(denormal ? x * F::normalizer : x);
+  return {k - (denormal ? F::normalizer_exponent : T(0)), f};
 }
 
 // s (f^2 / 2 + R(s^2)), by which log(1 + f) exceeds f - f^2 / 2.

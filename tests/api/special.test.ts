@@ -172,6 +172,10 @@ describe("floats are doubles, rounded", () => {
     ["erfc", (x) => x.erfc(), [...spread(4000, -5, 11), ...small]],
     ["i0e", special.i0e, [...spread(4000, -40, 40), ...powers]],
     ["i1e", special.i1e, [...spread(4000, -40, 40), ...powers]],
+    ["i0", (x) => x.i0(), spread(4000, -40, 40)],
+    ["i1", special.i1, [...spread(4000, -40, 40), ...small]],
+    ["zeta of 2.5", (x) => special.zeta(2.5, x), spread(4000, 0.01, 60)],
+    ["igamma of 2.5", (x) => x.mul(0).add(2.5).igamma(x), spread(4000, 0.01, 40)],
     ["trigamma", (x) => x.polygamma(1), [...spread(4000, 0, 40), ...powers.filter((x) => x > 1e-18)]],
   ];
   test.each(functions)("%s", (name, compute, values) => {
