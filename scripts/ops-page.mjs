@@ -119,6 +119,7 @@ const dtypes = {
 function takes(name, row) {
   const kind = refused[name]?.[0];
   if (kind) return kind === "whole" ? "floating" : "all but bool";
+  if (name === "gelu") return "floating";
   if (name === "sign" || name === "square") return name === "sign" ? "all" : "all; bool gives int64";
   return row ? (dtypes[row.dtypes] ?? row.dtypes) : "as its parts";
 }

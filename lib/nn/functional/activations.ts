@@ -3,7 +3,8 @@ import { named } from "../../functional/history.js";
 import { shares, type SoftmaxOptions } from "../../functional/shares.js";
 import { makeError } from "../../errors.js";
 import { describe, readOptions } from "../../options.js";
-import { handleOf, type Tensor } from "../../tensor.js";
+import { elementwise } from "../../native.js";
+import { handleOf, unary, type Tensor } from "../../tensor.js";
 import { numberFrom, requireFloating, shapeError, withoutInplace } from "./checks.js";
 import { softplusOf } from "./smooth.js";
 
@@ -89,10 +90,9 @@ export function gelu(x: Tensor, options?: GeluOptions): Tensor {
       `approximate argument must be either none or tanh.; gelu: got ${describe(approximate)}`,
       { code: "ERR_VALUE", op: "gelu" },
     );
-  const half = x.mul(0.5);
-  if (approximate === "none") return named(half.mul(x.mul(-Math.SQRT1_2).erfc()), "Gelu");
+  if (approximate === "none") return unary(elementwise.gelu, x);
   const inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
-  return named(half.mul(inner.tanh().add(1)), "Gelu");
+  return named(x.mul(0.5).mul(inner.tanh().add(1)), "Gelu");
 }
 
 /**

@@ -103,13 +103,11 @@ export function hardsigmoid(x: Tensor, options?: Readonly<Record<string, never>>
   return named(x.le(-3).where(0, x.ge(3).where(1, x.add(3).div(6))), "Hardsigmoid");
 }
 
-/** x * (x + 3) / 6 between -3 and 3, 0 below and x above. The gradient is 0 at -3 and 1 at 3. Floating. */
+/** x times x + 3 within [0, 6], over 6. The gradient is 0 at -3 and 1 at 3. Floating. */
 export function hardswish(x: Tensor, options?: Readonly<Record<string, never>>): Tensor {
   readOptions("hardswish", options, none, withoutInplace);
   requireFloating("hardswish", "hardswish_cpu", x);
-  const isLinear = x.ge(3);
-  const middle = isLinear.where(0, x);
-  return named(x.le(-3).where(0, isLinear.where(x, middle.mul(middle.add(3)).div(6))), "Hardswish");
+  return named(x.mul(within("hardswish", x.add(3), 0, 6)).div(6), "Hardswish");
 }
 
 /** x where it is positive, negativeSlope (0.01 when left out) times x elsewhere: the gradient at 0 too. Floating. */

@@ -5,6 +5,7 @@
 #include <bit>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "cpu/jit/segment.h"
 #include "device/error.h"
@@ -76,6 +77,17 @@ class Rows {
   }
   uint16_t choose(Predicate opcode, uint16_t x, uint16_t y, uint16_t a, uint16_t b) {
     return operate(Verb::choose, opcode, {x, y, a, b});
+  }
+
+  // What a vector of bools was made by, which costs less to do again than to read. A store in between may have
+  // overwritten what was compared.
+  std::optional<Operation> comparison(uint16_t bools) const {
+    for (size_t at = code_.operations.size(); at-- > 0;) {
+      const Operation& one = code_.operations[at];
+      if (one.verb == Verb::store) break;
+      if (one.verb == Verb::compare && one.out == bools) return one;
+    }
+    return std::nullopt;
   }
 
   uint16_t pattern(uint64_t bits) {
@@ -163,10 +175,13 @@ std::optional<uint16_t> Rows::floating(Op op, uint16_t a, uint16_t b, uint16_t c
   case Op::minimum:
     return extreme(op_min, a, b);
   case Op::clamp:
-    return extreme(op_min, extreme(op_max, a, b), c);
+    return extreme(op_min, c, extreme(op_max, b, a));
   case Op::lerp:
     return lerp(a, b, c);
   case Op::where:
+    if (const std::optional<Operation> condition = comparison(a))
+      return choose(static_cast<Predicate>(condition->code), condition->inputs[0], condition->inputs[1], b,
+                    c);
     return operate(Verb::select, 0, {a, b, c});
   case Op::isnan:
     return compare(is_unordered, a, a);
@@ -208,10 +223,26 @@ class Translation : Rows {
     for (const Instruction& step : segment.steps) translate(step);
   }
 
-  VectorCode take() { return std::move(code_); }
+  VectorCode take() {
+    drop_unused();
+    return std::move(code_);
+  }
 
  private:
   static constexpr uint16_t nothing = UINT16_MAX;
+
+  // Comparisons whose every reader has done them again.
+  void drop_unused() {
+    const std::vector<Operation> all = std::exchange(code_.operations, {});
+    for (const Operation& one : all)
+      if (one.verb != Verb::compare || !code_.vectors[one.out].uses.empty()) code_.operations.push_back(one);
+    for (SegmentVector& vector : code_.vectors) vector.uses.clear();
+    for (size_t at = 0; at < code_.operations.size(); ++at) {
+      const Operation& one = code_.operations[at];
+      for (size_t i = 0; i < one.count; ++i)
+        code_.vectors[one.inputs[i]].uses.push_back(static_cast<uint32_t>(at));
+    }
+  }
 
   uint16_t input(uint16_t value) {
     if (of_value_[value] != nothing) return of_value_[value];
