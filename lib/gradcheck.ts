@@ -2,7 +2,8 @@
 import { stack } from "./joining.js";
 import { makeError } from "./errors.js";
 import { enableGrad, grad, noGrad } from "./gradients.js";
-import { readOptions } from "./options.js";
+import { checkFunction } from "./func/calls.js";
+import { describe, readOptions } from "./options.js";
 import { tensor, zerosLike } from "./creation.js";
 import { isTensor, type Tensor } from "./tensor.js";
 
@@ -29,8 +30,8 @@ const defaults: Readonly<Required<GradcheckOptions>> = Object.freeze({
 });
 
 const outputsOf = (f: CheckedFunction, inputs: readonly Tensor[]): readonly Tensor[] => {
-  const result = f(...inputs);
-  const outputs = isTensor(result) ? [result] : result;
+  const result: unknown = f(...inputs);
+  const outputs = listOf("gradcheck", f, result, "what f returns");
   return outputs.filter((out) => out.dtype.startsWith("float"));
 };
 
@@ -127,7 +128,20 @@ export function gradcheck(
   inputs: Tensor | readonly Tensor[],
   options?: GradcheckOptions,
 ): boolean {
-  return checked("gradcheck", f, isTensor(inputs) ? [inputs] : inputs, options);
+  return checked("gradcheck", f, listOf("gradcheck", f, inputs), options);
+}
+
+/** The inputs or outputs of a function as a list. */
+function listOf(op: string, f: unknown, inputs: unknown, what = "inputs"): readonly Tensor[] {
+  checkFunction(op, f);
+  const list = isTensor(inputs) ? [inputs] : inputs;
+  if (!Array.isArray(list) || !list.every((one) => isTensor(one)))
+    throw makeError(
+      TypeError,
+      `${op}: ${what} must be a Tensor or an array of them, got ${describe(inputs)}`,
+      { code: "ERR_ARGUMENT", op },
+    );
+  return list;
 }
 
 /**
@@ -140,7 +154,7 @@ export function gradgradcheck(
   gradOutputs?: Tensor | readonly Tensor[] | null,
   options?: GradcheckOptions,
 ): boolean {
-  const list = isTensor(inputs) ? [inputs] : inputs;
+  const list = listOf("gradgradcheck", f, inputs);
   const tracked = list.filter((one) => one.requiresGrad);
   const outputs = outputsOf(f, list);
   const weights =

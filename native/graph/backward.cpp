@@ -260,7 +260,8 @@ Value variable(Session& session, const Value& value) {
 
 bool depend_on_others(Session& session, std::span<const Value> values, std::span<const Value> variables) {
   const uint32_t epoch = session.next_epoch();
-  for (const Value& variable : variables) variable.source->target_epoch = epoch;
+  for (const Value& variable : variables)
+    if (variable.source) variable.source->target_epoch = epoch;
   std::vector<Source*> pending;
   for (const Value& value : values)
     if (value.source) pending.push_back(value.source.get());

@@ -424,6 +424,8 @@ RoutineValues routine(Op op, const RoutineCall& call) {
 
 Value entered(const Value& value, int64_t axis, int64_t level) {
   const size_t outer = count_of(value), rank = rank_of(value);
+  if (rank == 0)
+    throw Error(ErrorClass::range_error, "ERR_VMAP", "vmap: a tensor without dimensions is no batch", "vmap");
   const size_t own = outer + static_cast<size_t>(normalize_axis("vmap", axis, rank));
   Dims order = {static_cast<int64_t>(own)}, levels = {level};
   for (size_t i = 0; i < outer + rank; ++i)

@@ -40,7 +40,21 @@ class Callback {
   Napi::FunctionReference function_;
 };
 
-const Napi::Function function_at(const Napi::CallbackInfo& info, size_t i) {
+// The fresh objects for results; reading them may call JavaScript.
+std::vector<Napi::Object> objects_at(const Napi::CallbackInfo& info, size_t i) {
+  const char* const expected = "expected an array of objects";
+  if (!info[i].IsArray()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", expected);
+  const auto array = info[i].As<Napi::Array>();
+  std::vector<Napi::Object> objects;
+  for (uint32_t k = 0; k < array.Length(); ++k) {
+    const Napi::Value object = array.Get(k);
+    if (!object.IsObject()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", expected);
+    objects.push_back(object.As<Napi::Object>());
+  }
+  return objects;
+}
+
+Napi::Function function_at(const Napi::CallbackInfo& info, size_t i) {
   if (!info[i].IsFunction()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a function");
   return info[i].As<Napi::Function>();
 }
@@ -111,15 +125,13 @@ Napi::Value remove_hook_entry(const Binding& binding, const Napi::CallbackInfo& 
 // objects: the gradients of the call that is under way; returns a handle or 0 for each
 Napi::Value take_gradients_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
-  const auto objects = info[0].As<Napi::Array>();
+  const std::vector<Napi::Object> objects = objects_at(info, 0);
   const std::vector<Value> grads = addon.taken_gradients;
-  auto handles = Napi::Array::New(info.Env(), objects.Length());
-  for (uint32_t i = 0; i < objects.Length(); ++i) {
+  auto handles = Napi::Array::New(info.Env(), objects.size());
+  for (uint32_t i = 0; i < objects.size(); ++i) {
     const bool has = i < grads.size() && grads[i];
-    const Napi::Value object = objects.Get(i);
     handles.Set(
-        i, Napi::Number::New(
-               info.Env(), has ? addon.handles.bind(object.As<Napi::Object>(), addon.cell_of(grads[i])) : 0));
+        i, Napi::Number::New(info.Env(), has ? addon.handles.bind(objects[i], addon.cell_of(grads[i])) : 0));
   }
   return handles;
 }
@@ -128,11 +140,13 @@ Napi::Value take_gradients_entry(const Binding& binding, const Napi::CallbackInf
 // calls the function for its gradients. Returns a handle for each.
 Napi::Value custom_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
-  const std::vector<Value> outputs = addon.values(info[1], "apply"), inputs = addon.values(info[2], "apply");
+  const std::vector<Napi::Object> objects = objects_at(info, 0);
   const std::string name = info[3].ToString();
-  const auto objects = info[0].As<Napi::Array>();
-  if (objects.Length() < outputs.size() || outputs.size() > 255)
-    throw Error(ErrorClass::type_error, "ERR_ARGUMENT", name + ": at most 255 results are possible", "apply");
+  const Napi::Function gradients = function_at(info, 4);
+  const std::vector<Value> outputs = addon.values(info[1], "apply"), inputs = addon.values(info[2], "apply");
+  if (objects.size() < outputs.size() || outputs.empty() || outputs.size() > 255)
+    throw Error(ErrorClass::type_error, "ERR_ARGUMENT", name + ": from 1 to 255 results are possible",
+                "apply");
   Ref<Function> function = new Function(Op::clone, addon.session.next_sequence++);
   function->label = addon.session.interned(name);
   function->result_count = static_cast<uint8_t>(outputs.size());
@@ -148,7 +162,7 @@ Napi::Value custom_entry(const Binding& binding, const Napi::CallbackInfo& info)
   for (const Value& output : outputs) output_batches.push_back(output.batch);
   function->custom->edges = edges;
   for (Edge& edge : edges) edge.source = {}; // the function below must not keep its own graph
-  const auto callback = std::make_shared<Callback>(addon, function_at(info, 4));
+  const auto callback = std::make_shared<Callback>(addon, gradients);
   std::vector<Ref<Node>> nodes;
   for (const Value& output : outputs) nodes.push_back(output.node);
   function->custom->gradients = [=](Function& self, std::span<const Value> grads) {
@@ -189,8 +203,7 @@ Napi::Value custom_entry(const Binding& binding, const Napi::CallbackInfo& info)
       else
         value.source = result_function(*function, i, *value.node);
     }
-    handles.Set(i, Napi::Number::New(info.Env(), addon.handles.bind(objects.Get(i).As<Napi::Object>(),
-                                                                    addon.cell_of(value))));
+    handles.Set(i, Napi::Number::New(info.Env(), addon.handles.bind(objects[i], addon.cell_of(value))));
   }
   return handles;
 }

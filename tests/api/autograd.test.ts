@@ -797,5 +797,15 @@ describe("names of history", () => {
 });
 
 test("the namespace holds what PyTorch's does, and nothing of the engine", () => {
-  expect(Object.keys(autograd).sort()).toEqual(["enableGrad", "grad", "isGradEnabled", "noGrad"]);
+  expect(Object.keys(autograd).sort()).toEqual([
+    "Function",
+    "FunctionContext",
+    "RemovableHandle",
+    "enableGrad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "isGradEnabled",
+    "noGrad",
+  ]);
 });

@@ -52,7 +52,8 @@ if (options.planted === "error")
   };
 
 /** What ends programs, changes what follows for all of them, or is called by the programs themselves. */
-const uncalled = /^(set[A-Z].*|cuda|cpu|dispose|constructor|manualSeed|device|Tensor|optim|optim\..*)$/;
+const uncalled =
+  /^(set[A-Z].*|cuda|cpu|dispose|constructor|manualSeed|seed|initialSeed|device|Tensor|Function|FunctionContext|RemovableHandle|optim|optim\..*)$/;
 
 /** Every function that can be called, by name: methods get the tensor first. */
 const callables = new Map();
