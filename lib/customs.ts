@@ -69,18 +69,18 @@ interface Custom {
 
 /**
  * A function whose gradient is its own, of ordinary ops that fuse with those around it. A subclass has a static `forward`,
- * which computes the results without history, and a static `backward`, which gives a gradient for each argument of forward, null for those that
- * have none; the gradient of the gradient is that of backward's ops.
+ * which computes the results without history, and a static `backward`, which gives a gradient for each argument of
+ * forward, null for those that have none; the gradient of the gradient is that of backward's ops.
  *
  * @example
  * class Exp extends autograd.Function {
- *   static forward(context: autograd.FunctionContext, x: Tensor) {
+ *   static forward(context, x) {
  *     const y = x.exp();
  *     context.saveForBackward(y);
  *     return y;
  *   }
- *   static backward(context: autograd.FunctionContext, grad: Tensor) {
- *     return grad.mul(context.savedTensors[0]!);
+ *   static backward(context, grad) {
+ *     return grad.mul(context.savedTensors[0]);
  *   }
  * }
  * const y = Exp.apply(x);

@@ -35,6 +35,12 @@ const rules = {
       "native/graph/engine",
       "a session makes the engines, and each of them knows its session",
     ],
+    ["native/graph/batches", "native/graph/record", "an op on a batch is the same op on the whole of it"],
+    [
+      "native/graph/batches",
+      "native/graph/routines",
+      "a routine on a batch is the same routine on the whole of it",
+    ],
   ],
 };
 

@@ -60,7 +60,8 @@ export function differentiated(
  * `argnums` names: in the form of the argument, which may be an array or a plain object of tensors. With `hasAux`, the
  * function gives `[gradient, aux]`. An argument that the result does not depend on has a gradient of zeros.
  *
- * @example const slope = func.grad((x: Tensor) => x.sin().sum());
+ * @example
+ * console.log(func.grad((a) => a.square().sum())(tensor([1, 2])).toArray()); // [ 2, 4 ]
  * @throws TypeError (`ERR_ARGUMENT`) where `f` returns anything but a tensor, `ERR_ASYNC` for a Promise; RangeError
  * (`ERR_SHAPE`) for one of more elements.
  */
@@ -221,7 +222,8 @@ export interface JvpOptions {
  * `[output, jvpOut]`: f(...primals), and the product of its Jacobian with the tangents, which are like the primals; with
  * `hasAux`, `[output, jvpOut, aux]`.
  *
- * @example const [y, dy] = func.jvp((x: Tensor) => x.sin(), [x], [t]);
+ * @example
+ * const [y, dy] = func.jvp((a) => a.sin(), [zeros([2])], [tensor([1, 2])]);
  * @throws as {@link grad}; for tangents that are not like the primals.
  */
 export function jvp<F extends AnyFunction>(

@@ -73,7 +73,8 @@ function dimsOf(what: string, dims: unknown, tree: unknown): (number | null)[] {
  * example, and what it returns gets a dimension for the examples. Transformations compose, so that
  * `vmap(func.grad(f))` gives a gradient for each example.
  *
- * @example const norms = func.vmap((row: Tensor) => row.square().sum().sqrt())(matrix);
+ * @example
+ * console.log(func.vmap((row) => row.sum())(tensor([[1, 2], [3, 4]])).toArray()); // [ 3, 7 ]
  * @throws Error (`ERR_VMAP`) with PyTorch's sentences: batches of different sizes, no batch at all, a value that is read or
  * changed inside, an op whose result's shape depends on values, random numbers without `randomness`.
  */

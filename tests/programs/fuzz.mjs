@@ -51,9 +51,9 @@ if (options.planted === "error")
     throw new TypeError("a planted error");
   };
 
-/** What ends programs, changes what follows for all of them, or is called by the programs themselves. */
+/** What ends programs, changes what follows for all of them, takes functions, or is called by the programs themselves. */
 const uncalled =
-  /^(set[A-Z].*|cuda|cpu|dispose|constructor|manualSeed|seed|initialSeed|device|Tensor|Function|FunctionContext|RemovableHandle|optim|optim\..*)$/;
+  /^(set[A-Z].*|cuda|cpu|dispose|constructor|manualSeed|seed|initialSeed|device|Tensor|Function|FunctionContext|RemovableHandle|func|gradcheck|gradgradcheck|registerHook|registerPostAccumulateGradHook|retainGrad|optim|optim\..*)$/;
 
 /** Every function that can be called, by name: methods get the tensor first. */
 const callables = new Map();

@@ -124,7 +124,7 @@ describe("blocks of code", () => {
 const before = `
 import * as adjoint from "adjoint";
 import * as plot from "adjoint/plot";
-const { arange, autograd, cartesianProd, cat, cdist, cuda, einsum, engineStats, explain, eye, hstack, linalg, linspace, manualSeed, meshgrid, multinomial, nn, noGrad, optim, pow, randint, randn, randperm, searchsorted, setDefaultDevice, setFloat32MatmulPrecision, setPrintOptions, softmax, stack, tensor, tensordot, tidy, trapezoid, varMean, where, zeros } = adjoint;
+const { arange, autograd, cartesianProd, cat, cdist, cuda, einsum, engineStats, explain, eye, func, hstack, linalg, linspace, manualSeed, meshgrid, multinomial, nn, noGrad, optim, pow, randint, randn, randperm, searchsorted, setDefaultDevice, setFloat32MatmulPrecision, setPrintOptions, softmax, stack, tensor, tensordot, tidy, trapezoid, varMean, where, zeros } = adjoint;
 const { Adam, AdamW, LBFGS, SGD, rule, RuleOptimizer } = optim;
 const { option, learningRate } = optim.checks;
 const { ReduceLROnPlateau } = optim.lrScheduler;
