@@ -125,6 +125,29 @@ function matching(op: string, what: string, given: unknown, wanted: unknown): Te
 const levelsOf = (tensors: readonly Tensor[]) =>
   Math.max(0, ...tensors.map((one) => native.countLevels(handleOf(one, "vmap"))));
 
+/**
+ * The products of a call's transposed Jacobian with weights of its output, time and again. Weights for each example of a batch
+ * that the output knows nothing of are those of a call for each.
+ * @internal
+ */
+export function transposedProducts<Output>(
+  op: string,
+  f: AnyFunction,
+  args: readonly unknown[],
+  positions: readonly number[],
+  hasAux: boolean,
+): { call: Call<Output>; times: (weights: readonly (Tensor | null)[]) => Tensor[] } {
+  const call = new Call<Output>(op, f, args, positions, hasAux);
+  const levels = levelsOf(leavesOf(call.output));
+  return {
+    call,
+    times: (weights) =>
+      levelsOf(weights.filter((one) => one !== null)) > levels
+        ? new Call(op, f, args, positions, hasAux).gradients(weights)
+        : call.gradients(weights, { keeps: true }),
+  };
+}
+
 /** A function of weights of the output, each a tree like it: the products with the transposed Jacobians, one for each primal. */
 export type VjpFunction<Primals extends readonly unknown[] = readonly Tree[]> = (weights: Tree) => Primals;
 
@@ -144,15 +167,10 @@ export function vjp<F extends AnyFunction>(
   const args = (hasOptions ? primals.slice(0, -1) : primals) as unknown[];
   const { hasAux } = readArgumentOptions("vjp", hasOptions ? (last as ArgumentOptions) : undefined);
   const positions = args.map((_, i) => i);
-  const call = new Call<OutputOf<F>>("vjp", f, args, positions, hasAux);
+  const { call, times } = transposedProducts<OutputOf<F>>("vjp", f, args, positions, hasAux);
   const multiply: VjpFunction<Parameters<F>> = (weights) => {
     const given = matching("vjp", "the weights", weights, call.output);
-    // Weights for each example of a batch that the output knows nothing of: it is computed for each.
-    if (levelsOf(given) > levelsOf(leavesOf(call.output))) {
-      const again = new Call("vjp", f, args, positions, hasAux);
-      return again.asArguments(args, positions, again.gradients(given)) as Parameters<F>;
-    }
-    return call.asArguments(args, positions, call.gradients(given, { keeps: true })) as Parameters<F>;
+    return call.asArguments(args, positions, times(given)) as Parameters<F>;
   };
   const output = call.released(call.output);
   return hasAux ? [output, multiply, call.aux] : [output, multiply];

@@ -1,18 +1,19 @@
-// Jacobians and Hessians: one pass for each row or column, all recorded before any is computed, so that they run together.
-import { zerosLike } from "../creation.js";
+// Jacobians and Hessians: a pass for each row or column. Passes are recorded before any is computed, so that they run together.
+import { zeros, zerosLike } from "../creation.js";
 import { eye } from "../ranges.js";
-import { stack } from "../joining.js";
+import { cat, stack } from "../joining.js";
 import { makeError } from "../errors.js";
 import { realize } from "../engine.js";
 import { readOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
-import { differentiated, linearize } from "./gradients.js";
-import { Call, checkFunction, positionsOf, type AnyFunction, type ArgumentOptions } from "./calls.js";
+import { differentiated, linearize, transposedProducts } from "./gradients.js";
+import { checkFunction, positionsOf, type AnyFunction, type ArgumentOptions } from "./calls.js";
 import { leavesOf, mapped, rebuilt } from "./trees.js";
+import { vmap } from "./vmap.js";
 
 /** Options of {@link jacrev} and {@link jacfwd}. */
 export interface JacobianOptions extends ArgumentOptions {
-  /** How many rows (or columns) are computed in one run: as many as memory allows when left out. Less takes less memory. */
+  /** How many rows (or columns) are computed in one run: some millions of elements when left out. Less takes less memory. */
   chunkSize?: number | null;
 }
 
@@ -31,27 +32,47 @@ function readJacobianOptions(op: string, options: JacobianOptions | undefined) {
   return read;
 }
 
-/** So many passes are recorded before they run: what is recorded takes memory too. */
-const recordedPasses = 256;
+/** So few passes are recorded one by one: what they share is computed once. More are one pass over a batch. */
+const fewPasses = 16;
+/** The elements of a batch of passes, of the outputs and inputs together, where `chunkSize` does not say. */
+const batchElements = 2 ** 22;
 
-/** What `pass` gives for each of `count` units, as lists of as many tensors as a pass has. */
-function passes(count: number, chunkSize: number | null, pass: (i: number) => readonly Tensor[]): Tensor[][] {
-  const rows: Tensor[][] = [];
-  const size = chunkSize ?? recordedPasses;
-  for (let i = 0; i < count; ++i) {
-    rows.push([...pass(i)]);
-    if ((i + 1) % size === 0 && i + 1 < count) realize(rows.slice(i + 1 - size).flat());
-  }
-  return rows;
-}
-
-/** Tensors of a shape with a one at each of its places. */
-function units(like: Tensor): Tensor[] {
+/** What `pass` gives for each tensor that has a one at one place and zeros elsewhere: a row for each. */
+function rowsOf(
+  like: Tensor,
+  size: number,
+  chunkSize: number | null,
+  pass: (unit: Tensor) => readonly Tensor[],
+): Tensor[] {
   const count = like.numel();
-  if (count === 1) return [eye(1, 1, { dtype: like.dtype, device: like.device }).reshape(like.shape)];
-  const rows = eye(count, count, { dtype: like.dtype, device: like.device });
-  return Array.from({ length: count }, (_, i) => rows.select(0, i).reshape(like.shape));
+  const units = eye(count, count, { dtype: like.dtype, device: like.device }).reshape([count, ...like.shape]);
+  const one = (start: number, length: number): Tensor[] => {
+    const rows = Array.from({ length }, (_, i) => pass(units.select(0, start + i)));
+    return rows[0]!.map((_, k) => stack(rows.map((row) => row[k]!)));
+  };
+  const many = (start: number, length: number): Tensor[] =>
+    vmap((unit: Tensor) => [...pass(unit)])(units.narrow(0, start, length));
+  const chunk = chunkSize ?? Math.max(fewPasses, Math.floor(batchElements / Math.max(size, 1)));
+  const chunks: Tensor[][] = [];
+  for (let start = 0; start < count; start += chunk) {
+    const length = Math.min(chunk, count - start);
+    let rows: Tensor[];
+    try {
+      rows = length > fewPasses ? many(start, length) : one(start, length);
+    } catch (error) {
+      // The function may do what vmap refuses.
+      if ((error as { code?: unknown }).code !== "ERR_VMAP") throw error;
+      rows = one(start, length);
+    }
+    chunks.push(rows);
+    if (start + chunk < count) realize(rows);
+  }
+  return chunks.length === 1
+    ? chunks[0]!
+    : chunks[0]!.map((_, k) => cat(chunks.map((rows) => rows[k]!)));
 }
+
+const elementsOf = (tensors: readonly Tensor[]) => tensors.reduce((sum, one) => sum + one.numel(), 0);
 
 /**
  * The function that gives the Jacobian of `f` by its first argument or by those that `argnums` names, in reverse mode: one
@@ -71,25 +92,22 @@ export function jacrev(f: AnyFunction, options?: JacobianOptions): AnyFunction {
   return (...args) => {
     const given = args as readonly unknown[];
     const positions = positionsOf("jacrev", argnums, given);
-    const call = new Call<unknown>("jacrev", f, given, positions, hasAux);
+    const { call, times } = transposedProducts("jacrev", f, given, positions, hasAux);
     const outputs = leavesOf(call.output);
+    const size = elementsOf([...outputs, ...call.variables]);
     const blocks = outputs.map((output, place) => {
-      const seeds = units(output);
-      const rows = passes(seeds.length, chunkSize, (i) =>
-        call.gradients(
-          outputs.map((other, k) => (k === place ? seeds[i]! : zerosLike(other))),
-          { keeps: true },
-        ),
+      const shapes = call.variables.map((variable) => [...output.shape, ...variable.shape]);
+      const rows =
+        output.numel() === 0
+          ? call.variables.map((variable, k) => zeros(shapes[k]!, { dtype: variable.dtype, device: variable.device }))
+          : rowsOf(output, size, chunkSize, (unit) =>
+              times(outputs.map((other, k) => (k === place ? unit : zerosLike(other)))),
+            );
+      const byArgument = call.asArguments(
+        given,
+        positions,
+        rows.map((row, k) => row.reshape(shapes[k]!)),
       );
-      const all = call.variables.map((variable, k) =>
-        rows.length === 0
-          ? variable
-              .detach()
-              .expand([0, ...variable.shape])
-              .reshape([...output.shape, ...variable.shape])
-          : stack(rows.map((row) => row[k]!)).reshape([...output.shape, ...variable.shape]),
-      );
-      const byArgument = call.asArguments(given, positions, all);
       return typeof argnums === "number" ? byArgument[0] : byArgument;
     });
     const result = rebuilt(call.output, blocks);
@@ -127,25 +145,17 @@ export function jacfwd(f: AnyFunction, options?: JacobianOptions): AnyFunction {
     const [output, times] = linearize(ofArguments, ...primals);
     const inputs = leavesOf(primals);
     const outputs = leavesOf(output);
-    const none = inputs.map((input) => zerosLike(input));
+    const size = elementsOf([...inputs, ...outputs]);
     const blocks = inputs.map((input, place) => {
-      const seeds = units(input);
-      const columns = passes(seeds.length, chunkSize, (i) => {
-        const tangents = none.map((zeros, k) => (k === place ? seeds[i]! : zeros));
-        return leavesOf(times(...rebuilt(primals, tangents)));
-      });
-      return outputs.map((one, k) =>
-        columns.length === 0
-          ? one
-              .detach()
-              .unsqueeze(-1)
-              .expand([...one.shape, 0])
-              .reshape([...one.shape, ...input.shape])
-          : stack(
-              columns.map((column) => column[k]!),
-              -1,
-            ).reshape([...one.shape, ...input.shape]),
+      const shapes = outputs.map((one) => [...one.shape, ...input.shape]);
+      if (input.numel() === 0)
+        return outputs.map((one, k) => zeros(shapes[k]!, { dtype: one.dtype, device: one.device }));
+      const columns = rowsOf(input, size, chunkSize, (unit) =>
+        leavesOf(
+          times(...rebuilt(primals, inputs.map((other, k) => (k === place ? unit : zerosLike(other))))),
+        ),
       );
+      return columns.map((column, k) => column.movedim(0, -1).reshape(shapes[k]!));
     });
     let place = 0;
     const result = mapped(output, () => {

@@ -6,6 +6,7 @@
 #include "device/error.h"
 #include "graph/batches.h"
 #include "graph/gradients.h"
+#include "graph/needs.h"
 #include "graph/record.h"
 
 namespace adjoint {
@@ -96,6 +97,7 @@ class Pass {
     for (size_t i = 0; i < order_.size(); ++i) {
       Function& function = *order_[i];
       const std::span<Value> grads(arrived_.data() + first_slot_[i], function.result_count);
+      const Value chosen = masks_.empty() ? Value() : masks_[first_slot_[i]];
       const bool has_arrived =
           std::any_of(grads.begin(), grads.end(), [](const Value& grad) { return static_cast<bool>(grad); });
       if (!needed_[i] || !has_arrived) continue;
@@ -108,7 +110,7 @@ class Pass {
       } else {
         for (size_t input = 0; input < function.edge_count; ++input) {
           Source* source = function.edges[input].source.get();
-          if (source && wants(source)) deliver(source, input_gradient(function, input, grads));
+          if (source && wants(source)) deliver_input(function, input, grads, chosen);
         }
       }
       if (!is_target(&function)) std::fill(grads.begin(), grads.end(), Value());
@@ -199,15 +201,77 @@ class Pass {
     }
   }
 
-  void deliver(Source* source, Value grad, size_t result = 0) {
+  // The gradient of one input, for the elements that a `where` has chosen, if there was one: the others were 0, and stay so
+  // even where the op's derivative is infinite or NaN.
+  void deliver_input(Function& function, size_t input, std::span<const Value> grads, const Value& chosen) {
+    Value grad = input_gradient(function, input, grads);
+    const Value passed = chosen_input(function, input, chosen);
+    const bool is_linear = info(function.op).kind != Kind::elementwise ||
+                           gradient_needs(function.op, input).names == keeps::none ||
+                           function.op == Op::where;
+    if (passed && !is_linear) {
+      const Value choice[] = {passed, grad, literal(grad.node->engine, 0.0)};
+      grad = elementwise(Op::where, choice);
+    }
+    deliver(function.edges[input].source.get(), std::move(grad), 0, passed);
+  }
+
+  // Which elements of an input count, of those of the function's result that do (all of them when that is empty).
+  static Value chosen_input(const Function& function, size_t input, const Value& chosen) {
+    const Shape& shape = function.edges[input].shape;
+    const OpInfo& row = info(function.op);
+    if (function.op == Op::where && input > 0) {
+      const Value condition{function.saved_inputs[0], {}};
+      if (!condition || !(condition.shape() == shape.dims())) return {};
+      const Value own = input == 1 ? condition : elementwise(Op::logicalNot, std::span(&condition, 1));
+      if (!chosen || !(chosen.shape() == shape.dims())) return own;
+      const Value both[] = {chosen, own};
+      return elementwise(Op::logicalAnd, both);
+    }
+    if (!chosen) return {};
+    if (row.kind == Kind::elementwise || function.op == Op::to)
+      return chosen.shape() == shape.dims() ? chosen : Value();
+    if (function.op == Op::reshape) return reshape(chosen, shape);
+    if (function.op == Op::permute) {
+      const Dims& order = function.attributes->axes;
+      Dims inverse(order.size());
+      for (size_t i = 0; i < order.size(); ++i)
+        inverse[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+      return permute(chosen, inverse);
+    }
+    if (row.kind == Kind::reduction) {
+      Dims kept = shape;
+      for (int64_t axis : function.attributes->axes) kept[static_cast<size_t>(axis)] = 1;
+      return expand(reshape(chosen, kept), shape);
+    }
+    return {};
+  }
+
+  void deliver(Source* source, Value grad, size_t result = 0, const Value& chosen = {}) {
     if (source->is_leaf() && source->visit_epoch != epoch_) {
       source->visit_epoch = epoch_;
       source->visit_index = static_cast<uint32_t>(leaves_.size());
       leaves_.emplace_back(static_cast<Cell*>(source), Value());
     }
+    if (!source->is_leaf()) remember(first_slot_[source->visit_index] + result, chosen);
     Value& slot = source->is_leaf() ? leaves_[source->visit_index].second
                                     : arrived_[first_slot_[source->visit_index] + result];
     slot = slot ? sum_of(slot, grad) : std::move(grad);
+  }
+
+  // Of several gradients of one value, those elements count that count in any.
+  void remember(size_t slot, const Value& chosen) {
+    if (masks_.empty() && !chosen) return;
+    if (masks_.empty()) masks_.resize(arrived_.size());
+    Value& mask = masks_[slot];
+    if (!arrived_[slot]) {
+      mask = chosen;
+    } else if (mask && chosen) {
+      const Value both[] = {mask, chosen};
+      mask = elementwise(Op::logicalOr, both);
+    } else {
+      mask = {};
+    }
   }
 
  public:
@@ -227,6 +291,7 @@ class Pass {
   std::pmr::vector<char> needed_{&arena_};
   std::pmr::vector<size_t> first_slot_{&arena_}; // of a function's results in arrived_
   std::pmr::vector<Value> arrived_{&arena_};
+  std::pmr::vector<Value> masks_{&arena_}; // which elements of those count: empty for all
   std::pmr::vector<std::pair<Cell*, Value>> leaves_{&arena_};
 };
 
