@@ -1,4 +1,5 @@
 // PyTorch's torch.autograd.
+import * as anomalies from "./anomalies.js";
 import * as checks from "./gradcheck.js";
 import * as gradients from "./gradients.js";
 import { guardedAll } from "./modules.js";
@@ -8,7 +9,18 @@ export type { CheckedFunction, GradcheckOptions } from "./gradcheck.js";
 export type { GradientHook } from "./functional/hooks.js";
 export { Function, FunctionContext } from "./customs.js";
 export { RemovableHandle } from "./removable.js";
-export const { enableGrad, grad, gradcheck, gradgradcheck, isGradEnabled, noGrad } = guardedAll({
+export const {
+  detectAnomaly,
+  enableGrad,
+  grad,
+  gradcheck,
+  gradgradcheck,
+  isAnomalyEnabled,
+  isGradEnabled,
+  noGrad,
+  setDetectAnomaly,
+} = guardedAll({
+  ...anomalies,
   ...gradients,
   ...checks,
 });

@@ -77,6 +77,7 @@ const ofCalls = new Set(["ERR_ARGUMENT", "ERR_DIM", "ERR_DTYPE", "ERR_OPTION", "
 let running: string | undefined;
 /** They call what people give them. */
 const hosts = new Set([
+  "detectAnomaly",
   "enableGrad",
   "gradcheck",
   "gradgradcheck",

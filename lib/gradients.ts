@@ -1,5 +1,6 @@
 import { asList, refusePromise } from "./engine.js";
 import { makeError } from "./errors.js";
+import { stack } from "./joining.js";
 import { native } from "./native.js";
 import { readOptions } from "./options.js";
 import { fresh, handleOf, type Tensor } from "./tensor.js";
@@ -43,6 +44,8 @@ export interface GradOptions {
   createGraph?: boolean;
   /** Give null for inputs that the outputs do not depend on, instead of throwing. */
   allowUnused?: boolean;
+  /** The first dimension of each of `gradOutputs` is a batch, and so is that of the gradients: one for each of its weights. */
+  isGradsBatched?: boolean;
 }
 
 /**
@@ -54,16 +57,54 @@ export function grad(
   inputs: Tensor | readonly Tensor[],
   options?: GradOptions,
 ): (Tensor | null)[] {
-  const { gradOutputs, retainGraph, createGraph, allowUnused } = readOptions("grad", options, {
-    gradOutputs: null as Tensor | null | readonly (Tensor | null)[],
-    retainGraph: undefined as boolean | undefined,
-    createGraph: false,
-    allowUnused: false,
-  });
+  const { gradOutputs, retainGraph, createGraph, allowUnused, isGradsBatched } = readOptions(
+    "grad",
+    options,
+    {
+      gradOutputs: null as Tensor | null | readonly (Tensor | null)[],
+      retainGraph: undefined as boolean | undefined,
+      createGraph: false,
+      allowUnused: false,
+      isGradsBatched: false,
+    },
+  );
+  if (isGradsBatched) {
+    const keeps = retainGraph ?? createGraph;
+    return ofBatch(asList(gradOutputs ?? []), (weights, isLast) =>
+      grad(outputs, inputs, {
+        gradOutputs: weights,
+        retainGraph: keeps || !isLast,
+        createGraph,
+        allowUnused,
+      }),
+    );
+  }
   const roots = asList(outputs).map((output) => handleOf(output, "grad"));
   const targets = asList(inputs).map((input) => handleOf(input, "grad"));
   const seeds = asList(gradOutputs ?? []).map((seed) => (seed === null ? 0 : handleOf(seed, "grad")));
   return fresh(targets.length, (objects) =>
     native.gradients(objects, roots, seeds, targets, retainGraph ?? createGraph, createGraph, allowUnused),
   );
+}
+
+/** The gradients for each of a batch of weights, one behind the other. All of them are computed in one run. */
+function ofBatch(
+  weights: readonly (Tensor | null)[],
+  gradients: (weights: readonly (Tensor | null)[], isLast: boolean) => (Tensor | null)[],
+): (Tensor | null)[] {
+  const sizes = weights.map((one) => one?.shape[0]);
+  const count = sizes[0];
+  if (count === undefined || count === 0 || sizes.some((size) => size !== count))
+    throw makeError(
+      RangeError,
+      `grad: isGradsBatched needs gradOutputs with a first dimension of one size for all outputs, got sizes [${sizes.join(", ")}]`,
+      { code: "ERR_SHAPE", op: "grad" },
+    );
+  const rows = Array.from({ length: count }, (_, i) =>
+    gradients(
+      weights.map((one) => one!.select(0, i)),
+      i + 1 === count,
+    ),
+  );
+  return rows[0]!.map((first, k) => (first === null ? null : stack(rows.map((row) => row[k]!))));
 }

@@ -235,6 +235,7 @@ export interface Native {
   addHook(tensor: Handle, hook: () => Handle[], isAfter: boolean): number;
   removeHook(tensor: Handle, hook: number): void;
   takeGradients(out: Fresh[]): Handle[];
+  setCallSite(says: (() => string) | null): void;
   custom(
     out: Fresh[],
     outputs: readonly Handle[],

@@ -115,7 +115,13 @@ const reductionRows = (lines: number, width: number): Row[] => {
     ...along("cummax", "a.cummax(DIM)", (a, dim) => a.cummax(dim)),
     ...along("logcumsumexp", "a.logcumsumexp(DIM)", (a, dim) => a.logcumsumexp(dim)),
     { label: "sum of all", inputs: [x], adjoint: (a) => a.sum(), torch: "a.sum()", must: 1 },
-    { label: "prod of all", inputs: [x], adjoint: (a) => a.prod(), torch: "a.prod()", must: 1 },
+    {
+      label: "prod of all",
+      inputs: [numbers(x.shape, { low: 0.999, high: 1.001 })], // of others it would be infinite
+      adjoint: (a) => a.prod(),
+      torch: "a.prod()",
+      must: 1,
+    },
     { label: "argmax of all", inputs: [x], adjoint: (a) => a.argmax(), torch: "a.argmax()", must: 1 },
     { label: "amax of all", inputs: [x], adjoint: (a) => a.amax(), torch: "a.amax()", must: 1 },
     { label: "norm of all", inputs: [x], adjoint: (a) => a.norm(), torch: "a.norm()", must: 1 },

@@ -6,6 +6,7 @@ import { compositions } from "./compositions.js";
 import { copy } from "./copy.js";
 import { elementwise } from "./elementwise.js";
 import { firstRun } from "./first-run.js";
+import { functions } from "./functions.js";
 import { matmul } from "./matmul.js";
 import { matrices } from "./matrices.js";
 import { ordering } from "./ordering.js";
@@ -33,6 +34,7 @@ export const workloads: readonly Workload[] = [
   ordering,
   windows,
   matrices,
+  functions,
   logistic,
   network,
   firstRun,

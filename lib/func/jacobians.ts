@@ -67,9 +67,7 @@ function rowsOf(
     chunks.push(rows);
     if (start + chunk < count) realize(rows);
   }
-  return chunks.length === 1
-    ? chunks[0]!
-    : chunks[0]!.map((_, k) => cat(chunks.map((rows) => rows[k]!)));
+  return chunks.length === 1 ? chunks[0]! : chunks[0]!.map((_, k) => cat(chunks.map((rows) => rows[k]!)));
 }
 
 const elementsOf = (tensors: readonly Tensor[]) => tensors.reduce((sum, one) => sum + one.numel(), 0);
@@ -99,7 +97,9 @@ export function jacrev(f: AnyFunction, options?: JacobianOptions): AnyFunction {
       const shapes = call.variables.map((variable) => [...output.shape, ...variable.shape]);
       const rows =
         output.numel() === 0
-          ? call.variables.map((variable, k) => zeros(shapes[k]!, { dtype: variable.dtype, device: variable.device }))
+          ? call.variables.map((variable, k) =>
+              zeros(shapes[k]!, { dtype: variable.dtype, device: variable.device }),
+            )
           : rowsOf(output, size, chunkSize, (unit) =>
               times(outputs.map((other, k) => (k === place ? unit : zerosLike(other)))),
             );
@@ -152,7 +152,12 @@ export function jacfwd(f: AnyFunction, options?: JacobianOptions): AnyFunction {
         return outputs.map((one, k) => zeros(shapes[k]!, { dtype: one.dtype, device: one.device }));
       const columns = rowsOf(input, size, chunkSize, (unit) =>
         leavesOf(
-          times(...rebuilt(primals, inputs.map((other, k) => (k === place ? unit : zerosLike(other))))),
+          times(
+            ...rebuilt(
+              primals,
+              inputs.map((other, k) => (k === place ? unit : zerosLike(other))),
+            ),
+          ),
         ),
       );
       return columns.map((column, k) => column.movedim(0, -1).reshape(shapes[k]!));

@@ -8,6 +8,7 @@
 #include "graph/gradients.h"
 #include "graph/needs.h"
 #include "graph/record.h"
+#include "graph/recording.h"
 
 namespace adjoint {
 
@@ -197,8 +198,33 @@ class Pass {
         undisturbed([&] { return function.custom->gradients(function, grads); });
     for (size_t i = 0; i < results.size(); ++i) {
       Source* const source = function.custom->edges[i].source.get();
-      if (source && results[i] && wants(source)) deliver(source, results[i]);
+      if (!source || !results[i] || !wants(source)) continue;
+      if (session_.call_site) refuse_nan(function, i, results[i]);
+      deliver(source, results[i]);
     }
+  }
+
+  // Names the op that has made the first NaN, and where the program called it.
+  static void refuse_nan(const Function& function, size_t input, const Value& grad) {
+    const Value flat = reshape({grad.node, {}}, {-1}), same[] = {flat, flat};
+    const int64_t count = flat.node->elements();
+    if (!is_floating(grad.dtype()) || count == 0) return;
+    const Value places[] = {elementwise(Op::ne, same), position(flat.node->engine, Dims{count}, DType::int64),
+                            full(flat.node->engine, Number::of_integer(count), {}, DType::int64)};
+    const int64_t first = computed_integer(reduce(Op::amin, elementwise(Op::where, places), {}, false));
+    if (first == count) return;
+    Dims index = grad.shape();
+    int64_t rest = first;
+    for (size_t axis = index.size(); axis-- > 0;) {
+      const int64_t extent = grad.shape()[axis];
+      index[axis] = rest % extent;
+      rest /= extent;
+    }
+    throw autograd_error(
+        "Function '" + function.name() + "' returned nan values in its " + std::to_string(input) +
+            "th output.; the first is at " + to_string(index) + " of " + to_string(grad.shape()) +
+            (function.call_site ? ", and the op was called\n" + *function.call_site : std::string()),
+        "backward");
   }
 
   // The gradient of one input, for the elements that a `where` has chosen, if there was one: the others were 0, and stay so
@@ -213,6 +239,7 @@ class Pass {
       const Value choice[] = {passed, grad, literal(grad.node->engine, 0.0)};
       grad = elementwise(Op::where, choice);
     }
+    if (session_.call_site) refuse_nan(function, input, grad);
     deliver(function.edges[input].source.get(), std::move(grad), 0, passed);
   }
 

@@ -213,7 +213,8 @@ struct Function final : Source {
   std::array<Ref<Node>, max_inputs> saved_inputs; // null unless the gradient names them
   std::array<Ref<Node>, max_results> saved_results;
   Ref<Attributes> attributes;
-  std::unique_ptr<CustomGradient> custom; // whose edges then count
+  std::unique_ptr<CustomGradient> custom;       // whose edges then count
+  std::unique_ptr<const std::string> call_site; // null unless the session asks for it
 
   std::span<const Edge> inputs() const {
     return custom ? std::span<const Edge>(custom->edges) : std::span(edges.data(), edge_count);

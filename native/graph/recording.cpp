@@ -56,6 +56,9 @@ std::array<Value, max_inputs> widened(Op op, std::span<const Value> inputs) {
 GradientNeeds begin(Function& function, std::span<const Value> inputs, const Ref<Attributes>& attributes) {
   function.label = info(function.op).label;
   if (attributes) function.attributes = attributes;
+  if (inputs.empty()) return {};
+  if (const Session& session = inputs[0].node->engine.session; session.call_site)
+    function.call_site = std::make_unique<const std::string>(session.call_site());
   function.edge_count = static_cast<uint8_t>(inputs.size());
   GradientNeeds needs;
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -43,6 +43,8 @@ class Session {
   };
   std::vector<Level> levels;
   int64_t next_level = 1;
+  // Where the program is, while backward passes look for NaN; null while they do not.
+  std::function<std::string()> call_site;
   // Called before memory is asked for, to let go of what JavaScript no longer holds.
   std::function<void(Engine& engine, int64_t wanted_bytes)> before_allocation = [](Engine&, int64_t) {};
 

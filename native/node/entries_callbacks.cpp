@@ -90,6 +90,19 @@ class TensorHook final : public Hook {
   Dims shape_;
 };
 
+// A function that says where the program is, or nothing: whether backward passes look for NaN.
+Napi::Value set_call_site_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Session& session = binding.addon.session;
+  session.call_site = nullptr;
+  if (!info[0].IsFunction()) return info.Env().Undefined();
+  const auto says = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[0].As<Napi::Function>()));
+  session.call_site = [says] {
+    const Napi::HandleScope scope(says->Env());
+    return says->Call({}).ToString().Utf8Value();
+  };
+  return info.Env().Undefined();
+}
+
 // handle, function, whether it is called after the gradient has been accumulated; returns the hook's number
 Napi::Value add_hook_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
@@ -215,6 +228,7 @@ void export_callbacks(Exports& exports) {
   exports.add<add_hook_entry>("addHook", calls);
   exports.add<remove_hook_entry>("removeHook", calls);
   exports.add<take_gradients_entry>("takeGradients");
+  exports.add<set_call_site_entry>("setCallSite", calls);
   exports.add<custom_entry>("custom", calls);
 }
 

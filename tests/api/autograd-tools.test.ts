@@ -316,3 +316,37 @@ describe("gradcheck", () => {
     );
   });
 });
+
+describe("anomalies", () => {
+  const broken = () => {
+    const x = leaf(4, -1, 0);
+    return { x, y: x.sqrt().mul(2).sum() };
+  };
+  test("are named, with their place and the line that called the op", () => {
+    expect(() => autograd.detectAnomaly(() => broken().y.backward())).toThrow(
+      /^Function 'SqrtBackward0' returned nan values in its 0th output\.; the first is at \[1\] of \[3\], and the op was called\n.*autograd-tools\.test\.ts/,
+    );
+    expect(autograd.isAnomalyEnabled()).toBe(false);
+  });
+  test("are let through where nobody looks for them", () => {
+    const { x, y } = broken();
+    y.backward();
+    expect(x.grad!.at(1).item()).toBeNaN();
+  });
+  test("leave gradients as they were", () => {
+    autograd.setDetectAnomaly(true);
+    try {
+      const { x, y } = broken();
+      expect(() => y.backward()).toThrow("nan values");
+      expect(x.grad).toBe(null);
+      const z = x.square().sum();
+      z.backward();
+      expect(x.grad!.toArray()).toEqual([8, -2, 0]);
+    } finally {
+      autograd.setDetectAnomaly(false);
+    }
+    expect(() => autograd.setDetectAnomaly(1 as never)).toThrow(
+      "setDetectAnomaly: mode must be true or false, got 1",
+    );
+  });
+});

@@ -801,11 +801,41 @@ test("the namespace holds what PyTorch's does, and nothing of the engine", () =>
     "Function",
     "FunctionContext",
     "RemovableHandle",
+    "detectAnomaly",
     "enableGrad",
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "isAnomalyEnabled",
     "isGradEnabled",
     "noGrad",
+    "setDetectAnomaly",
   ]);
+});
+
+test("a batch of weights gives a batch of gradients", () => {
+  const x = tensor([1, 2, 3], { requiresGrad: true });
+  const y = tensor([4], { requiresGrad: true });
+  const [f, g] = [x.square(), x.sum().mul(2)];
+  const weights = [
+    tensor([
+      [1, 0, 0],
+      [0, 1, 1],
+    ]),
+    tensor([0, 10]),
+  ];
+  const options = { gradOutputs: weights, isGradsBatched: true, allowUnused: true };
+  const [byX, byY] = autograd.grad([f, g], [x, y], options);
+  expect(byX!.toArray()).toEqual([
+    [2, 0, 0],
+    [20, 24, 26],
+  ]);
+  expect(byY).toBe(null);
+  expect(() => autograd.grad(f, x, { gradOutputs: weights[0]!, isGradsBatched: true })).toThrow(
+    "a second time",
+  );
+  for (const gradOutputs of [null, [tensor(1)], weights.map((one, i) => one.narrow(0, 0, 1 + i))])
+    expect(() => autograd.grad([f, g], x, { gradOutputs, isGradsBatched: true })).toThrow(
+      "grad: isGradsBatched needs gradOutputs with a first dimension of one size for all outputs",
+    );
 });
