@@ -216,9 +216,10 @@ describe("large graphs", () => {
       residentMegabytes: number[];
       planned: number;
     };
-    expect(planned).toBe(18_000);
-    // The allocators have settled by the second third. Kept for good, plans would take 20 MB in the last one.
-    expect(residentMegabytes.at(-1)! - residentMegabytes.at(-2)!).toBeLessThan(10);
+    expect(planned).toBe(30_000);
+    // Kept for good, plans would take 20 MB in each fifth; allocators take some now and then.
+    const growth = residentMegabytes.slice(1).map((now, i) => now - residentMegabytes[i]!);
+    expect(Math.min(...growth), growth.join()).toBeLessThan(10);
   });
 });
 
