@@ -157,6 +157,8 @@ export type ElementwiseRow =
   | "erfcx"
   | "ndtri"
   | "normalCdf"
+  | "logisticDensity"
+  | "normalDensity"
   | "logNdtr"
   | "gelu"
   | "logit"

@@ -36,11 +36,23 @@ export function logit(x: Tensor, options?: LogitOptions): Tensor {
   return named(unary(elementwise.logit, x.clamp(eps, 1 - eps)), "Logit");
 }
 
+/** The coefficients of sin(t) / t in t**2, from t**10 down: (-1)**k / (2k + 1)! */
+const sineOverAngle = [-1 / 39916800, 1 / 362880, -1 / 5040, 1 / 120, -1 / 6, 1];
+
 /** sin(pi x) / (pi x); 1 at 0, where the gradient is 0. */
 export function sinc(x: Tensor): Tensor {
-  const isZero = x.eq(0);
-  const angle = isZero.where(1, x).mul(Math.PI);
-  return named(isZero.where(1, angle.sin().div(angle)), "Sinc");
+  // The gradient of the quotient would cancel near 0.
+  const angle = x.mul(Math.PI);
+  const isNear = angle.abs().lt(0.3);
+  const square = isNear.where(angle, 0).square();
+  const series = sineOverAngle
+    .slice(1)
+    .reduce(
+      (sum, coefficient) => sum.mul(square).add(coefficient),
+      square.mul(1 / 6227020800).add(sineOverAngle[0]!),
+    );
+  const far = isNear.where(1, angle);
+  return named(isNear.where(series, far.sin().div(far)), "Sinc");
 }
 
 /** x * log(other); 0 where x is, unless `other` is NaN. Where x and `other` are 0, the gradient of x is 0. */

@@ -20,8 +20,9 @@ inline constexpr double two_over_sqrt_pi = 1.128379167095512573896158903122;
 inline constexpr double half_sqrt_pi = 0.886226925452758013649083741671;
 inline constexpr double sqrt_half = 0.707106781186547524400844362105;
 inline constexpr double sqrt_two_pi = 2.506628274631000502415765284811;
-inline constexpr double inverse_sqrt_two_pi = 0.398942280401432677939946059934;
 inline constexpr double sqrt_two_over_pi = 0.797884560802865355879892119869;
+// So small that the first digits of a power series are all.
+inline constexpr double tiny = 1e-30;
 inline constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
 template <class V>

@@ -188,5 +188,29 @@ ADJOINT_FUNCTION float sigmoid(float x) {
   return x == x ? result : x;
 }
 
+// The derivative of sigmoid, q (1 - q) with q = sigmoid(-|x|), which is at most 1/2, so that 1 - q keeps its digits.
+template <std::floating_point T> ADJOINT_FUNCTION T logistic_density(T x) {
+  const T a = std::fabs(x);
+  const auto [n, t] = exponential(-a);
+  const T z = scale(1 + t, n), q = z / (1 + z);
+  const T result = q * (1 - q);
+  return a > -ExpConstants<T>::lowest ? T(0) : result;
+}
+
+ADJOINT_FUNCTION float logistic_density(float x) {
+  const float z = lifted_exp(bounded_size(x, -ExpConstants<float>::lowest), 0), q = z / (lift + z);
+  const float result = q * (1 - q);
+  return x == x ? result : x;
+}
+
+// e^(-x^2 / 2) / sqrt(2 pi), with the rounding error of the square.
+template <std::floating_point T> ADJOINT_FUNCTION T normal_density(T x) {
+  constexpr T inverse_sqrt_two_pi = static_cast<T>(0x1.9884533d43651p-2);
+  const auto [square, square_lo] = two_product(x, x);
+  const auto [n, t] = exponential(T(-0.5) * square, T(-0.5) * square_lo);
+  const T result = inverse_sqrt_two_pi * scale(1 + t, n);
+  return square > -2 * ExpConstants<T>::lowest ? T(0) : result;
+}
+
 } // namespace ADJOINT_ISA
 } // namespace adjoint::math

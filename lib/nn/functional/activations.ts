@@ -91,8 +91,16 @@ export function gelu(x: Tensor, options?: GeluOptions): Tensor {
       { code: "ERR_VALUE", op: "gelu" },
     );
   if (approximate === "none") return unary(elementwise.gelu, x);
-  const inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
-  return named(x.mul(0.5).mul(inner.tanh().add(1)), "Gelu");
+  // (1 + tanh(z)) / 2 is sigmoid(2 z), where nothing cancels; beyond the bounds it is 0 or 1 in every dtype.
+  const near = x.clamp(-30, 30);
+  const scale = Math.sqrt(8 / Math.PI);
+  const inner = near.mul(
+    near
+      .square()
+      .mul(0.044715 * scale)
+      .add(scale),
+  );
+  return named(x.mul(inner.sigmoid()), "Gelu");
 }
 
 /**

@@ -2,7 +2,7 @@ import { readOptions } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import { requireFloating, shapeError, sizes, tensorFrom } from "./checks.js";
 import { lossDefaults, olderWords, reduced, reductionFrom, type LossOptions } from "./reduction.js";
-import { softplusOf } from "./smooth.js";
+import { softplusOf, softplusTail } from "./smooth.js";
 
 // Losses of probabilities that something is so.
 
@@ -87,12 +87,14 @@ export function binaryCrossEntropyWithLogits(
     );
   const posWeight = tensorFrom(op, given.posWeight);
   const weight = tensorFrom(op, given.weight);
-  const missed = softplusOf(input.neg());
-  const losses = target
-    .neg()
-    .add(1)
+  // The parts that grow with the input are put together first, so that what is left of a loss near 0 does not cancel.
+  const isAbove = input.gt(0);
+  const hits = posWeight ? posWeight.mul(target) : target;
+  const tail = softplusTail(input, isAbove);
+  const losses = isAbove
+    .where(target.neg().add(1), hits.neg())
     .mul(input)
-    .add(posWeight ? posWeight.sub(1).mul(target).add(1).mul(missed) : missed);
+    .add(posWeight ? hits.sub(target).add(1).mul(tail) : tail);
   return reduced(weight ? losses.mul(weight) : losses, reduction, "BinaryCrossEntropyWithLogits");
 }
 
