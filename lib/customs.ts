@@ -56,6 +56,10 @@ export class FunctionContext {
     context.#known = known;
     return context.#materializes ? grads.map((grad, i) => grad ?? zerosLike(known[i]!)) : grads;
   }
+  /** @internal When backward has returned: results with their history would keep the context, and it them. */
+  static left(context: FunctionContext): void {
+    context.#known = [];
+  }
 }
 
 /** A class of functions with a gradient of their own; see {@link Function}. */
@@ -131,7 +135,12 @@ function applied(custom: Partial<Custom>, args: readonly unknown[]): unknown {
       "backward",
       "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD.",
     );
-    const given: unknown = custom.backward!(context, ...grads);
+    let given: unknown;
+    try {
+      given = custom.backward!(context, ...grads);
+    } finally {
+      FunctionContext.left(context);
+    }
     refusePromise(`${name}.backward`, given);
     const list = (Array.isArray(given) ? given : [given]) as readonly unknown[];
     const isSurplus = list.length > args.length && list.slice(args.length).some((one) => one != null);

@@ -83,7 +83,8 @@ export class Call<Output> {
       given[position] = mapped(args[position], (leaf) => {
         const variable = create((out) => native.variable(out, handleOf(leaf, op)));
         variables.push(variable);
-        return variable;
+        // What the function may change in place is another tensor of the same value.
+        return create((out) => native.variable(out, handleOf(variable, op)));
       });
       if (variables.length === before)
         throw makeError(
@@ -130,7 +131,10 @@ export class Call<Output> {
   }
 
   /** The gradients by the variables, zeros where there are none. `keeps` the graph for another time. */
-  gradients(weights: readonly (Tensor | null)[], { keeps = false, creates = this.isInner } = {}): Tensor[] {
+  gradients(
+    weights: readonly (Tensor | null)[],
+    { keeps = false, creates = this.isInner || areDifferentiated(weights) } = {},
+  ): Tensor[] {
     return enableGrad(() => gradientsOf(leavesOf(this.output), this.variables, weights, { keeps, creates }));
   }
 
@@ -142,6 +146,10 @@ export class Call<Output> {
     );
   }
 }
+
+/** Whether somebody differentiates by these too. */
+const areDifferentiated = (weights: readonly (Tensor | null)[]): boolean =>
+  isGradEnabled() && weights.some((weight) => weight?.requiresGrad === true);
 
 /** The gradients of those outputs that have any, zeros where there are none. */
 export function gradientsOf(

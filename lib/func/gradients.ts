@@ -141,10 +141,15 @@ export function transposedProducts<Output>(
   const levels = levelsOf(leavesOf(call.output));
   return {
     call,
-    times: (weights) =>
-      levelsOf(weights.filter((one) => one !== null)) > levels
-        ? new Call(op, f, args, positions, hasAux).gradients(weights)
-        : call.gradients(weights, { keeps: true }),
+    times: (weights) => {
+      if (levelsOf(weights.filter((one) => one !== null)) <= levels)
+        try {
+          return call.gradients(weights, { keeps: true });
+        } catch (error) {
+          if ((error as { code?: unknown }).code !== "ERR_VMAP") throw error; // other levels, as many
+        }
+      return new Call(op, f, args, positions, hasAux).gradients(weights);
+    },
   };
 }
 

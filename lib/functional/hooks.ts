@@ -19,9 +19,12 @@ function added(
       code: "ERR_ARGUMENT",
       op,
     });
+  // An in-place method gives the tensor another history, and the hook stays with the one that it was registered on.
+  let current: typeof hook | null = hook;
   const called = () => {
+    if (current === null) return [0];
     const [grad] = fresh(1, (out) => native.takeGradients(out));
-    const result: unknown = hook(grad!);
+    const result: unknown = current(grad!);
     refusePromise(op, result);
     if (isAfter || result === undefined || result === null) return [0];
     if (!isTensor(result))
@@ -31,7 +34,10 @@ function added(
       });
     return [handleOf(result, op)];
   };
-  return new RemovableHandle(tensor, native.addHook(handleOf(tensor, op), called, isAfter));
+  const number = native.addHook(handleOf(tensor, op), called, isAfter);
+  return new RemovableHandle(tensor, number, () => {
+    current = null;
+  });
 }
 
 /**

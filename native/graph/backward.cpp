@@ -18,7 +18,8 @@ constexpr const char* second_time =
     "Trying to backward through the graph a second time (or directly access saved tensors after they have "
     "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
     "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or "
-    "if you need to access saved tensors after calling backward. (here: backward({ retainGraph: true }))";
+    "if you need to access saved tensors after calling backward. (here: backward(null, { retainGraph: true "
+    "}))";
 
 class GradMode {
  public:
@@ -98,11 +99,17 @@ class Pass {
     for (size_t i = 0; i < order_.size(); ++i) {
       Function& function = *order_[i];
       const std::span<Value> grads(arrived_.data() + first_slot_[i], function.result_count);
-      const Value chosen = masks_.empty() ? Value() : masks_[first_slot_[i]];
+      Value chosen = masks_.empty() ? Value() : masks_[first_slot_[i]];
       const bool has_arrived =
           std::any_of(grads.begin(), grads.end(), [](const Value& grad) { return static_cast<bool>(grad); });
       if (!needed_[i] || !has_arrived) continue;
-      if (function.hooks && grads[0]) grads[0] = hooked(function, grads[0]);
+      // What the program's own functions have done since.
+      if (function.is_freed) throw autograd_error(second_time, "backward");
+      if (function.hooks && grads[0]) {
+        const Ref<Node> before = grads[0].node;
+        grads[0] = hooked(function, grads[0]);
+        if (grads[0].node.get() != before.get()) chosen = {};
+      }
       if (function.op == Op::result) {
         // The gradient of one result takes its place among those of its routine.
         deliver(function.edges[0].source.get(), grads[0], function.attributes->result);
@@ -194,8 +201,9 @@ class Pass {
   }
 
   void run_custom(Function& function, std::span<Value> grads) {
-    const std::vector<Value> results =
-        undisturbed([&] { return function.custom->gradients(function, grads); });
+    // A pass that it begins may free what it is made of.
+    const auto gradients = function.custom->gradients;
+    const std::vector<Value> results = undisturbed([&] { return gradients(function, grads); });
     for (size_t i = 0; i < results.size(); ++i) {
       Source* const source = function.custom->edges[i].source.get();
       if (!source || !results[i] || !wants(source)) continue;
@@ -243,14 +251,22 @@ class Pass {
     deliver(function.edges[input].source.get(), std::move(grad), 0, passed);
   }
 
+  static bool broadcasts_to(const Dims& from, const Dims& to) {
+    if (from.size() > to.size()) return false;
+    for (size_t i = 0; i < from.size(); ++i)
+      if (from[i] != 1 && from[i] != to[i + to.size() - from.size()]) return false;
+    return true;
+  }
+
   // Which elements of an input count, of those of the function's result that do (all of them when that is empty).
   static Value chosen_input(const Function& function, size_t input, const Value& chosen) {
     const Shape& shape = function.edges[input].shape;
     const OpInfo& row = info(function.op);
     if (function.op == Op::where && input > 0) {
       const Value condition{function.saved_inputs[0], {}};
-      if (!condition || !(condition.shape() == shape.dims())) return {};
-      const Value own = input == 1 ? condition : elementwise(Op::logicalNot, std::span(&condition, 1));
+      if (!condition || !broadcasts_to(condition.shape(), shape)) return {};
+      const Value whole = condition.shape() == shape.dims() ? condition : expand(condition, shape);
+      const Value own = input == 1 ? whole : elementwise(Op::logicalNot, std::span(&whole, 1));
       if (!chosen || !(chosen.shape() == shape.dims())) return own;
       const Value both[] = {chosen, own};
       return elementwise(Op::logicalAnd, both);
@@ -404,11 +420,12 @@ void backward(Session& session, const Value& root, const Value& seed, std::span<
   }
   pass.free_graph(options);
   root.node->engine.announce(root.node);
+  // Hooks may let go of gradients, or of leaves.
   for (const Total& one : totals) {
     if (!one.leaf->hooks) continue;
     const Hooks hooks = *one.leaf->hooks;
     for (const std::shared_ptr<Hook>& hook : hooks)
-      if (hook->is_after) hook->called({one.leaf->grad->node, {}});
+      if (hook->is_after) hook->called({one.value.node, {}});
   }
 }
 

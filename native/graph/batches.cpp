@@ -206,7 +206,9 @@ RoutineValues along_an_axis(Op op, const RoutineCall& call) {
   parameters[0] = moved(axis, levels);
   RoutineValues values = adjoint::routine(
       op, {call.engine, std::span<const Value>(operands.data(), call.inputs.size()), parameters});
-  if (highest_rank(call.inputs) == 0)
+  // What is scattered into is the shape of the result, elsewhere that of all inputs.
+  const bool is_scattered = op == Op::scatterAdd || op == Op::scatter || op == Op::scatterReduce;
+  if (is_scattered ? rank_of(call.inputs[0]) == 0 : highest_rank(call.inputs) == 0)
     for (Value& value : values)
       if (value) value = adjoint::reshape(value, levels.extents);
   return batched(std::move(values), levels.numbers);

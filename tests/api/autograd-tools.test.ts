@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { autograd, func, noGrad, tensor, type Tensor } from "adjoint";
+import { autograd, func, noGrad, tensor, where, type Tensor } from "adjoint";
 
 const leaf = (...elements: number[]) => tensor(elements, { dtype: "float64", requiresGrad: true });
 type Context = autograd.FunctionContext;
@@ -287,6 +287,83 @@ describe("hooks", () => {
     expect(() => tensor([1]).retainGrad()).toThrow(
       "can't retain_grad on Tensor that has requires_grad=False",
     );
+  });
+});
+
+describe("what hooks and custom functions do in the midst of a pass", () => {
+  test("hooks of accumulated gradients may let go of gradients and leaves", () => {
+    const [x, y] = [leaf(1), leaf(2)];
+    const seen: unknown[] = [];
+    x.registerPostAccumulateGradHook((own) => {
+      own.grad = null;
+      y.grad = null;
+    });
+    x.registerPostAccumulateGradHook((own) => seen.push(own.grad));
+    y.registerPostAccumulateGradHook((own) => seen.push(own.grad));
+    x.mul(y).sum().backward();
+    expect(seen).toEqual([null, null]);
+    const z = leaf(1);
+    x.registerPostAccumulateGradHook(() => {
+      z.dispose();
+    });
+    x.mul(z).sum().backward();
+  });
+
+  test("a pass whose graph is freed under it ends in an error", () => {
+    const x = leaf(1, 2);
+    const y = x.mul(x).exp();
+    const [total, other] = [y.sum(), y.square().sum()];
+    let once = true;
+    y.registerHook(() => {
+      if (once) {
+        once = false;
+        autograd.grad(total, x);
+      }
+    });
+    expect(() => other.backward()).toThrow("Trying to backward through the graph a second time");
+    expect(x.grad).toBe(null);
+    let count = 0;
+    const of: { sum?: Tensor } = {};
+    class Again extends autograd.Function {
+      static forward(_: Context, a: Tensor) {
+        return [a.mul(2), a.mul(3)];
+      }
+      static backward(_: Context, g: Tensor, h: Tensor) {
+        if (count++ === 0) of.sum!.backward();
+        return g.mul(2).add(h.mul(3));
+      }
+    }
+    const a = leaf(3);
+    const [p, q] = Again.apply(a) as [Tensor, Tensor];
+    of.sum = p.add(q).sum();
+    of.sum.backward();
+    expect(a.grad!.item()).toBe(10);
+  });
+
+  test("a hook's gradient counts for all elements", () => {
+    const x = leaf(1, 2);
+    const y = x.exp();
+    y.registerHook((grad) => grad.add(1));
+    where(tensor([true, false]), y, tensor([0, 0], { dtype: "float64" }))
+      .sum()
+      .backward();
+    expect(x.grad!.at(1).item()).toBeCloseTo(Math.exp(2), 12);
+  });
+
+  test("a hook can be removed after its tensor has changed or is gone", () => {
+    let count = 0;
+    const y = leaf(1).mul(2);
+    const handle = y.registerHook(() => {
+      ++count;
+    });
+    y.mul_(3);
+    handle.remove();
+    y.sum().backward();
+    expect(count).toBe(0);
+    const x = leaf(1);
+    const gone = x.registerHook(() => undefined);
+    x.dispose();
+    gone.remove();
   });
 });
 

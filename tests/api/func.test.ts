@@ -3,6 +3,7 @@ import {
   autograd,
   bernoulli,
   explain,
+  eye,
   func,
   linalg,
   manualSeed,
@@ -11,6 +12,7 @@ import {
   rand,
   stack,
   tensor,
+  where,
   type Tensor,
 } from "adjoint";
 
@@ -66,7 +68,68 @@ describe("grad", () => {
   });
 });
 
+describe("what a function changes in place", () => {
+  test("does not change what is differentiated by", () => {
+    const given = double([1, 2]);
+    const scaled = (a: Tensor) => {
+      a.mul_(3);
+      return a.square().sum();
+    };
+    const parted = (a: Tensor) => {
+      a.set(0, 3);
+      return a.square().sum();
+    };
+    expect(grad(scaled)(given).toArray()).toEqual([18, 36]);
+    expect(grad(parted)(given).toArray()).toEqual([0, 4]);
+    expect(hessian(scaled)(given).toArray()).toEqual([
+      [18, 0],
+      [0, 18],
+    ]);
+    expect(vmap(grad(scaled))(given.unsqueeze(1)).toArray()).toEqual([[18], [36]]);
+    expect(jvp((a: Tensor) => a.mul_(3).square(), [given], [double([1, 1])])[1].toArray()).toEqual([18, 36]);
+    expect([given.toArray(), given.requiresGrad, grad(scaled)(given).requiresGrad]).toEqual([
+      [1, 2],
+      false,
+      false,
+    ]);
+  });
+});
+
 describe("products with Jacobians", () => {
+  test("are differentiated by their weights and tangents too", () => {
+    const [, products] = vjp((a: Tensor) => a.sin(), double([0.3, 2]));
+    const cosines = [Math.cos(0.3), Math.cos(2)];
+    const byWeights = grad((w: Tensor) => products(w)[0].sum())(double([1, 1]));
+    for (const [i, value] of cosines.entries()) expect(byWeights.at(i).item()).toBeCloseTo(value, 12);
+    const third = grad((v: Tensor) => hvp((a: Tensor) => a.pow(3), [double(3)], [v])[1][0])(double(1));
+    expect(third.item()).toBe(18);
+    const w = double([1, 1]).requiresGrad_();
+    products(w)[0].sum().backward();
+    expect(w.grad!.at(1).item()).toBeCloseTo(cosines[1]!, 12);
+  });
+
+  test("of a batch serve batches inside of it", () => {
+    const found = vmap((a: Tensor) => {
+      const [, products] = vjp((b: Tensor) => b.square().mul(a), a);
+      return vmap((v: Tensor) => products(v)[0])(eye(2, { dtype: "float64" }));
+    })(
+      double([
+        [1, 2],
+        [3, 4],
+      ]),
+    );
+    expect(found.toArray()).toEqual([
+      [
+        [2, 0],
+        [0, 8],
+      ],
+      [
+        [18, 0],
+        [0, 32],
+      ],
+    ]);
+  });
+
   test("are of all primals, and may be asked for again", () => {
     const [y, products] = vjp((a: Tensor, b: Tensor) => [a.mul(b), a.sum()], x, double([4, 5, 6]));
     expect(y.map((one) => one.requiresGrad)).toEqual([false, false]);
@@ -193,6 +256,26 @@ describe("vmap", () => {
     const chunks = vmap(f, { outDims: { sum: 0, outer: 2 }, chunkSize: 2 })(matrix.T);
     expect(chunks.sum.equal(all.sum)).toBe(true);
     expect(chunks.outer.equal(all.outer)).toBe(true);
+  });
+
+  test("keeps what where has not chosen out, as a loop does", () => {
+    const f = grad((a: Tensor) => where(tensor([true, false]), a.sqrt(), 0).sum());
+    expect(
+      vmap(f)(
+        double([
+          [4, 0],
+          [0, 0],
+        ]),
+      ).toArray(),
+    ).toEqual([
+      [0.25, 0],
+      [Infinity, 0],
+    ]);
+  });
+
+  test("scatters into examples without dimensions", () => {
+    const found = vmap((a: Tensor) => a.scatterAdd(0, tensor([0n]), double([1])))(double([1, 2]));
+    expect(found.toArray()).toEqual([2, 3]);
   });
 
   test("is one kernel over all examples", () => {

@@ -53,7 +53,7 @@ if (options.planted === "error")
 
 /** What ends programs, changes what follows for all of them, takes functions, or is called by the programs themselves. */
 const uncalled =
-  /^(set[A-Z].*|cuda|cpu|dispose|constructor|manualSeed|seed|initialSeed|device|Tensor|Function|FunctionContext|RemovableHandle|func|gradcheck|gradgradcheck|registerHook|registerPostAccumulateGradHook|retainGrad|optim|optim\..*)$/;
+  /^(set[A-Z].*|cuda|cpu|dispose|constructor|manualSeed|seed|initialSeed|device|Tensor|Function|FunctionContext|RemovableHandle|func|noGrad|enableGrad|tidy|detectAnomaly|gradcheck|gradgradcheck|registerHook|registerPostAccumulateGradHook|retainGrad|optim|optim\..*)$/;
 
 /** Every function that can be called, by name: methods get the tensor first. */
 const callables = new Map();
