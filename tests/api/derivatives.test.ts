@@ -79,7 +79,7 @@ const exceptions: { reason: string; bounds: Record<string, number> }[] = [
     reason: "two terms cancel, the more the larger |x| is",
     bounds: { i0e: 1e5, i1e: 1e5, erfcx: 1e4, softsign: 1e4 },
   },
-  { reason: "zeros of the derivative itself", bounds: { lgamma: 50, gelu: 400 } },
+  { reason: "zeros of the derivative itself", bounds: { lgamma: 50, gelu: 40 } },
   {
     reason: "a factor has lost digits, being subnormal",
     bounds: { div: 5000, atan2: 5000, silu: 400, mish: 400 },
