@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { getDefaultDevice } from "adjoint";
 
 const isLong = process.env["ADJOINT_LONG"] === "1";
-const programs = isLong ? "3000" : "300";
+const programs = isLong ? "3000" : "400";
 const seed = isLong ? String(Date.now() % 1_000_000) : "1";
 
 async function run(program: string, args: string[], env: Record<string, string> = {}): Promise<unknown> {
