@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { refusePromise } from "./engine.js";
 import { makeError } from "./errors.js";
+import { checkFunction } from "./func/calls.js";
 import { native } from "./native.js";
 import { describe } from "./options.js";
 
@@ -38,11 +39,7 @@ export function isAnomalyEnabled(): boolean {
  * @throws TypeError (`ERR_ASYNC`) when it returns a Promise.
  */
 export function detectAnomaly<T>(body: () => T): T {
-  if (typeof body !== "function")
-    throw makeError(TypeError, "detectAnomaly: expected a function", {
-      code: "ERR_ARGUMENT",
-      op: "detectAnomaly",
-    });
+  checkFunction("detectAnomaly", body);
   const before = isLooking;
   setDetectAnomaly(true);
   try {

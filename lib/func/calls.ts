@@ -94,7 +94,7 @@ export class Call<Output> {
         );
     }
     this.variables = variables;
-    const isInner = isGradEnabled();
+    const isRecorded = isGradEnabled(); // by whoever calls
     const result = enableGrad(() => {
       const returned: unknown = f(...given);
       refusePromise(op, returned);
@@ -110,7 +110,7 @@ export class Call<Output> {
     this.output = output as Output;
     this.aux = hasAux ? this.released(aux) : undefined;
     this.isInner =
-      isInner &&
+      isRecorded &&
       native.dependOnOthers(
         leavesOf(output).map((leaf) => handleOf(leaf, op)),
         variables.map((leaf) => handleOf(leaf, op)),
@@ -148,7 +148,7 @@ export class Call<Output> {
 }
 
 /** Whether somebody differentiates by these too. */
-const areDifferentiated = (weights: readonly (Tensor | null)[]): boolean =>
+export const areDifferentiated = (weights: readonly (Tensor | null)[]): boolean =>
   isGradEnabled() && weights.some((weight) => weight?.requiresGrad === true);
 
 /** The gradients of those outputs that have any, zeros where there are none. */

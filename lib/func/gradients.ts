@@ -11,6 +11,7 @@ import { isPlainObject } from "../options.js";
 import { zerosLike } from "../creation.js";
 import { create, handleOf, type Tensor } from "../tensor.js";
 import {
+  areDifferentiated,
   Call,
   checkFunction,
   gradientsOf,
@@ -206,13 +207,12 @@ class Linear<Output> {
 
   /** J t, for tangents of the variables. */
   times(tangents: readonly Tensor[], { keeps }: { keeps: boolean }): Output {
-    const isInner =
-      this.call.isInner || (tangents.some((tangent) => tangent.requiresGrad) && tangents.length > 0);
+    const creates = this.call.isInner || areDifferentiated(tangents);
     const sought = this.#weights.filter((weight) => weight !== null);
     const results =
       sought.length === 0
         ? []
-        : enableGrad(() => gradientsOf(this.#products, sought, tangents, { keeps, creates: isInner }));
+        : enableGrad(() => gradientsOf(this.#products, sought, tangents, { keeps, creates }));
     const outputs = leavesOf(this.call.output);
     let next = 0;
     return rebuilt(
