@@ -272,18 +272,31 @@ export function linearize<F extends AnyFunction>(
   f: F,
   ...primals: Parameters<F>
 ): [OutputOf<F>, (...tangents: Parameters<F>) => OutputOf<F>] {
-  const linear = new Linear<OutputOf<F>>("linearize", f, primals as unknown[], false);
-  return [
-    linear.call.released(linear.call.output),
-    (...tangents) => {
-      const given = linear.tangentsOf(tangents, primals as unknown[]);
+  const { output, times } = linearized("linearize", f, primals as unknown[], false);
+  return [output as OutputOf<F>, times as (...tangents: Parameters<F>) => OutputOf<F>];
+}
+
+/**
+ * What {@link linearize} gives, and what f returns beside its output.
+ * @internal
+ */
+export function linearized(
+  op: string,
+  f: AnyFunction,
+  primals: readonly unknown[],
+  hasAux: boolean,
+): { output: unknown; times: (...tangents: unknown[]) => unknown; aux: unknown } {
+  const linear = new Linear<unknown>(op, f, primals, hasAux);
+  return {
+    output: linear.call.released(linear.call.output),
+    times: (...tangents) => {
+      const given = linear.tangentsOf(tangents, primals);
       if (levelsOf(given) > levelsOf(linear.call.variables))
-        return new Linear<OutputOf<F>>("linearize", f, primals as unknown[], false).times(given, {
-          keeps: false,
-        });
+        return new Linear<unknown>(op, f, primals, hasAux).times(given, { keeps: false });
       return linear.times(given, { keeps: true });
     },
-  ];
+    aux: linear.call.aux,
+  };
 }
 
 /**

@@ -6,7 +6,7 @@ import { makeError } from "../errors.js";
 import { realize } from "../engine.js";
 import { readOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
-import { differentiated, linearize, transposedProducts } from "./gradients.js";
+import { differentiated, linearized, transposedProducts } from "./gradients.js";
 import { checkFunction, positionsOf, type AnyFunction, type ArgumentOptions } from "./calls.js";
 import { leavesOf, mapped, rebuilt } from "./trees.js";
 import { vmap } from "./vmap.js";
@@ -132,17 +132,13 @@ export function jacfwd(f: AnyFunction, options?: JacobianOptions): AnyFunction {
   return (...args) => {
     const given = args as readonly unknown[];
     const positions = positionsOf("jacfwd", argnums, given);
-    let aux: unknown;
     const ofArguments = (...chosen: unknown[]) => {
       const all = [...given];
       for (const [i, position] of positions.entries()) all[position] = chosen[i];
-      const result: unknown = f(...all);
-      if (!hasAux) return result;
-      aux = (result as unknown[])[1];
-      return (result as unknown[])[0];
+      return f(...all) as unknown;
     };
     const primals = positions.map((position) => given[position]);
-    const [output, times] = linearize(ofArguments, ...primals);
+    const { output, times, aux } = linearized("jacfwd", ofArguments, primals, hasAux);
     const inputs = leavesOf(primals);
     const outputs = leavesOf(output);
     const size = elementsOf([...inputs, ...outputs]);

@@ -182,6 +182,17 @@ describe("Jacobians", () => {
     }
   });
 
+  test("in forward mode hand on what is beside the output, without history", () => {
+    const [, aux] = jacfwd((a: Tensor): [Tensor, Tensor] => [a.sin(), a.mul(2)], { hasAux: true })(x) as [
+      Tensor,
+      Tensor,
+    ];
+    expect([aux.toArray(), aux.requiresGrad]).toEqual([[2, 4, 6], false]);
+    expect(() => jacfwd((a: Tensor) => a, { hasAux: true })(x)).toThrow(
+      "jacfwd: with hasAux, f must return [output, aux]",
+    );
+  });
+
   test("in chunks are the same, and may be empty", () => {
     const f = (a: Tensor) => a.cumsum(0).square();
     for (const chunkSize of [1, 2, 5])
