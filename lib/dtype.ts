@@ -58,6 +58,80 @@ export function largestOf(dtype: DType): number {
   return native.largestElements[dtypeIndex(dtype)]!;
 }
 
+/** What {@link finfo} says. */
+export interface FloatInfo {
+  dtype: DType;
+  /** How many bits an element takes. */
+  bits: number;
+  /** The distance from 1 to the next larger number. */
+  eps: number;
+  /** The largest finite number. */
+  max: number;
+  /** Its negative. */
+  min: number;
+  /** The smallest positive number of full precision. */
+  smallestNormal: number;
+  /** The same, by its older name. */
+  tiny: number;
+  /** The power of ten that the digits of a decimal number still tell apart, near 1. */
+  resolution: number;
+}
+
+/** What {@link iinfo} says; int64's bounds are bigints. */
+export interface IntegerInfo {
+  dtype: DType;
+  bits: number;
+  min: number | bigint;
+  max: number | bigint;
+}
+
+/** Of a floating dtype: its bits, those of its fraction, and the exponent of its smallest normal number. */
+const formats = new Map<DType, readonly [bits: number, fraction: number, leastExponent: number]>([
+  ["float16", [16, 10, -14]],
+  ["bfloat16", [16, 7, -126]],
+  ["float32", [32, 23, -126]],
+  ["float64", [64, 52, -1022]],
+]);
+
+/**
+ * The limits of a floating dtype, the default one where none is given.
+ * @throws TypeError with code ERR_DTYPE for any other dtype.
+ */
+export function finfo(dtype: DType = getDefaultDtype()): FloatInfo {
+  const max = largestOf(dtype);
+  const format = formats.get(dtype);
+  if (format === undefined)
+    throw makeError(
+      TypeError,
+      `finfo() requires a floating point input type, got ${dtype}; use iinfo for it`,
+      {
+        code: "ERR_DTYPE",
+        op: "finfo",
+      },
+    );
+  const [bits, fraction, leastExponent] = format;
+  const tiny = 2 ** leastExponent;
+  const resolution = Number(`1e-${Math.floor(fraction * Math.log10(2))}`);
+  return { dtype, bits, eps: 2 ** -fraction, max, min: -max, smallestNormal: tiny, tiny, resolution };
+}
+
+/**
+ * The limits of an integer dtype.
+ * @throws TypeError with code ERR_DTYPE for any other dtype.
+ */
+export function iinfo(dtype: DType): IntegerInfo {
+  dtypeIndex(dtype);
+  const bounds = integerBounds.get(dtype);
+  if (bounds === undefined)
+    throw makeError(
+      TypeError,
+      `iinfo() requires an integer input type, got ${dtype}${isFloating(dtype) ? "; use finfo for it" : ""}`,
+      { code: "ERR_DTYPE", op: "iinfo" },
+    );
+  const [min, max] = bounds;
+  return { dtype, bits: BigInt(max).toString(2).length + (min < 0 ? 1 : 0), min, max };
+}
+
 /** The typed array that holds elements of a dtype: of halves their values, as there is no array of them in every JavaScript. */
 export function typedArrayOf(dtype: DType, length: number): TypedArray {
   switch (dtype) {

@@ -82,7 +82,7 @@ export type { OpaqueScalar } from "./opaque.js";
 export type { EngineStats, Scalar, TypedArray } from "./native.js";
 export * as cuda from "./cuda.js";
 export type { Device } from "./device.js";
-export type { DType } from "./dtype.js";
+export type { DType, FloatInfo, IntegerInfo } from "./dtype.js";
 export type { CreationOptions, ShapeLike, TensorData } from "./creation.js";
 export type { CombinationsOptions, MeshgridOptions, TriangleOptions } from "./grids.js";
 export type { Bound, LogspaceOptions } from "./ranges.js";
@@ -133,7 +133,9 @@ export const {
   full,
   fullLike,
   getDefaultDevice,
+  finfo,
   getDefaultDtype,
+  iinfo,
   getFloat32MatmulPrecision,
   getNumThreads,
   getPrintOptions,

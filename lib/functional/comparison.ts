@@ -1,4 +1,4 @@
-import { getDefaultDtype, isFloating, largestOf, wordOf } from "../dtype.js";
+import { finfo, getDefaultDtype, isFloating, largestOf, wordOf } from "../dtype.js";
 import { makeError } from "../errors.js";
 import { elementwise } from "../native.js";
 import { describe, readOptions } from "../options.js";
@@ -135,13 +135,13 @@ export function nextafter(x: Tensor, other: Tensor): Tensor {
 /** The same of halves: the sum with a part of the distance to a neighbour, a little more than half of it, rounded. */
 function nextHalf(x: Tensor, other: Tensor): Tensor {
   const { dtype } = x;
-  const [digits, least] = dtype === "float16" ? [10, 2 ** -24] : [7, 2 ** -133];
+  const { eps, tiny } = finfo(dtype);
   const [from, to] = [x.detach().to("float32"), other.detach().to("float32")];
   // Of distances on both sides of a power of two the shorter is half the other.
   const part = from
     .abs()
-    .mul(0.6 * 2 ** -digits)
-    .maximum(0.6 * least);
+    .mul(0.6 * eps)
+    .maximum(0.6 * eps * tiny);
   const moved = to.gt(from).where(from.add(part), from.sub(part)).to(dtype);
   const next = x.add(to.eq(from).where(0, moved.sub(from)).to(dtype));
   const inside = from

@@ -1,3 +1,4 @@
+import { finfo } from "../dtype.js";
 import { noGrad } from "../gradients.js";
 import { makeError } from "../errors.js";
 import { describe } from "../options.js";
@@ -10,8 +11,6 @@ export interface Tolerances {
   rtol: number | Tensor | null;
   hermitian: boolean;
 }
-
-const epsilon = (dtype: string) => (dtype === "float32" ? 2 ** -23 : 2 ** -52);
 
 /** The singular values of matrices, which those of symmetric ones have from their eigenvalues. */
 export function sizesOfMatrix(op: string, x: Tensor, hermitian: boolean): Tensor {
@@ -29,7 +28,7 @@ export function counted(op: string, x: Tensor, values: Tensor, { atol, rtol }: T
         op,
       });
   if (values.shape.at(-1) === 0) return values.ne(0);
-  const share = epsilon(x.dtype) * Math.max(...sizesOf(x));
+  const share = finfo(x.dtype).eps * Math.max(...sizesOf(x));
   const beside = (value: Tensor) => value.unsqueeze(-1);
   const largest = values.amax(-1, { keepdim: true });
   const least = atol === null ? 0 : isTensor(atol) ? beside(atol) : atol;

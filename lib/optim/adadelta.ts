@@ -1,6 +1,7 @@
 import { finite, flag, type Given, learningRate, option } from "./checks.js";
 import type { Params } from "./params.js";
 import { rule, RuleOptimizer, zeroed } from "./rule.js";
+import { slope, slopeFlags } from "./slope.js";
 
 /** Options of `Adadelta`. */
 export interface AdadeltaOptions {
@@ -25,11 +26,10 @@ const adadelta = rule({
     maximize: option<boolean>(false, flag),
   },
   state: { squareAvg: zeroed, accDelta: zeroed },
-  flags: ({ weightDecay, maximize }: AdadeltaOptions) => ({ decays: weightDecay !== 0, maximize }),
+  flags: (options: AdadeltaOptions) => slopeFlags(options),
   scalars: ({ lr, rho, eps, weightDecay }) => ({ lr, rho, fresh: 1 - rho, eps, weightDecay }),
   update({ param, grad, squareAvg, accDelta }, { lr, rho, fresh, eps, weightDecay }, flags) {
-    let g = flags.maximize ? grad.neg() : grad;
-    if (flags.decays) g = g.add(param.mul(weightDecay));
+    const g = slope({ param, grad }, weightDecay, flags);
     const squares = squareAvg.mul(rho).addcmul(g, g, { value: fresh });
     const delta = accDelta.add(eps).sqrt().div(squares.add(eps).sqrt()).mul(g);
     return {

@@ -2,6 +2,7 @@ import { fullLike } from "../creation.js";
 import { finite, flag, type Given, learningRate, option } from "./checks.js";
 import type { Params } from "./params.js";
 import { rule, RuleOptimizer } from "./rule.js";
+import { slope, slopeFlags } from "./slope.js";
 
 /** Options of `Adagrad`. */
 export interface AdagradOptions {
@@ -32,15 +33,14 @@ const adagrad = rule({
   state: {
     sum: { begin: (param, options: AdagradOptions) => fullLike(param, options.initialAccumulatorValue) },
   },
-  flags: ({ weightDecay, maximize }) => ({ decays: weightDecay !== 0, maximize }),
+  flags: (options: AdagradOptions) => slopeFlags(options),
   scalars: ({ lr, lrDecay, weightDecay, eps }, { step }) => ({
     stepSize: -(lr / (1 + (step - 1) * lrDecay)),
     weightDecay,
     eps,
   }),
   update({ param, grad, sum }, { stepSize, weightDecay, eps }, flags) {
-    let g = flags.maximize ? grad.neg() : grad;
-    if (flags.decays) g = g.add(param.mul(weightDecay));
+    const g = slope({ param, grad }, weightDecay, flags);
     const total = sum.addcmul(g, g);
     return { param: param.addcdiv(g, total.sqrt().add(eps), { value: stepSize }), sum: total };
   },

@@ -2,7 +2,7 @@ import { noGrad } from "../gradients.js";
 import { native } from "../native.js";
 import { describe } from "../options.js";
 import { handleOf, haveHandles, type Tensor } from "../tensor.js";
-import type { Rule } from "./definition.js";
+import { keptNumber, type Flags, type Rule } from "./definition.js";
 import type { KeptNumbers, Slot } from "./slot.js";
 import { ruleError, type Traces, tracesOf } from "./trace.js";
 
@@ -15,7 +15,7 @@ import { ruleError, type Traces, tracesOf } from "./trace.js";
 export class Cohort<O extends object> {
   /** The options that flags and scalars were last computed from. */
   readonly next: KeptNumbers = { step: 0 };
-  /** The flags of the traces, a bit each. */
+  /** The flags of the traces, seven bits each. */
   flags = 0;
   /** Whether the traces are those of the next step, unless the flags change. */
   isSettled = false;
@@ -136,14 +136,14 @@ export class Batch<O extends object> {
     next.step = Math.fround(numbers.step + 1);
     for (let i = 0; i < numberRows.length; ++i) {
       const [name, row] = numberRows[i]!;
-      if (isNew) numbers[name] = Math.fround(row.begin(group));
-      next[name] = Math.fround(row.next(group, next, numbers[name]!));
+      if (isNew) numbers[name] = keptNumber(row, row.begin(group));
+      next[name] = keptNumber(row, row.next(group, next, numbers[name]!));
     }
-    const flags = this.#rule.flags?.(group, next) ?? noFlags;
+    const flags = this.#rule.flags?.(group, next, numbers) ?? noFlags;
     this.#writeScalars(cohort, this.#rule.scalars(group, next, numbers));
-    const bits = bitsOf(flags);
-    if (bits !== cohort.flags) cohort.isSettled = false;
-    cohort.flags = bits;
+    const packed = packedFlags(flags);
+    if (packed !== cohort.flags) cohort.isSettled = false;
+    cohort.flags = packed;
     if (!cohort.isSettled) this.#findTraces(cohort, flags);
   }
 
@@ -161,7 +161,7 @@ export class Batch<O extends object> {
     }
   }
 
-  #findTraces({ group, slots, first, index }: Cohort<O>, flags: Readonly<Record<string, boolean>>): void {
+  #findTraces({ group, slots, first, index }: Cohort<O>, flags: Readonly<Flags>): void {
     const { rows } = this.#rule;
     const width = this.#scalars.length / this.#cohorts.length;
     slots.forEach((slot, i) => {
@@ -185,8 +185,9 @@ export class Batch<O extends object> {
   }
 }
 
-function bitsOf(flags: Readonly<Record<string, boolean>>): number {
-  let bits = 1;
-  for (const name in flags) if (Object.hasOwn(flags, name)) bits = (bits << 1) | Number(flags[name]);
-  return bits;
+/** All flags in one number. */
+function packedFlags(flags: Readonly<Flags>): number {
+  let packed = 1;
+  for (const name in flags) if (Object.hasOwn(flags, name)) packed = packed * 128 + Number(flags[name]);
+  return packed;
 }

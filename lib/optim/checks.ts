@@ -82,24 +82,33 @@ export const flag: Check = (what, name, value) => {
   }
 };
 
-/** A pair of numbers, each at least 0 and below 1. */
-export const betas: Check = (what, name, value) => {
-  if (!Array.isArray(value) || value.length !== 2) {
-    throw optionError(
-      TypeError,
-      `${what}: ${name} must be an array of two numbers, but got ${describe(value)}`,
-    );
-  }
-  for (let index = 0; index < 2; ++index) {
-    const beta: unknown = value[index];
-    if (typeof beta === "number" && beta >= 0 && beta < 1) continue;
-    refuse(
+/** An array of numbers, with the sentence and the bounds of each. */
+export function tuple(kinds: readonly (readonly [sentence: string, bounds: Bounds])[]): Check {
+  const checks = kinds.map(([sentence, bounds]) => finite(sentence, bounds));
+  const count = ["no", "one", "two", "three"][kinds.length] ?? String(kinds.length);
+  return (what, name, value) => {
+    if (!Array.isArray(value) || value.length !== kinds.length)
+      throw optionError(
+        TypeError,
+        `${what}: ${name} must be an array of ${count} numbers, but got ${describe(value)}`,
+      );
+    checks.forEach((check, index) => {
+      check(what, `${name}[${index}]`, value[index]);
+    });
+  };
+}
+
+/** Decays of running averages, each at least 0 and below 1. */
+export const decays = (count: number): Check =>
+  tuple(
+    Array.from({ length: count }, (_, index) => [
       `Invalid beta parameter at index ${index}`,
-      beta,
-      `${what}: ${name}[${index}] must be a number with 0 <= ${name}[${index}] < 1`,
-    );
-  }
-};
+      { min: 0, below: 1 },
+    ]),
+  );
+
+/** A pair of decays. */
+export const betas: Check = decays(2);
 
 /** One of a few words, or null where that is among them. */
 export function oneOf(words: readonly (string | null)[], sentence?: string): Check {

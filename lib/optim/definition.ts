@@ -20,16 +20,26 @@ export interface StateRow<O> {
   when?(options: O, param: Tensor): boolean;
 }
 
-/** A number that a rule keeps for each parameter, in float32 as PyTorch does. */
+/** A number that a rule keeps for each parameter, in float32 as PyTorch does, or in double. */
 export interface NumberRow<O> {
+  /** Whether it is kept in double. */
+  readonly isDouble?: boolean;
   /** Its value before the first step. */
   begin(options: O): number;
   /** The next value; `now` holds this step's `step` and the numbers of the rows before. */
   next(options: O, now: Numbers, previous: number): number;
 }
 
+/** A number as its row keeps it. */
+export function keptNumber<O>({ isDouble }: NumberRow<O>, value: number): number {
+  return isDouble === true ? value : Math.fround(value);
+}
+
 /** The numbers kept for a parameter, and `step`, the number of updates including this one. */
 export type Numbers = Readonly<Record<string, number>> & { readonly step: number };
+
+/** What selects what an update does. */
+export type Flags = Record<string, boolean | number>;
 
 export type Rows<O> = Record<string, StateRow<O>>;
 
@@ -46,7 +56,7 @@ export interface RuleDefinition<
   O extends object,
   S extends Rows<O>,
   N extends string,
-  F extends string,
+  F extends Flags,
 > extends Omit<Definition<O>, "options"> {
   /** Every option, with its default and its check; none where they are left out. */
   readonly options?: OptionRows<O>;
@@ -58,8 +68,11 @@ export interface RuleDefinition<
   readonly counts?: boolean;
   /** True where a parameter's state is made when the parameter is added, rather than at its first update. */
   readonly isEager?: boolean;
-  /** The booleans that select what `update` does: for each combination of them it is recorded anew. */
-  flags?(options: O, numbers: Numbers): Record<F, boolean>;
+  /**
+   * What selects what `update` does: booleans, or counts from 0 to 127. For each combination of them it is recorded
+   * anew.
+   */
+  flags?(options: O, numbers: Numbers, before: Numbers): F;
   /** The numbers of this step, in double, under the same names every time; `before` are the kept numbers before it. */
   scalars(options: O, numbers: Numbers, before: Numbers): Record<N, number>;
   /**
@@ -70,7 +83,7 @@ export interface RuleDefinition<
   update(
     tensors: { param: Tensor; grad: Tensor } & StateTensors<S>,
     scalars: Readonly<Record<N, OpaqueScalar>>,
-    flags: Readonly<Record<F, boolean>>,
+    flags: Readonly<F>,
   ): { param: Tensor } & { [K in keyof S]?: Tensor | undefined };
 }
 
@@ -79,7 +92,7 @@ export interface Rule<O extends object> extends RuleDefinition<
   O,
   Record<string, { when: () => boolean }>,
   string,
-  string
+  Flags
 > {
   readonly options: OptionRows<O>;
   /** The rows of `state`, listed. */

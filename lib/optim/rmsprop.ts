@@ -1,6 +1,7 @@
 import { finite, flag, type Given, learningRate, option } from "./checks.js";
 import type { Params } from "./params.js";
 import { rule, RuleOptimizer, zeroed } from "./rule.js";
+import { slope, slopeFlags } from "./slope.js";
 
 /** Options of `RMSprop`. */
 export interface RMSpropOptions {
@@ -35,7 +36,7 @@ const rmsprop = rule({
     momentumBuffer: { ...zeroed, when: ({ momentum }: RMSpropOptions) => momentum > 0 },
     gradAvg: { ...zeroed, when: ({ centered }: RMSpropOptions) => centered },
   },
-  flags: ({ weightDecay, maximize }) => ({ decays: weightDecay !== 0, maximize }),
+  flags: (options: RMSpropOptions) => slopeFlags(options),
   scalars: ({ lr, alpha, eps, weightDecay, momentum }) => ({
     lr,
     stepSize: -lr,
@@ -47,8 +48,7 @@ const rmsprop = rule({
   }),
   update({ param, grad, squareAvg, momentumBuffer, gradAvg }, scalars, flags) {
     const { lr, stepSize, alpha, fresh, eps, weightDecay, momentum } = scalars;
-    let g = flags.maximize ? grad.neg() : grad;
-    if (flags.decays) g = g.add(param.mul(weightDecay));
+    const g = slope({ param, grad }, weightDecay, flags);
     const squares = squareAvg.mul(alpha).addcmul(g, g, { value: fresh });
     const mean = gradAvg?.lerp(g, fresh);
     const spread = mean === undefined ? squares : squares.addcmul(mean, mean, { value: -1 });

@@ -4,7 +4,7 @@ import { checkName, own } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { Batch, Cohort } from "./batch.js";
 import type { Given } from "./checks.js";
-import type { Rows, Rule, RuleDefinition } from "./definition.js";
+import type { Flags, Rows, Rule, RuleDefinition } from "./definition.js";
 import { Optimizer, type ParamGroup } from "./optimizer.js";
 import type { Params } from "./params.js";
 import { loadNumber, loadTensor, type ParamState } from "./state.js";
@@ -33,9 +33,12 @@ export const zeroed = { begin: (param: Tensor) => zerosLike(param) };
  *   }
  * }
  */
-export function rule<O extends object, S extends Rows<O>, N extends string, F extends string = never>(
-  definition: RuleDefinition<O, S, N, F>,
-): Rule<O> {
+export function rule<
+  O extends object,
+  S extends Rows<O>,
+  N extends string,
+  F extends Flags = Record<never, never>,
+>(definition: RuleDefinition<O, S, N, F>): Rule<O> {
   if (typeof (definition as { update?: unknown } | undefined)?.update !== "function")
     throw makeError(TypeError, "rule: expected { scalars, update, ... } with a function update", {
       code: "ERR_RULE",

@@ -1,6 +1,7 @@
 import { finite, flag, type Given, learningRate, option, optionError } from "./checks.js";
 import type { Params } from "./params.js";
 import { rule, RuleOptimizer } from "./rule.js";
+import { slope, slopeFlags } from "./slope.js";
 
 /** Options of `SGD`. */
 export interface SGDOptions {
@@ -38,11 +39,10 @@ const sgd = rule({
   },
   counts: false,
   state: { momentumBuffer: { when: ({ momentum }: SGDOptions) => momentum !== 0 } },
-  flags: ({ momentum, weightDecay, nesterov, maximize }) => ({
-    hasMomentum: momentum !== 0,
-    decays: weightDecay !== 0,
-    nesterov,
-    maximize,
+  flags: (options) => ({
+    ...slopeFlags(options),
+    hasMomentum: options.momentum !== 0,
+    nesterov: options.nesterov,
   }),
   scalars: ({ lr, momentum, dampening, weightDecay }) => ({
     lr,
@@ -51,8 +51,7 @@ const sgd = rule({
     weightDecay,
   }),
   update({ param, grad, momentumBuffer }, { lr, momentum, fresh, weightDecay }, flags) {
-    let step = flags.maximize ? grad.neg() : grad;
-    if (flags.decays) step = step.add(param.mul(weightDecay));
+    let step = slope({ param, grad }, weightDecay, flags);
     if (!flags.hasMomentum) return { param: param.sub(step.mul(lr)) };
     const velocity = momentumBuffer?.mul(momentum).add(step.mul(fresh)) ?? step;
     step = flags.nesterov ? step.add(velocity.mul(momentum)) : velocity;

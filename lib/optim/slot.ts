@@ -2,7 +2,7 @@ import { zerosLike } from "../creation.js";
 import { tidy } from "../engine.js";
 import { native } from "../native.js";
 import { handleOf, isTensor, type Tensor } from "../tensor.js";
-import type { Rule } from "./definition.js";
+import { keptNumber, type Rule } from "./definition.js";
 import type { ParamState } from "./state.js";
 import { has, type Trace } from "./trace.js";
 
@@ -107,7 +107,7 @@ export class Slot<O extends object> {
   #numbersFrom(state: ParamState, options: O): KeptNumbers {
     const numbers: KeptNumbers = { step: (state["step"] as number | undefined) ?? 0 };
     for (const [name, row] of this.rule.numberRows)
-      numbers[name] = (state[name] as number | undefined) ?? Math.fround(row.begin(options));
+      numbers[name] = (state[name] as number | undefined) ?? keptNumber(row, row.begin(options));
     return numbers;
   }
 }

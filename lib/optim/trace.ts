@@ -5,6 +5,7 @@ import { native, type Handle } from "../native.js";
 import { OpaqueScalar } from "../opaque.js";
 import { describe } from "../options.js";
 import { fresh, handleOf, isTensor, type Tensor } from "../tensor.js";
+import type { Flags } from "./definition.js";
 
 // The `update` of a rule is a program over tensors that always does the same. So it runs in TypeScript once,
 // over placeholders, and native code repeats this recording, the trace. There is one for each combination of
@@ -33,11 +34,7 @@ type Tensors = Record<string, Tensor | undefined>;
 export interface Traceable {
   /** The state's rows. */
   readonly rows: readonly (readonly [name: string, row: object])[];
-  update(
-    tensors: never,
-    scalars: Readonly<Record<string, OpaqueScalar>>,
-    flags: Readonly<Record<string, boolean>>,
-  ): unknown;
+  update(tensors: never, scalars: Readonly<Record<string, OpaqueScalar>>, flags: Readonly<Flags>): unknown;
 }
 
 const dropped = new FinalizationRegistry<number>((id) => {
@@ -71,7 +68,7 @@ export class Traces {
   }
 
   /** The trace for a parameter; the update is recorded where there is none yet. */
-  of(who: string, subject: Subject, flags: Readonly<Record<string, boolean>>): Trace {
+  of(who: string, subject: Subject, flags: Readonly<Flags>): Trace {
     const { param, cells, inputs, needed } = subject;
     const tensors = [param, ...cells.filter((_, row) => has(needed, row))] as Tensor[];
     const kind = JSON.stringify([native.defaultDtype(), tensors.map(kindOf), needed, inputs, flags]);
@@ -110,7 +107,7 @@ function record(
   rule: Traceable,
   scalarNames: readonly string[],
   { param, cells, inputs, needed }: Subject,
-  flags: Readonly<Record<string, boolean>>,
+  flags: Readonly<Flags>,
 ): Trace & { readonly fitsEveryShape: boolean } {
   const names = rule.rows.map(([name]) => name);
   const tensorsByRow = [param, ...names.map((_, row) => cells[row])];

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { optim, Tensor, tensor } from "../../lib/index.js";
 import { strongWolfe } from "../../lib/optim/linesearch.js";
 import { camelCase } from "../../lib/options.js";
@@ -59,7 +59,7 @@ const problems: Record<string, (x: Tensor) => Tensor> = {
 };
 
 const tolerance = ({ optimizer, dtype }: Case) =>
-  dtype === "float32" ? 1e-4 : optimizer === "LBFGS" ? 1e-7 : 1e-10;
+  optimizer === "Muon" ? 2e-2 : dtype === "float32" ? 1e-4 : optimizer === "LBFGS" ? 1e-7 : 1e-10;
 
 /** Relative where numbers are large, absolute below 1; NaN equals NaN. */
 function expectClose(actual: unknown, expected: unknown, within: number, at: string): void {
@@ -151,10 +151,6 @@ function runGroups({ optimizer: name, start, options, second_group, params }: Ca
   });
 }
 
-afterAll(() => {
-  for (const [name, count] of absent) console.log(`${name} is not there yet: ${count} cases left out`);
-});
-
 for (const name of new Set(present.map(({ optimizer }) => optimizer))) {
   describe(name, () => {
     for (const golden of present.filter(({ optimizer }) => optimizer === name)) {
@@ -166,9 +162,8 @@ for (const name of new Set(present.map(({ optimizer }) => optimizer))) {
   });
 }
 
-test("every optimizer of the first release is there", () => {
-  const names = new Set(present.map(({ optimizer }) => optimizer));
-  expect([...names].sort()).toEqual(["Adadelta", "Adagrad", "Adam", "AdamW", "LBFGS", "RMSprop", "SGD"]);
+test("every optimizer of the goldens is there", () => {
+  expect([...absent]).toEqual([]);
 });
 
 test("a parameter without a gradient is left alone, one with a zero gradient is not", () => {

@@ -1,5 +1,5 @@
 import { rand } from "../../creation.js";
-import { computedDtype } from "../../dtype.js";
+import { computedDtype, finfo } from "../../dtype.js";
 import { axesOf } from "../../functional/axes.js";
 import { named } from "../../functional/history.js";
 import { positionsAlong } from "../../functional/places.js";
@@ -161,7 +161,7 @@ export function gumbelSoftmax(logits: Tensor, options?: GumbelSoftmaxOptions): T
   // 1 less a number of [0, 1) is not 0. Of two numbers the larger one is not 1 with any probability to speak of; where it
   // is, its class is not chosen.
   const exponential = rand(shape, { dtype, device }).neg().log1p().neg();
-  const least = dtype === "float32" ? 2 ** -126 : 2 ** -1022;
+  const least = finfo(dtype).tiny;
   const shares = logits.sub(exponential.clamp(least).log()).div(tau).softmax(given.dim);
   if (!isHard) return shares;
   if (axis === undefined) return shares.sub(shares.detach()).add(1);

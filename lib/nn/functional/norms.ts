@@ -1,3 +1,4 @@
+import { finfo } from "../../dtype.js";
 import { named } from "../../functional/history.js";
 import { readOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
@@ -163,7 +164,7 @@ export function rmsNorm(
   const { weight, eps } = readOptions("rmsNorm", options, rmsDefaults);
   requireFloating("rmsNorm", "rms_norm", x);
   const { axes, shape, tensors } = lastDims("rmsNorm", x, normalizedShape, { weight });
-  const least = eps ?? (x.dtype === "float32" ? 2 ** -23 : 2 ** -52);
+  const least = eps ?? finfo(x.dtype).eps;
   const scale = x
     .square()
     .mean(axes, keepdim)
