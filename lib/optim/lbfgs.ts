@@ -3,8 +3,9 @@ import { zeros } from "../creation.js";
 import { makeError } from "../errors.js";
 import { checkName, describe, snakeCase } from "../options.js";
 import { isTensor, type Tensor } from "../tensor.js";
-import { type Check, finite, type Given, learningRate, oneOf, option } from "./checks.js";
-import { type History, type LBFGSOptions, type Memory, type Past, Step } from "./lbfgsstep.js";
+import { type Check, finite, flag, type Given, learningRate, oneOf, option } from "./checks.js";
+import { History } from "./lbfgshistory.js";
+import { type LBFGSOptions, type LBFGSReport, type Memory, type Past, Step } from "./lbfgsstep.js";
 import { Optimizer, type ParamGroup } from "./optimizer.js";
 import type { Params } from "./params.js";
 import { loadNumber, loadTensor, type ParamState, stateError } from "./state.js";
@@ -25,6 +26,7 @@ const lbfgs = {
       null,
       oneOf(["strong_wolfe", null], "only 'strong_wolfe' is supported"),
     ),
+    maximize: option<boolean>(false, flag),
   },
 };
 
@@ -33,7 +35,13 @@ const lbfgs = {
  * 35, 1980; Liu and Nocedal, Mathematical Programming 45, 1989. After PyTorch, which is after minFunc.
  *
  * `step()` needs a closure that clears the gradients, computes the loss, calls `backward()` and returns the loss;
- * it is called several times, and the loss of the first call is returned. There is one parameter group.
+ * it is called several times, and the loss of the first call is returned. There is one parameter group. `report` says how
+ * the last step ended.
+ *
+ * Numbers of the search are sums in double, whatever the parameters' dtype. `toleranceGrad` and `toleranceChange` are
+ * absolute, as PyTorch's. Where the history's curvature says that a direction is flatter than that though the gradient
+ * is not, and there is a line search, the history is forgotten. A line search has room for 20 evaluations in the first
+ * iteration of a step, however small `maxIter`, unless `maxEval` is given.
  *
  * @example
  * const optimizer = new LBFGS([x], { lineSearchFn: "strong_wolfe" });
@@ -44,9 +52,16 @@ const lbfgs = {
  *   return loss;
  * });
  */
-export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, readonly Tensor[]> {
+export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, Kept> {
+  #report: LBFGSReport | undefined;
+
   constructor(params: Params<LBFGSOptions>, options?: Given<LBFGSOptions>) {
     super(params, options, lbfgs);
+  }
+
+  /** How the last step went; undefined before the first. */
+  get report(): LBFGSReport | undefined {
+    return this.#report;
   }
 
   override step(): never;
@@ -60,12 +75,12 @@ export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, readonly Tensor
     return this.exclusively(() => {
       const { params, ...options } = this.paramGroups[0]!;
       const first = params[0]!;
-      const step = new Step(params, options, () => this.call(closure));
-      return step.run(readMemory(this.state.get(first)), (memory) => {
-        this.state.set(
-          first,
-          noGrad(() => this.settle(first, writeMemory(memory))),
-        );
+      const kept = this.kept.get(first)!;
+      if (this.state.get(first) !== kept.entry) kept.adopt(this.state.get(first));
+      const step = new Step(params, options, kept.history, () => this.call(closure));
+      return step.run(kept.memory, (memory, report) => {
+        this.state.set(first, kept.remember(memory));
+        this.#report = report;
       });
     });
   }
@@ -88,13 +103,11 @@ export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, readonly Tensor
         { code: "ERR_PARAMS" },
       );
     }
-    const { params, historySize } = group;
-    const first = params[0];
+    const first = group.params[0];
     if (first === undefined) {
       throw makeError(Error, "optimizer got an empty parameter list", { code: "ERR_PARAMS" });
     }
-    const cells = Array.from({ length: 2 * historySize + 2 }, () => flatZeros(params));
-    this.kept.set(first, cells);
+    this.kept.set(first, new Kept(group.params));
   }
 
   protected override stateKey(name: string): string {
@@ -110,19 +123,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, readonly Tensor
     const { params } = this.paramGroups[0]!;
     if (param !== params[0])
       throw stateError("loadStateDict: LBFGS keeps its state with the first parameter");
-    const names = [
-      "funcEvals",
-      "nIter",
-      "d",
-      "t",
-      "oldDirs",
-      "oldStps",
-      "ro",
-      "hDiag",
-      "prevFlatGrad",
-      "prevLoss",
-    ];
-    const keys = new Map(names.map((name) => [this.stateKey(name), name]));
+    const keys = new Map(stateNames.map((name) => [this.stateKey(name), name]));
     const flat = flatZeros(params);
     const state: ParamState = {};
     for (const [key, value] of saved) {
@@ -137,7 +138,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, readonly Tensor
       else if (name === "d" || name === "prevFlatGrad") state[name] = loadTensor(flat, value, at);
       else state[name] = loadNumber(value, at);
     }
-    const expected = Object.hasOwn(state, "d") ? names : ["funcEvals", "nIter"];
+    const expected = Object.hasOwn(state, "d") ? stateNames : ["funcEvals", "nIter"];
     const missing = expected.find((name) => !Object.hasOwn(state, name));
     if (missing !== undefined) throw stateError(`loadStateDict: ${where} has no '${this.stateKey(missing)}'`);
     const lengths = ["oldDirs", "oldStps", "ro"].map(
@@ -148,47 +149,84 @@ export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, readonly Tensor
     return state;
   }
 
-  /** Takes cells for the tensors that are in none, from those that the new state leaves free. */
   protected override settle(param: Tensor, state: ParamState): ParamState {
-    const all = this.kept.get(param) ?? [];
-    const wanted = new Set(Object.values(state).flat());
-    const cells = new Set(all);
-    const free = all.filter((cell) => !wanted.has(cell));
-    const keep = (value: Tensor) =>
-      cells.has(value) ? value : (free.pop() ?? flatZeros(this.paramGroups[0]!.params)).copy_(value);
-    const entries = Object.entries(state).map(([name, value]): [string, ParamState[string]] => {
-      if (isTensor(value)) return [name, keep(value)];
-      const isList = Array.isArray(value) && isTensor(value[0]);
-      return [name, isList ? (value as Tensor[]).map(keep) : value];
-    });
-    return Object.fromEntries(entries);
+    const kept = this.kept.get(param)!;
+    kept.adopt(state);
+    return kept.entry!;
   }
 }
 
-function readMemory(state: ParamState | undefined): Memory {
-  if (state === undefined) return { funcEvals: 0, nIter: 0 };
-  const { funcEvals, nIter, d, t, oldDirs, oldStps, ro, hDiag, prevFlatGrad, prevLoss } = state;
-  const memory = { funcEvals: funcEvals as number, nIter: nIter as number };
-  if (d === undefined) return memory;
-  const history = { oldDirs, oldStps, ro, hDiag } as History;
-  return { ...memory, past: { d, t, prevFlatGrad, prevLoss, history } as Past };
-}
+const stateNames = [
+  "funcEvals",
+  "nIter",
+  "d",
+  "t",
+  "oldDirs",
+  "oldStps",
+  "ro",
+  "hDiag",
+  "prevFlatGrad",
+  "prevLoss",
+];
 
-function writeMemory({ funcEvals, nIter, past }: Memory): ParamState {
-  if (past === undefined) return { funcEvals, nIter };
-  const { d, t, prevFlatGrad, prevLoss, history } = past;
-  return {
-    funcEvals,
-    nIter,
-    d,
-    t,
-    oldDirs: [...history.oldDirs],
-    oldStps: [...history.oldStps],
-    ro: [...history.ro],
-    hDiag: history.hDiag,
-    prevFlatGrad,
-    prevLoss,
-  };
+/** The state of an optimizer. Its tensors are made with it: those made in a tidy would end with that. */
+class Kept {
+  readonly history: History;
+  memory: Memory = { funcEvals: 0, nIter: 0 };
+  /** The same, as it stands in the optimizer's `state`. */
+  entry: ParamState | undefined;
+  readonly #d: Tensor;
+  readonly #grad: Tensor;
+
+  constructor(params: readonly Tensor[]) {
+    this.#d = flatZeros(params);
+    this.#grad = flatZeros(params);
+    const { dtype, device } = this.#d;
+    const [steps, changes] = [0, 0].map((rows) => zeros([rows, this.#d.numel()], { dtype, device }));
+    this.history = new History(steps!, changes!);
+  }
+
+  /** Keeps the state after a step. */
+  remember({ past, ...counts }: Memory): ParamState {
+    this.memory = {
+      ...counts,
+      ...(past && {
+        past: {
+          ...past,
+          d: noGrad(() => this.#d.copy_(past.d)),
+          prevFlatGrad: noGrad(() => this.#grad.copy_(past.prevFlatGrad)),
+        },
+      }),
+    };
+    const { history } = this;
+    this.entry = { ...counts };
+    if (past === undefined) return this.entry;
+    const { d, t, prevFlatGrad, prevLoss } = this.memory.past!;
+    const { hDiag } = history.moment;
+    Object.assign(this.entry, { d, t });
+    // Rows are made when they are asked for.
+    Object.defineProperties(this.entry, {
+      oldDirs: { enumerable: true, get: () => history.rows("changes") },
+      oldStps: { enumerable: true, get: () => history.rows("steps") },
+      ro: { enumerable: true, get: () => history.ro },
+    });
+    return Object.assign(this.entry, { hDiag, prevFlatGrad, prevLoss });
+  }
+
+  /** Takes over a state that came from elsewhere, or none. */
+  adopt(state: ParamState | undefined): void {
+    const { funcEvals, nIter, d, t, oldDirs, oldStps, hDiag, prevFlatGrad, prevLoss } = state ?? {};
+    const past = d === undefined ? undefined : ({ d, t, prevFlatGrad, prevLoss } as Past);
+    noGrad(() => {
+      this.history.load((oldStps ?? []) as Tensor[], (oldDirs ?? []) as Tensor[], (hDiag ?? 1) as number);
+    });
+    this.remember({
+      funcEvals: (funcEvals ?? 0) as number,
+      nIter: (nIter ?? 0) as number,
+      ...(past && { past }),
+    });
+    if (state === undefined) this.entry = undefined;
+  }
 }
 
 /** A vector for all parameters together. */

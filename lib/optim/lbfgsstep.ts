@@ -5,11 +5,11 @@ import { cat } from "../joining.js";
 import { makeError } from "../errors.js";
 import { describe } from "../options.js";
 import { isTensor, type Tensor } from "../tensor.js";
+import { type History, inner, type Products } from "./lbfgshistory.js";
 import { strongWolfe, type Trial } from "./linesearch.js";
 
-// All parameters together are one flat vector here. The host decides on numbers, which reach it in one packed read
-// per evaluation of the closure and one per direction. A step works on a copy of the state and hands it over at its
-// end; when the closure throws, the step takes its changes of parameters back.
+// All parameters together are one flat vector here. The host decides on numbers, which reach it in one packed read per
+// evaluation of the closure. When the closure throws, the step takes its changes of parameters and history back.
 
 /** Options of `LBFGS`. */
 export interface LBFGSOptions {
@@ -27,9 +27,29 @@ export interface LBFGSOptions {
   historySize: number;
   /** "strong_wolfe", or null for steps of length lr; null by default. */
   lineSearchFn: "strong_wolfe" | null;
+  /** Ascend instead of descend; false by default. */
+  maximize: boolean;
 }
 
-/** The state of an LBFGS between steps. A step reads it, and makes another. */
+/**
+ * Why a step of LBFGS ended: no component of the gradient is larger than `toleranceGrad`; the loss, or each parameter,
+ * changes by less than `toleranceChange`; the slope along the best direction is flatter than that; the iterations or the evaluations
+ * are spent; or no point along the direction was better (`"lineSearch"`), as where the loss is at the limit of its precision.
+ */
+export type LBFGSEnd =
+  "toleranceGrad" | "lossChange" | "parameterChange" | "slope" | "maxIter" | "maxEval" | "lineSearch";
+
+/** How the last step of an LBFGS went. */
+export interface LBFGSReport {
+  readonly reason: LBFGSEnd;
+  readonly iterations: number;
+  /** How often the closure was called. */
+  readonly evaluations: number;
+  /** The last loss that was computed; without a line search the last iteration's is not. */
+  readonly loss: number;
+}
+
+/** The state of an LBFGS between steps, beside its history. A step reads it, and makes another. */
 export interface Memory {
   readonly funcEvals: number;
   readonly nIter: number;
@@ -45,35 +65,50 @@ export interface Past {
   /** The gradient from which it was computed. */
   readonly prevFlatGrad: Tensor;
   readonly prevLoss: number;
-  readonly history: History;
 }
 
-/** The last updates: changes y of the gradient, changes s of the parameters, 1 / y.s, and the scale y.s / y.y. */
-export interface History {
-  readonly oldDirs: readonly Tensor[];
-  readonly oldStps: readonly Tensor[];
-  readonly ro: readonly number[];
-  readonly hDiag: number;
-}
-
-const noHistory: History = { oldDirs: [], oldStps: [], ro: [], hDiag: 1 };
-
-/** A direction, with the derivative of the loss along it and its largest component. */
-interface Direction {
-  readonly d: Tensor;
-  readonly slope: number;
-  readonly size: number;
-}
-
-/** An evaluation of the closure: loss, flat gradient, and the sizes of the gradient. */
+/** An evaluation of the closure: the loss, the flat gradient, and numbers about it. */
 interface Point {
   readonly loss: number;
   readonly grad: Tensor;
   readonly maxGrad: number;
   readonly sumGrad: number;
+  /** grad . grad */
+  readonly squaredGrad: number;
+  /** About the direction that led here, and the change of the gradient along it; none where there was none. */
+  readonly arrival: Arrival | undefined;
+}
+
+interface Arrival {
+  readonly step: Tensor;
+  readonly change: Tensor;
+  /** d . grad */
+  readonly slope: number;
+  /** The largest component of d. */
+  readonly size: number;
+  readonly ys: number;
+  readonly yy: number;
+  readonly stepByGrad: number;
+  readonly changeByGrad: number;
+  readonly products: Products;
+}
+
+/** The direction that leads to an evaluation, how far, and the gradient where it begins. */
+interface Departure {
+  readonly d: Tensor;
+  readonly t: number;
+  readonly grad: Tensor;
 }
 
 type LinePoint = Point & Trial;
+
+/** The evaluations that the first line search of a step has where `maxEval` leaves it to `maxIter`. */
+const roomForSearch = 20;
+/** How much steeper than the direction may be the gradient has to be for the history to be wrong. */
+const steep = 500;
+/** Updates of less curvature would spoil the history. */
+const leastCurvature = 1e-10;
+const noProducts: Products = { stepsByGrad: [], changesByGrad: [], stepsByChange: [], changesByChange: [] };
 
 /** One call of `step()`. */
 export class Step<T> {
@@ -83,18 +118,24 @@ export class Step<T> {
   constructor(
     private readonly params: readonly Tensor[],
     private readonly options: LBFGSOptions,
+    private readonly history: History,
     private readonly closure: () => T,
   ) {}
 
   /** Runs the step, and hands over the new state; returns the first result of the closure. */
-  run(memory: Memory, remember: (memory: Memory) => void): T {
+  run(memory: Memory, remember: (memory: Memory, report: LBFGSReport) => void): T {
     const entry = this.params.map((param) => this.#keep(param.detach()));
+    const moment = this.history.protect();
     try {
-      const { value, point } = this.#evaluate();
+      const { past } = memory;
+      const { value, point } = this.#evaluate(past && { ...past, grad: past.prevFlatGrad });
       const after = { ...memory, funcEvals: memory.funcEvals + 1 };
-      remember(point.maxGrad <= this.options.toleranceGrad ? after : this.#iterate(after, point));
+      if (point.maxGrad <= this.options.toleranceGrad)
+        remember(after, { reason: "toleranceGrad", iterations: 0, evaluations: 1, loss: point.loss });
+      else this.#iterate(after, point, remember);
       return value;
     } catch (error) {
+      this.history.restore(moment);
       noGrad(() => {
         this.params.forEach((param, i) => param.copy_(entry[i]!));
       });
@@ -104,131 +145,154 @@ export class Step<T> {
     }
   }
 
-  /** Runs the iterations of a step; returns the new state. */
-  #iterate(memory: Memory, first: Point): Memory {
+  /** Runs the iterations of a step. */
+  #iterate(memory: Memory, first: Point, remember: (memory: Memory, report: LBFGSReport) => void): void {
     const { lr, maxIter, maxEval, toleranceGrad, toleranceChange, lineSearchFn } = this.options;
     const evaluationLimit = maxEval ?? Math.floor((maxIter * 5) / 4);
     let { funcEvals, nIter, past } = memory;
     let point = first;
     let evaluations = 1;
-    for (let iteration = 1; iteration <= maxIter; iteration++) {
+    let iterations = 0;
+    let reason: LBFGSEnd | undefined;
+    while (reason === undefined) {
       nIter++;
-      const { history, d, slope, size } = this.#direction(nIter === 1 ? undefined : past, point.grad);
-      let t = nIter === 1 ? Math.min(1, 1 / point.sumGrad) * lr : lr;
+      iterations++;
+      const products = this.#learn(point);
+      let { d, slope } = this.#direction(point, products);
+      let isFresh = nIter === 1;
+      if (slope > -toleranceChange && lineSearchFn !== null && point.squaredGrad > steep * toleranceChange) {
+        // The curvature of where it came from says nothing about where it is.
+        this.history.restore({ slots: [], hDiag: 1 });
+        ({ d, slope } = this.#direction(point, noProducts));
+        isFresh = true;
+      }
+      let t = isFresh ? Math.min(1, 1 / point.sumGrad) * lr : lr;
       const prevLoss = point.loss;
       const prevFlatGrad = point.grad;
-      past = { d, t, prevFlatGrad, prevLoss, history };
-      if (slope > -toleranceChange) break;
+      past = { d, t, prevFlatGrad, prevLoss };
+      if (slope > -toleranceChange) {
+        reason = "slope";
+        break;
+      }
 
+      const departure = { d, t, grad: point.grad };
       let spent = 0;
       if (lineSearchFn !== null) {
         const origin = this.params.map((param) => this.#keep(param.detach()));
         const start: LinePoint = { ...point, t: 0, f: point.loss, slope };
+        const left = evaluationLimit - evaluations;
         const { best, evaluations: tried } = strongWolfe(
           start,
           t,
-          (length) => this.#evaluateAlong(origin, d, length),
-          { maxEvaluations: evaluationLimit - evaluations, toleranceChange, directionSize: size },
+          (length) => this.#evaluateAlong(origin, { ...departure, t: length }),
+          {
+            maxEvaluations: maxEval === null && iterations === 1 ? Math.max(left, roomForSearch) : left,
+            toleranceChange,
+            sizeOf: ({ arrival }) => arrival!.size,
+          },
         );
         point = best;
         t = best.t;
         spent = tried;
         this.#move(origin, d, t);
+        if (t === 0) reason = "lineSearch";
       } else {
         this.#move(this.params, d, t);
         // After the last iteration nobody asks for the loss.
-        if (iteration !== maxIter) {
-          ({ point } = this.#evaluate());
+        if (iterations !== maxIter) {
+          ({ point } = this.#evaluate(departure));
           spent = 1;
         }
       }
       past = { ...past, t };
       evaluations += spent;
       funcEvals += spent;
-      if (evaluations >= evaluationLimit) break;
-      if (point.maxGrad <= toleranceGrad) break;
-      if (size * Math.abs(t) <= toleranceChange) break;
-      if (Math.abs(point.loss - prevLoss) < toleranceChange) break;
+      if (reason !== undefined || iterations === maxIter) reason ??= "maxIter";
+      else if (evaluations >= evaluationLimit) reason = "maxEval";
+      else if (point.maxGrad <= toleranceGrad) reason = "toleranceGrad";
+      else if (point.arrival!.size * Math.abs(t) <= toleranceChange) reason = "parameterChange";
+      else if (Math.abs(point.loss - prevLoss) < toleranceChange) reason = "lossChange";
     }
     realize([...this.params]);
-    return { funcEvals, nIter, ...(past !== undefined && { past }) };
+    remember(
+      { funcEvals, nIter, ...(past !== undefined && { past }) },
+      { reason, iterations, evaluations, loss: point.loss },
+    );
   }
 
-  /** The next direction, after taking the last update into the history, unless its curvature is too small. */
-  #direction(past: Past | undefined, grad: Tensor): Direction & { history: History } {
-    if (past === undefined) return { history: noHistory, ...this.#measure(noHistory, grad).direction };
-    const y = this.#keep(noGrad(() => grad.sub(past.prevFlatGrad)));
-    const s = this.#keep(noGrad(() => past.d.mul(past.t)));
-    const { oldDirs, oldStps, ro } = past.history;
-    const drop = oldDirs.length >= this.options.historySize ? 1 : 0;
-    const grown = { oldDirs: [...oldDirs.slice(drop), y], oldStps: [...oldStps.slice(drop), s] };
-    // Nearly always the update is taken, so the direction that it gives is computed before its curvature is known.
-    const { direction, ys, yy } = this.#measure({ ...past.history, ...grown, ro: ro.slice(drop) }, grad);
-    if (!(ys > 1e-10)) return { history: past.history, ...this.#measure(past.history, grad).direction };
-    return { history: { ...grown, ro: [...ro.slice(drop), 1 / ys], hDiag: ys / yy }, ...direction };
+  /** Takes the last update into the history, unless its curvature is too small; returns the products with the gradient. */
+  #learn({ arrival }: Point): Products {
+    if (arrival === undefined) return noProducts;
+    const { ys, yy, products } = arrival;
+    if (!(ys > leastCurvature && Number.isFinite(ys) && Number.isFinite(yy))) return products;
+    return noGrad(() => tidy(() => this.history.push(arrival, this.options.historySize)));
   }
 
-  /**
-   * The two-loop recursion applied to -grad, with its slope and its largest component. Where the history has no ro
-   * for its last update, that and hDiag come from its curvature, which is returned too.
-   */
-  #measure(history: History, grad: Tensor): { direction: Direction; ys: number; yy: number } {
-    const { oldDirs, oldStps } = history;
-    const last = oldDirs.length - 1;
-    const [y, s] = [oldDirs[last], oldStps[last]];
-    const isFresh = y !== undefined && s !== undefined && history.ro.length === last;
-    const d = this.#keep(
-      noGrad(() =>
-        tidy(() => {
-          const ys = isFresh ? y.dot(s) : undefined;
-          const hDiag = isFresh ? y.dot(s).div(y.dot(y)) : history.hDiag;
-          const ro = (i: number) => (i === last && ys !== undefined ? ys.reciprocal() : history.ro[i]!);
-          const al: Tensor[] = [];
-          let q = grad.neg();
-          for (let i = last; i >= 0; i--) {
-            al[i] = oldStps[i]!.dot(q).mul(ro(i));
-            q = q.sub(oldDirs[i]!.mul(al[i]!));
-          }
-          let r = q.mul(hDiag);
-          for (let i = 0; i <= last; i++) {
-            const be = oldDirs[i]!.dot(r).mul(ro(i));
-            r = r.add(oldStps[i]!.mul(al[i]!.sub(be)));
-          }
-          return r;
-        }),
-      ),
-    );
-    const [slope, size, ys = NaN, yy = NaN] = this.#read(
-      () => [grad.dot(d), d.abs().max(), ...(isFresh ? [y.dot(s), y.dot(y)] : [])],
-      isFresh ? [d, y, s] : [d],
-    );
-    return { direction: { d, slope: slope!, size: size! }, ys, yy };
+  #direction({ grad, squaredGrad }: Point, products: Products): { d: Tensor; slope: number } {
+    const { d, slope } = noGrad(() => tidy(() => this.history.direction(grad, squaredGrad, products)));
+    return { d: this.#keep(d), slope };
   }
 
   /** Calls the closure with the parameters at origin + t d. */
-  #evaluateAlong(origin: readonly Tensor[], d: Tensor, t: number): LinePoint {
+  #evaluateAlong(origin: readonly Tensor[], departure: Departure): LinePoint {
+    const { d, t } = departure;
     this.#move(origin, d, t);
-    const { point, slope } = this.#evaluate(d);
-    return { ...point, t, f: point.loss, slope };
+    const { point } = this.#evaluate(departure);
+    return { ...point, t, f: point.loss, slope: point.arrival!.slope };
   }
 
   /** Calls the closure, and reads everything about the loss and the gradient in one go. */
-  #evaluate(d?: Tensor): { value: T; point: Point; slope: number } {
+  #evaluate(departure: Departure | undefined): { value: T; point: Point } {
+    const { history, options } = this;
     const value = this.closure();
     const returned = lossOf(value);
     const grad = this.#keep(noGrad(() => tidy(() => this.#flatGrad())));
-    const numbers = this.#read(() => {
+    const leap = departure && this.#leap(departure, grad);
+    const ofLeap = leap === undefined ? [] : [leap.d, leap.step, leap.change];
+    const read = this.#read([grad, ...ofLeap, ...this.params], () => {
       const sizes = grad.abs();
-      return [
-        sizes.max(),
-        sizes.sum(),
-        ...(d === undefined ? [] : [grad.dot(d)]),
-        ...(isTensor(returned) ? [returned.detach()] : []),
-      ];
-    }, [grad, ...this.params]);
-    const loss = isTensor(returned) ? numbers.at(-1)! : returned;
-    const point = { loss, grad, maxGrad: numbers[0]!, sumGrad: numbers[1]! };
-    return { value, point, slope: d === undefined ? NaN : numbers[2]! };
+      return {
+        maxGrad: sizes.max(),
+        sumGrad: sizes.sum(),
+        squaredGrad: inner(grad, grad),
+        ...(isTensor(returned) && { loss: returned.detach() }),
+        ...(leap && {
+          slope: inner(leap.d, grad),
+          size: leap.d.abs().max(),
+          ...history.ownProducts(leap, grad),
+          ...history.products(grad, leap.change),
+        }),
+      };
+    });
+    const number = (name: string) => read.get(name)![0]!;
+    const loss = isTensor(returned) ? number("loss") : returned;
+    const arrival = leap && {
+      ...leap,
+      slope: number("slope"),
+      size: number("size"),
+      ys: number("ys"),
+      yy: number("yy"),
+      stepByGrad: number("stepByGrad"),
+      changeByGrad: number("changeByGrad"),
+      products: Object.fromEntries(read) as unknown as Products,
+    };
+    return {
+      value,
+      point: {
+        loss: options.maximize ? -loss : loss,
+        grad,
+        maxGrad: number("maxGrad"),
+        sumGrad: number("sumGrad"),
+        squaredGrad: number("squaredGrad"),
+        arrival,
+      },
+    };
+  }
+
+  /** What a step along a direction has changed. */
+  #leap({ d, t, grad: before }: Departure, grad: Tensor): { d: Tensor; step: Tensor; change: Tensor } {
+    const [step, change] = noGrad(() => [d.mul(t), grad.sub(before)] as const);
+    return { d, step: this.#keep(step), change: this.#keep(change) };
   }
 
   #flatGrad(): Tensor {
@@ -236,19 +300,24 @@ export class Step<T> {
       const { grad, dtype, device } = param;
       return grad === null ? zeros([param.numel()], { dtype, device }) : grad.detach().reshape(-1);
     });
-    return cat(pieces, 0);
+    const grad = cat(pieces, 0);
+    return this.options.maximize ? grad.neg() : grad;
   }
-
-  /** Reads numbers in one transfer; `alongside` is computed and kept by the same run. */
-  #read(numbers: () => Tensor[], alongside: readonly Tensor[]): number[] {
+  /** Reads numbers by name, in one transfer; `alongside` is computed and kept by the same run. */
+  #read(alongside: readonly Tensor[], numbers: () => Record<string, Tensor>): Map<string, Float64Array> {
     return noGrad(() =>
       tidy(() => {
+        const named = Object.entries(numbers());
         const packed = cat(
-          numbers().map((number) => number.reshape(1)),
+          named.map(([, tensor]) => tensor.to("float64").reshape(-1)),
           0,
         );
         realize([...alongside, packed]);
-        return Array.from(packed.dataSync() as ArrayLike<number>);
+        const all = packed.dataSync() as Float64Array;
+        let offset = 0;
+        return new Map(
+          named.map(([name, tensor]) => [name, all.subarray(offset, (offset += tensor.numel()))]),
+        );
       }),
     );
   }

@@ -13,13 +13,13 @@ export interface Trial {
 }
 
 /** The limits of a line search. */
-export interface WolfeLimits {
+export interface WolfeLimits<P> {
   /** How many more evaluations there may be, beside the first. */
   readonly maxEvaluations: number;
-  /** The search ends where the bracket's length times `directionSize` is below this. */
+  /** The search ends where no component of the direction times the bracket's length is larger. */
   readonly toleranceChange: number;
-  /** The largest component of the direction. */
-  readonly directionSize: number;
+  /** The largest component of the direction, which comes with a trial. */
+  sizeOf(trial: P): number;
 }
 
 /** Armijo's constant: the decrease that is asked of a step, as a part of what the slope promises. */
@@ -38,10 +38,11 @@ export function strongWolfe<P extends Trial>(
   start: P,
   first: number,
   evaluate: (t: number) => P,
-  limits: WolfeLimits,
+  limits: WolfeLimits<P>,
 ): { best: P; evaluations: number } {
   let evaluations = 1;
   let trial = evaluate(first);
+  const size = limits.sizeOf(trial);
   const failsArmijo = ({ t, f }: Trial) => !(f <= start.f + sufficientDecrease * t * start.slope);
   const isFlat = ({ slope }: Trial) => Math.abs(slope) <= -curvature * start.slope;
   const next = (t: number) => {
@@ -72,7 +73,7 @@ export function strongWolfe<P extends Trial>(
   let low = isLower(bracket[1], bracket[0]) ? 1 : 0;
   while (evaluations - 1 < limits.maxEvaluations) {
     const [a, b] = bracket;
-    if (Math.abs(b.t - a.t) * limits.directionSize < limits.toleranceChange) break;
+    if (Math.abs(b.t - a.t) * size < limits.toleranceChange) break;
     let t = cubicMinimum(a, b);
     // A step next to an end of the bracket makes insufficient progress: the second time, move it inwards.
     const [left, right] = [Math.min(a.t, b.t), Math.max(a.t, b.t)];
@@ -123,5 +124,5 @@ function isFinite({ f, slope }: Trial): boolean {
 
 /** Whether `p` is the lower of two ends; one that is not finite never is. */
 function isLower(p: Trial, q: Trial): boolean {
-  return isFinite(p) && !(isFinite(q) && q.f <= p.f);
+  return isFinite(p) && !(q.f <= p.f);
 }

@@ -286,7 +286,7 @@ describe("the line search", () => {
     return { asked, evaluate };
   }
   const start = { t: 0, f: 0, slope: -1 };
-  const limits = { maxEvaluations: 10, toleranceChange: 1e-9, directionSize: 1 };
+  const limits = { maxEvaluations: 10, toleranceChange: 1e-9, sizeOf: () => 1 };
 
   test("does not yet compare the second trial with the first", () => {
     const { asked, evaluate } = script([-0.5, -1], [-0.4, -1], [-5, 0]);
