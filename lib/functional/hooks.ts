@@ -35,8 +35,17 @@ function added(
     return [handleOf(result, op)];
   };
   const number = native.addHook(handleOf(tensor, op), called, isAfter);
-  return new RemovableHandle(tensor, number, () => {
+  // The graph keeps the hook, and the hook must not keep the tensor.
+  const owner = new WeakRef(tensor);
+  return new RemovableHandle(() => {
     current = null;
+    const tensorNow = owner.deref();
+    if (tensorNow === undefined) return;
+    try {
+      native.removeHook(handleOf(tensorNow, "remove"), number);
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "ERR_DISPOSED") throw error; // it went with the tensor
+    }
   });
 }
 

@@ -1,10 +1,10 @@
 import { zeros } from "../creation.js";
 import { finfo } from "../dtype.js";
+import { describe } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { type Check, finite, flag, type Given, option, optionError } from "./checks.js";
 import type { Params } from "./params.js";
 import { rule, RuleOptimizer, zeroed } from "./rule.js";
-import { slope } from "./slope.js";
 
 /** Options of `Adafactor`. */
 export interface AdafactorOptions {
@@ -29,7 +29,10 @@ const first = finite("epsilon1 should be >= 0 but is", { min: 0 });
 const second = finite("epsilon2 should be >= 0 but is", { min: 0 });
 const epsilons: Check = (what, name, value) => {
   if (!Array.isArray(value) || value.length !== 2)
-    throw optionError(TypeError, `${what}: ${name} must be an array of two, [number or null, number]`);
+    throw optionError(
+      TypeError,
+      `${what}: ${name} must be an array of two, [number or null, number], but got ${describe(value)}`,
+    );
   if (value[0] !== null) first(what, `${name}[0]`, value[0]);
   second(what, `${name}[1]`, value[1]);
 };

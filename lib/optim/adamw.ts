@@ -1,5 +1,5 @@
 import { adam, type AdamOptions } from "./adam.js";
-import { type Given, option } from "./checks.js";
+import { type Given, oneOf, option } from "./checks.js";
 import type { Rule } from "./definition.js";
 import { refusedOptions } from "./optimizer.js";
 import type { Params } from "./params.js";
@@ -8,14 +8,16 @@ import { RuleOptimizer } from "./rule.js";
 /** Options of `AdamW`: those of Adam, with a `weightDecay` of 0.01 by default, which is always decoupled. */
 export type AdamWOptions = Omit<AdamOptions, "decoupledWeightDecay">;
 
+const alwaysDecouples = "AdamW always decouples";
+
 const adamw: Rule<AdamOptions> = {
   ...adam,
   options: {
     ...adam.options,
     weightDecay: option<number>(1e-2, adam.options.weightDecay.check),
-    decoupledWeightDecay: option<boolean>(true, adam.options.decoupledWeightDecay.check),
+    decoupledWeightDecay: option<boolean>(true, oneOf([true], alwaysDecouples)),
   },
-  refused: { ...refusedOptions, decoupledWeightDecay: "AdamW always decouples" },
+  refused: { ...refusedOptions, decoupledWeightDecay: alwaysDecouples },
 };
 
 /**

@@ -110,11 +110,11 @@ export const decays = (count: number): Check =>
 /** A pair of decays. */
 export const betas: Check = decays(2);
 
-/** One of a few words, or null where that is among them. */
-export function oneOf(words: readonly (string | null)[], sentence?: string): Check {
+/** One of a few words, or of other values that are among them. */
+export function oneOf(words: readonly (string | boolean | null)[], sentence?: string): Check {
   const allowed = words.map((word) => JSON.stringify(word)).join(" or ");
   return (what, name, value) => {
-    if (words.includes(value as string | null)) return;
+    if (words.includes(value as string | boolean | null)) return;
     const hint = `${what}: ${name} must be ${allowed}, but got ${describe(value)}`;
     throw optionError(RangeError, sentence === undefined ? hint : `${sentence} (${hint})`);
   };

@@ -25,3 +25,11 @@ export { rule, RuleOptimizer, zeroed } from "./rule.js";
 export { SGD, type SGDOptions } from "./sgd.js";
 export { SparseAdam, type SparseAdamOptions } from "./sparseadam.js";
 export type { ParamState, StateDict } from "./state.js";
+export {
+  type HookOptions,
+  registerOptimizerStepPostHook,
+  registerOptimizerStepPreHook,
+  type StateDictHook,
+  type StateHook,
+  type StepHook,
+} from "./hooks.js";

@@ -2,7 +2,7 @@ import { noGrad } from "../gradients.js";
 import { zeros } from "../creation.js";
 import { makeError } from "../errors.js";
 import { checkName, describe, snakeCase } from "../options.js";
-import { isTensor, type Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 import { type Check, finite, flag, type Given, learningRate, oneOf, option } from "./checks.js";
 import { History } from "./lbfgshistory.js";
 import { type LBFGSOptions, type LBFGSReport, type Memory, type Past, Step } from "./lbfgsstep.js";
@@ -77,6 +77,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, Kept> {
       const first = params[0]!;
       const kept = this.kept.get(first)!;
       if (this.state.get(first) !== kept.entry) kept.adopt(this.state.get(first));
+      kept.history.limit = options.historySize;
       const step = new Step(params, options, kept.history, () => this.call(closure));
       return step.run(kept.memory, (memory, report) => {
         this.state.set(first, kept.remember(memory));
@@ -107,7 +108,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, Kept> {
     if (first === undefined) {
       throw makeError(Error, "optimizer got an empty parameter list", { code: "ERR_PARAMS" });
     }
-    this.kept.set(first, new Kept(group.params));
+    this.kept.set(first, new Kept(group.params, group.historySize));
   }
 
   protected override stateKey(name: string): string {
@@ -178,12 +179,10 @@ class Kept {
   readonly #d: Tensor;
   readonly #grad: Tensor;
 
-  constructor(params: readonly Tensor[]) {
+  constructor(params: readonly Tensor[], historySize: number) {
     this.#d = flatZeros(params);
     this.#grad = flatZeros(params);
-    const { dtype, device } = this.#d;
-    const [steps, changes] = [0, 0].map((rows) => zeros([rows, this.#d.numel()], { dtype, device }));
-    this.history = new History(steps!, changes!);
+    this.history = new History(this.#d, historySize);
   }
 
   /** Keeps the state after a step. */
@@ -206,8 +205,8 @@ class Kept {
     Object.assign(this.entry, { d, t });
     // Rows are made when they are asked for.
     Object.defineProperties(this.entry, {
-      oldDirs: { enumerable: true, get: () => history.rows("changes") },
-      oldStps: { enumerable: true, get: () => history.rows("steps") },
+      oldDirs: { enumerable: true, get: () => history.changes },
+      oldStps: { enumerable: true, get: () => history.steps },
       ro: { enumerable: true, get: () => history.ro },
     });
     return Object.assign(this.entry, { hDiag, prevFlatGrad, prevLoss });
@@ -218,7 +217,11 @@ class Kept {
     const { funcEvals, nIter, d, t, oldDirs, oldStps, hDiag, prevFlatGrad, prevLoss } = state ?? {};
     const past = d === undefined ? undefined : ({ d, t, prevFlatGrad, prevLoss } as Past);
     noGrad(() => {
-      this.history.load((oldStps ?? []) as Tensor[], (oldDirs ?? []) as Tensor[], (hDiag ?? 1) as number);
+      const [steps, changes] = [oldStps ?? [], oldDirs ?? []] as Tensor[][];
+      this.history.load(
+        steps!.map((step, i) => ({ step, change: changes![i]! })),
+        (hDiag ?? 1) as number,
+      );
     });
     this.remember({
       funcEvals: (funcEvals ?? 0) as number,

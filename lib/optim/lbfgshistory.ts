@@ -1,75 +1,86 @@
-import { cat } from "../joining.js";
 import { tensor, zeros } from "../creation.js";
-import { native } from "../native.js";
-import { handleOf, type Tensor } from "../tensor.js";
+import { cat, stack } from "../joining.js";
+import type { Tensor } from "../tensor.js";
 
-// The last updates of the parameters, s, and of the gradient, y, are rows of two matrices. The two-loop recursion (Nocedal
-// and Wright, "Numerical Optimization", algorithm 7.4) needs of them nothing but inner products: with each other, which are
-// kept here as numbers, and with the gradient, which come with it. So the host finds the coefficients, and the direction is
-// one product of these with each matrix. All inner products are sums in double.
+// The last updates of the parameters, s, and of the gradient, y, are rows of matrices. The two-loop recursion (Nocedal and
+// Wright, "Numerical Optimization", algorithm 7.4) needs of them nothing but inner products: with each other, which are
+// kept here as numbers, and with the gradient, which come with it. So the host finds the coefficients, and the direction
+// is their product with the matrices. All inner products are sums in double. A row is written by writing its matrix
+// anew, so there are several of a few rows.
 
-/** Inner products of the rows, by slot, with the gradient and with its last change. */
-export interface Products {
-  readonly stepsByGrad: ArrayLike<number>;
-  readonly changesByGrad: ArrayLike<number>;
-  readonly stepsByChange: ArrayLike<number>;
-  readonly changesByChange: ArrayLike<number>;
-}
-
-/** An update, and the inner products of its rows with each other and the gradient. */
+/** An update: the change of the parameters, and that of the gradient. */
 export interface Update {
   readonly step: Tensor;
   readonly change: Tensor;
-  readonly ys: number;
-  readonly yy: number;
-  readonly stepByGrad: number;
-  readonly changeByGrad: number;
-  readonly products: Products;
 }
 
-/** A history at a moment: the slots of its rows from the oldest on, and the scale of the first guess of the inverse Hessian. */
+/** Inner products of all rows. */
+export interface Products {
+  readonly withGrad: ArrayLike<number>;
+  /** With the gradient's last change. */
+  readonly withChange: ArrayLike<number>;
+}
+
+/** A history at a moment: the slots of its updates from the oldest on, and the scale of the first guess of the inverse Hessian. */
 export interface Moment {
   readonly slots: readonly number[];
   readonly hDiag: number;
 }
 
-/** The sum of products of elements, in double whatever their dtype. */
+const empty: Moment = { slots: [], hDiag: 1 };
+/** Updates of less curvature would spoil the history. */
+const leastCurvature = 1e-10;
+
+/** The sum of products of elements along the last dimension, in double whatever their dtype. */
 export const inner = (a: Tensor, b: Tensor): Tensor => a.to("float64").mul(b.to("float64")).sum(-1);
+
+/** The rows of a slot, among those of all blocks. */
+const stepRow = (slot: number) => 2 * slot;
+const changeRow = (slot: number) => 2 * slot + 1;
 
 /** The updates that approximate the Hessian. */
 export class History {
-  /** From the oldest to the newest. */
-  #moment: Moment = { slots: [], hDiag: 1 };
-  /** The rows that a step that fails needs again. */
+  /** Twice `height` rows each, made with the history: what is made in a tidy ends with it. */
+  readonly #blocks: Tensor[] = [];
+  /** The number of slots of a block. */
+  readonly #height: number;
+  /** How many of the blocks have rows that are in use. */
+  #inUse = 0;
+  #moment = empty;
+  /** The slots that a step that fails needs again. */
   #protected: readonly number[] = [];
-  #capacity = 0;
+  /** The update that has been written last, and where. */
+  #staged: { readonly update: Update; readonly slot: number } | undefined;
   /** s_i . y_j for j not older than i, and y_i . y_j, by slot. */
-  #curvatures: Float64Array[] = [];
-  #squares: Float64Array[] = [];
+  readonly #curvatures: number[][] = [];
+  readonly #squares: number[][] = [];
 
-  /** The matrices, which hold nothing yet. They stay the same tensors, whatever becomes of their values. */
   constructor(
-    private readonly steps: Tensor,
-    private readonly changes: Tensor,
-  ) {}
+    private readonly like: Tensor,
+    /** How many updates are kept. */
+    public limit: number,
+  ) {
+    this.#height = Math.min(Math.max(2, Math.floor(2 ** 18 / Math.max(1, like.numel()))), 16);
+    while (this.#blocks.length * this.#height < 2 * limit) this.#blocks.push(this.#block());
+  }
 
   get moment(): Moment {
     return this.#moment;
   }
 
-  /** The number of rows of the matrices. */
-  get capacity(): number {
-    return this.#capacity;
-  }
-
-  /** 1 / y . s of the rows, from the oldest on. */
+  /** 1 / y . s of the updates, from the oldest on. */
   get ro(): number[] {
     return this.#moment.slots.map((slot) => 1 / this.#curvatures[slot]![slot]!);
   }
 
-  /** The rows of one of the matrices, from the oldest on. */
-  rows(which: "steps" | "changes"): Tensor[] {
-    return this.#moment.slots.map((slot) => this[which].select(0, slot));
+  /** The changes of the gradient, from the oldest on. */
+  get changes(): Tensor[] {
+    return this.#moment.slots.map((slot) => this.#row(changeRow(slot)));
+  }
+
+  /** The changes of the parameters, from the oldest on. */
+  get steps(): Tensor[] {
+    return this.#moment.slots.map((slot) => this.#row(stepRow(slot)));
   }
 
   /** From now on, what there is can be had back. */
@@ -83,163 +94,119 @@ export class History {
     this.#moment = moment;
   }
 
-  /** Takes over rows that came from elsewhere. */
-  load(steps: readonly Tensor[], changes: readonly Tensor[], hDiag: number): void {
-    this.#moment = { slots: steps.map((_, slot) => slot), hDiag };
+  /** Forgets all updates. */
+  forget(): void {
+    this.#moment = empty;
+  }
+
+  /** Takes over updates that came from elsewhere. */
+  load(updates: readonly Update[], hDiag: number): void {
+    this.forget();
     this.#protected = [];
-    this.#curvatures = [];
-    this.#squares = [];
-    this.#capacity = 0;
-    if (steps.length === 0) return;
-    this.#growTo(steps.length);
-    put(
-      this.steps,
-      cat(
-        steps.map((row) => row.unsqueeze(0)),
-        0,
-      ),
-    );
-    put(
-      this.changes,
-      cat(
-        changes.map((row) => row.unsqueeze(0)),
-        0,
-      ),
-    );
-    changes.forEach((change, j) => {
-      // As they are computed when a row is taken, so that a run that is resumed goes on with the same bits.
-      const [curvatures, squares] = [this.steps, this.changes].map((rows) => inner(rows, change).dataSync());
-      for (let i = 0; i <= j; ++i) {
-        this.#curvatures[i]![j] = curvatures![i] as number;
-        this.#squares[i]![j] = this.#squares[j]![i] = squares![i] as number;
-      }
-    });
-  }
-
-  /** The inner products of all rows with the gradient and with its change, to be read. */
-  products(grad: Tensor, change: Tensor): Partial<Record<keyof Products, Tensor>> {
-    if (this.#capacity === 0) return {};
-    return {
-      stepsByGrad: inner(this.steps, grad),
-      changesByGrad: inner(this.changes, grad),
-      stepsByChange: inner(this.steps, change),
-      changesByChange: inner(this.changes, change),
-    };
-  }
-
-  /** Those of rows that may be taken, summed as rows of a matrix are. */
-  ownProducts(rows: { step: Tensor; change: Tensor }, grad: Tensor): Record<string, Tensor> {
-    const [step, change] = [rows.step.unsqueeze(0), rows.change.unsqueeze(0)];
-    return {
-      ys: inner(step, rows.change),
-      yy: inner(change, rows.change),
-      stepByGrad: inner(step, grad),
-      changeByGrad: inner(change, grad),
-    };
-  }
-
-  /** Takes an update, of which `limit` are kept; the returned products include those of the new row. */
-  push({ step, change, ys, yy, stepByGrad, changeByGrad, products }: Update, limit: number): Products {
-    const { slots } = this.#moment;
-    const kept = slots.slice(slots.length >= limit ? 1 : 0);
-    const slot = this.#freeSlot(kept, limit);
-    const at = tensor([slot], { dtype: "int64", device: step.device });
-    this.steps.indexCopy_(0, at, step.unsqueeze(0));
-    this.changes.indexCopy_(0, at, change.unsqueeze(0));
-    for (const other of kept) {
-      this.#curvatures[other]![slot] = products.stepsByChange[other]!;
-      this.#squares[other]![slot] = this.#squares[slot]![other] = products.changesByChange[other]!;
+    for (const update of updates) {
+      this.stage(update);
+      // As they are computed when an update is taken, so that a run that is resumed goes on with the same bits.
+      const withChange = cat(this.#products(update.change), 0).dataSync<Float64Array>();
+      this.#accept({ withGrad: [], withChange });
     }
-    this.#curvatures[slot]![slot] = ys;
-    this.#squares[slot]![slot] = yy;
-    this.#moment = { slots: [...kept, slot], hDiag: ys / yy };
-    const extended = (values: ArrayLike<number> | undefined, value: number) => {
-      const all = new Float64Array(this.#capacity);
-      all.set(values ?? []);
-      all[slot] = value;
-      return all;
-    };
-    return {
-      ...products,
-      stepsByGrad: extended(products.stepsByGrad, stepByGrad),
-      changesByGrad: extended(products.changesByGrad, changeByGrad),
-    };
+    this.#moment = { ...this.#moment, hDiag };
+  }
+
+  /** Writes an update where nothing is that is needed. */
+  stage(update: Update): void {
+    const taken = new Set([...this.#moment.slots, ...this.#protected]);
+    let slot = 0;
+    while (taken.has(slot)) ++slot;
+    const block = Math.floor(slot / this.#height);
+    while (block >= this.#blocks.length) this.#blocks.push(this.#block());
+    this.#inUse = Math.max(this.#inUse, block + 1);
+    const first = stepRow(slot % this.#height);
+    const rows = tensor([first, first + 1], { dtype: "int64", device: this.like.device });
+    this.#blocks[block]!.indexCopy_(0, rows, stack([update.step, update.change], 0));
+    this.#staged = { update, slot };
+  }
+
+  /** The products of all rows with the gradient and with its change, to be read one after the other. */
+  products(grad: Tensor, change: Tensor): { withGrad: Tensor; withChange: Tensor } {
+    return { withGrad: cat(this.#products(grad), 0), withChange: cat(this.#products(change), 0) };
+  }
+
+  /** Makes an update part of the history, unless its curvature is too small; `products` were read when it was staged. */
+  take(update: Update, products: Products): void {
+    if (this.#staged?.update !== update) this.stage(update);
+    const { slot } = this.#staged!;
+    const [ys, yy] = [products.withChange[stepRow(slot)]!, products.withChange[changeRow(slot)]!];
+    if (ys > leastCurvature && Number.isFinite(ys) && Number.isFinite(yy)) this.#accept(products);
   }
 
   /** The two-loop recursion applied to -grad: the direction, and its inner product with grad. */
-  direction(
-    grad: Tensor,
-    squaredGrad: number,
-    { stepsByGrad, changesByGrad }: Products,
-  ): { d: Tensor; slope: number } {
+  direction(grad: Tensor, squaredGrad: number, withGrad: ArrayLike<number>): { d: Tensor; slope: number } {
     const { slots, hDiag } = this.#moment;
     const { length } = slots;
     const alphas = new Float64Array(length);
     const differences = new Float64Array(length);
     for (let i = length - 1; i >= 0; --i) {
-      const row = this.#curvatures[slots[i]!]!;
-      let product = -stepsByGrad[slots[i]!]!;
+      const slot = slots[i]!;
+      const row = this.#curvatures[slot]!;
+      let product = -withGrad[stepRow(slot)]!;
       for (let j = length - 1; j > i; --j) product -= alphas[j]! * row[slots[j]!]!;
-      alphas[i] = product / row[slots[i]!]!;
+      alphas[i] = product / row[slot]!;
     }
     for (let i = 0; i < length; ++i) {
       const slot = slots[i]!;
       const row = this.#squares[slot]!;
-      let scaled = -changesByGrad[slot]!;
-      for (let j = length - 1; j >= 0; --j) scaled -= alphas[j]! * row[slots[j]!]!;
-      let product = scaled * hDiag;
+      let rest = -withGrad[changeRow(slot)]!;
+      for (let j = length - 1; j >= 0; --j) rest -= alphas[j]! * row[slots[j]!]!;
+      let product = rest * hDiag;
       for (let j = 0; j < i; ++j) product += differences[j]! * this.#curvatures[slots[j]!]![slot]!;
       differences[i] = alphas[i]! - product / this.#curvatures[slot]![slot]!;
     }
-    const ofSteps = new Float64Array(this.#capacity);
-    const ofChanges = new Float64Array(this.#capacity);
-    let slope = -hDiag * squaredGrad;
-    slots.forEach((slot, i) => {
-      ofSteps[slot] = differences[i]!;
-      ofChanges[slot] = -hDiag * alphas[i]!;
-      slope += ofSteps[slot]! * stepsByGrad[slot]! + ofChanges[slot]! * changesByGrad[slot]!;
-    });
     let d = grad.mul(-hDiag);
-    if (length > 0) d = d.add(combined(ofChanges, this.changes)).add(combined(ofSteps, this.steps));
+    let slope = -hDiag * squaredGrad;
+    if (length === 0) return { d, slope };
+    const coefficients = new Float64Array(2 * this.#height * this.#inUse);
+    slots.forEach((slot, i) => {
+      coefficients[stepRow(slot)] = differences[i]!;
+      coefficients[changeRow(slot)] = -hDiag * alphas[i]!;
+      slope += differences[i]! * withGrad[stepRow(slot)]! - hDiag * alphas[i]! * withGrad[changeRow(slot)]!;
+    });
+    const { dtype, device } = this.like;
+    const all = tensor(coefficients, { dtype, device });
+    for (let block = 0; block < this.#inUse; ++block) {
+      const rows = 2 * this.#height;
+      d = d.add(all.narrow(0, block * rows, rows).matmul(this.#blocks[block]!));
+    }
     return { d, slope };
   }
 
-  /** A slot whose row nobody needs. */
-  #freeSlot(kept: readonly number[], limit: number): number {
-    const taken = new Set([...kept, ...this.#protected]);
-    let slot = 0;
-    while (taken.has(slot)) ++slot;
-    if (slot >= this.#capacity) {
-      const before = this.#capacity;
-      this.#growTo(Math.min(Math.max(4, 2 * before), 2 * limit));
-      for (const matrix of [this.steps, this.changes]) {
-        const { dtype, device } = matrix;
-        const fresh = zeros([this.#capacity - before, matrix.shape[1]!], { dtype, device });
-        put(matrix, before === 0 ? fresh : cat([matrix, fresh], 0));
-      }
+  #accept({ withChange }: Products): void {
+    const { slot } = this.#staged!;
+    const { slots } = this.#moment;
+    const kept = slots.slice(slots.length >= this.limit ? 1 : 0);
+    this.#curvatures[slot] ??= [];
+    this.#squares[slot] ??= [];
+    for (const other of kept) {
+      this.#curvatures[other]![slot] = withChange[stepRow(other)]!;
+      this.#squares[other]![slot] = this.#squares[slot][other] = withChange[changeRow(other)]!;
     }
-    return slot;
+    const [ys, yy] = [withChange[stepRow(slot)]!, withChange[changeRow(slot)]!];
+    this.#curvatures[slot][slot] = ys;
+    this.#squares[slot][slot] = yy;
+    this.#moment = { slots: [...kept, slot], hDiag: ys / yy };
+    this.#staged = undefined;
   }
 
-  #growTo(capacity: number): void {
-    this.#capacity = capacity;
-    const grown = (rows: readonly Float64Array[]) =>
-      Array.from({ length: capacity }, (_, slot) => {
-        const row = new Float64Array(capacity);
-        row.set(rows[slot] ?? []);
-        return row;
-      });
-    this.#curvatures = grown(this.#curvatures);
-    this.#squares = grown(this.#squares);
+  #products(vector: Tensor): Tensor[] {
+    return this.#blocks.slice(0, this.#inUse).map((block) => inner(block, vector));
   }
-}
 
-/** The rows of a matrix times coefficients, added up. */
-function combined(coefficients: Float64Array, rows: Tensor): Tensor {
-  const { dtype, device } = rows;
-  return tensor(coefficients, { dtype, device }).matmul(rows);
-}
+  #row(row: number): Tensor {
+    const rows = 2 * this.#height;
+    return this.#blocks[Math.floor(row / rows)]!.select(0, row % rows);
+  }
 
-function put(cell: Tensor, value: Tensor): void {
-  native.replace(handleOf(cell, "LBFGS"), handleOf(value, "LBFGS"));
+  #block(): Tensor {
+    const { dtype, device } = this.like;
+    return zeros([2 * this.#height, this.like.numel()], { dtype, device });
+  }
 }

@@ -5,7 +5,7 @@ import { cat } from "../joining.js";
 import { makeError } from "../errors.js";
 import { describe } from "../options.js";
 import { isTensor, type Tensor } from "../tensor.js";
-import { type History, inner, type Products } from "./lbfgshistory.js";
+import { type History, inner, type Products, type Update } from "./lbfgshistory.js";
 import { strongWolfe, type Trial } from "./linesearch.js";
 
 // All parameters together are one flat vector here. The host decides on numbers, which reach it in one packed read per
@@ -80,16 +80,11 @@ interface Point {
 }
 
 interface Arrival {
-  readonly step: Tensor;
-  readonly change: Tensor;
+  readonly update: Update;
   /** d . grad */
   readonly slope: number;
   /** The largest component of d. */
   readonly size: number;
-  readonly ys: number;
-  readonly yy: number;
-  readonly stepByGrad: number;
-  readonly changeByGrad: number;
   readonly products: Products;
 }
 
@@ -106,10 +101,6 @@ type LinePoint = Point & Trial;
 const roomForSearch = 20;
 /** How much steeper than the direction may be the gradient has to be for the history to be wrong. */
 const steep = 500;
-/** Updates of less curvature would spoil the history. */
-const leastCurvature = 1e-10;
-const noProducts: Products = { stepsByGrad: [], changesByGrad: [], stepsByChange: [], changesByChange: [] };
-
 /** One call of `step()`. */
 export class Step<T> {
   /** The tensors that this step has made; they end with it. */
@@ -157,13 +148,12 @@ export class Step<T> {
     while (reason === undefined) {
       nIter++;
       iterations++;
-      const products = this.#learn(point);
-      let { d, slope } = this.#direction(point, products);
+      let { d, slope } = this.#direction(point);
       let isFresh = nIter === 1;
       if (slope > -toleranceChange && lineSearchFn !== null && point.squaredGrad > steep * toleranceChange) {
         // The curvature of where it came from says nothing about where it is.
-        this.history.restore({ slots: [], hDiag: 1 });
-        ({ d, slope } = this.#direction(point, noProducts));
+        this.history.forget();
+        ({ d, slope } = this.#direction({ ...point, arrival: undefined }));
         isFresh = true;
       }
       let t = isFresh ? Math.min(1, 1 / point.sumGrad) * lr : lr;
@@ -220,16 +210,14 @@ export class Step<T> {
     );
   }
 
-  /** Takes the last update into the history, unless its curvature is too small; returns the products with the gradient. */
-  #learn({ arrival }: Point): Products {
-    if (arrival === undefined) return noProducts;
-    const { ys, yy, products } = arrival;
-    if (!(ys > leastCurvature && Number.isFinite(ys) && Number.isFinite(yy))) return products;
-    return noGrad(() => tidy(() => this.history.push(arrival, this.options.historySize)));
-  }
-
-  #direction({ grad, squaredGrad }: Point, products: Products): { d: Tensor; slope: number } {
-    const { d, slope } = noGrad(() => tidy(() => this.history.direction(grad, squaredGrad, products)));
+  /** Takes the last update into the history; the direction that it gives, and its slope. */
+  #direction({ grad, squaredGrad, arrival }: Point): { d: Tensor; slope: number } {
+    const { d, slope } = noGrad(() =>
+      tidy(() => {
+        if (arrival) this.history.take(arrival.update, arrival.products);
+        return this.history.direction(grad, squaredGrad, arrival?.products.withGrad ?? []);
+      }),
+    );
     return { d: this.#keep(d), slope };
   }
 
@@ -247,34 +235,28 @@ export class Step<T> {
     const value = this.closure();
     const returned = lossOf(value);
     const grad = this.#keep(noGrad(() => tidy(() => this.#flatGrad())));
-    const leap = departure && this.#leap(departure, grad);
-    const ofLeap = leap === undefined ? [] : [leap.d, leap.step, leap.change];
-    const read = this.#read([grad, ...ofLeap, ...this.params], () => {
+    const update = departure && this.#update(departure, grad);
+    const read = this.#read([grad, ...this.params, ...(departure ? [departure.d] : [])], () => {
       const sizes = grad.abs();
       return {
         maxGrad: sizes.max(),
         sumGrad: sizes.sum(),
         squaredGrad: inner(grad, grad),
         ...(isTensor(returned) && { loss: returned.detach() }),
-        ...(leap && {
-          slope: inner(leap.d, grad),
-          size: leap.d.abs().max(),
-          ...history.ownProducts(leap, grad),
-          ...history.products(grad, leap.change),
+        ...(departure && {
+          slope: inner(departure.d, grad),
+          size: departure.d.abs().max(),
+          ...history.products(grad, update!.change),
         }),
       };
     });
     const number = (name: string) => read.get(name)![0]!;
     const loss = isTensor(returned) ? number("loss") : returned;
-    const arrival = leap && {
-      ...leap,
+    const arrival = update && {
+      update,
       slope: number("slope"),
       size: number("size"),
-      ys: number("ys"),
-      yy: number("yy"),
-      stepByGrad: number("stepByGrad"),
-      changeByGrad: number("changeByGrad"),
-      products: Object.fromEntries(read) as unknown as Products,
+      products: { withGrad: read.get("withGrad")!, withChange: read.get("withChange")! },
     };
     return {
       value,
@@ -290,9 +272,15 @@ export class Step<T> {
   }
 
   /** What a step along a direction has changed. */
-  #leap({ d, t, grad: before }: Departure, grad: Tensor): { d: Tensor; step: Tensor; change: Tensor } {
+  #update({ d, t, grad: before }: Departure, grad: Tensor): Update {
     const [step, change] = noGrad(() => [d.mul(t), grad.sub(before)] as const);
-    return { d, step: this.#keep(step), change: this.#keep(change) };
+    const update = { step: this.#keep(step), change: this.#keep(change) };
+    noGrad(() =>
+      tidy(() => {
+        this.history.stage(update);
+      }),
+    );
+    return update;
   }
 
   #flatGrad(): Tensor {
@@ -313,7 +301,7 @@ export class Step<T> {
           0,
         );
         realize([...alongside, packed]);
-        const all = packed.dataSync() as Float64Array;
+        const all = packed.dataSync<Float64Array>();
         let offset = 0;
         return new Map(
           named.map(([name, tensor]) => [name, all.subarray(offset, (offset += tensor.numel()))]),

@@ -1,9 +1,20 @@
+import { tidy } from "../engine.js";
 import { enableGrad, noGrad } from "../gradients.js";
+import { cat } from "../joining.js";
 import { makeError } from "../errors.js";
 import { camelCase, checkName, describe, own, ownEntries, readOptions, snakeCase } from "../options.js";
 import { native } from "../native.js";
+import type { RemovableHandle } from "../removable.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import { checkOptions, copyOf, defaultsOf, learningRate, type Given, type OptionRows } from "./checks.js";
+import {
+  everywhere,
+  type HookOptions,
+  Hooks,
+  type StateDictHook,
+  type StateHook,
+  type StepHook,
+} from "./hooks.js";
 import { groupsOf, type ParamGroupInit, type Params, paramsError, paramsOf } from "./params.js";
 import { OptionsSnapshot, ParamHandles } from "./snapshots.js";
 import { entriesOf, type ParamState, snapshot, type StateDict, stateError } from "./state.js";
@@ -55,6 +66,12 @@ export abstract class Optimizer<
   /** The state of each parameter that has been updated. */
   readonly state = new Map<Tensor, ParamState>();
 
+  /**
+   * Whether a step is left out where a gradient holds NaN or an infinity: parameters and state stay as they are. Costs
+   * a read of one number at every step; false by default.
+   */
+  skipNonFinite = false;
+
   protected readonly definition: D;
   /** The results of `admit`, made before any step: a tensor that is made in a tidy would end with it. */
   protected readonly kept = new Map<Tensor, K>();
@@ -65,6 +82,15 @@ export abstract class Optimizer<
   #handles = new ParamHandles([], "");
   /** The groups as they were when they were last checked. */
   #checked = new OptionsSnapshot([]);
+  readonly #hooks = {
+    beforeStep: new Hooks<[Optimizer], void>("registerStepPreHook"),
+    afterStep: new Hooks<[Optimizer], void>("registerStepPostHook"),
+    beforeSave: new Hooks<[Optimizer], void>("registerStateDictPreHook"),
+    afterSave: new Hooks<[Optimizer, StateDict], unknown>("registerStateDictPostHook"),
+    beforeLoad: new Hooks<[Optimizer, StateDict], unknown>("registerLoadStateDictPreHook"),
+    afterLoad: new Hooks<[Optimizer], void>("registerLoadStateDictPostHook"),
+  };
+  #skippedSteps = 0;
   #isStepping = false;
   #hasStepped = false;
 
@@ -88,6 +114,11 @@ export abstract class Optimizer<
   /** Whether `step()` has been called; schedulers warn where it has not. */
   get hasStepped(): boolean {
     return this.#hasStepped;
+  }
+
+  /** How many steps have been left out, see `skipNonFinite`. */
+  get skippedSteps(): number {
+    return this.#skippedSteps;
   }
 
   /**
@@ -130,13 +161,45 @@ export abstract class Optimizer<
         result = this.call(closure);
         this.checkGroups();
       }
-      this.update();
+      if (this.skipNonFinite && !this.#hasFiniteGradients()) ++this.#skippedSteps;
+      else this.update();
       return result;
     });
   }
 
+  /** Calls `hook` before every step. Hooks are called in the order in which they were registered. */
+  registerStepPreHook(hook: StepHook): RemovableHandle {
+    return this.#hooks.beforeStep.add(hook);
+  }
+
+  /** Calls `hook` after every step that has succeeded. */
+  registerStepPostHook(hook: StepHook): RemovableHandle {
+    return this.#hooks.afterStep.add(hook);
+  }
+
+  /** Calls `hook` before `stateDict()` makes a state. */
+  registerStateDictPreHook(hook: StateHook, options?: HookOptions): RemovableHandle {
+    return this.#hooks.beforeSave.add(hook, options);
+  }
+
+  /** Calls `hook` with what `stateDict()` has made; what it returns takes its place. */
+  registerStateDictPostHook(hook: StateDictHook, options?: HookOptions): RemovableHandle {
+    return this.#hooks.afterSave.add(hook, options);
+  }
+
+  /** Calls `hook` with what `loadStateDict()` is given; what it returns takes its place. */
+  registerLoadStateDictPreHook(hook: StateDictHook, options?: HookOptions): RemovableHandle {
+    return this.#hooks.beforeLoad.add(hook, options);
+  }
+
+  /** Calls `hook` after `loadStateDict()`. */
+  registerLoadStateDictPostHook(hook: StateHook, options?: HookOptions): RemovableHandle {
+    return this.#hooks.afterLoad.add(hook, options);
+  }
+
   /** The whole state, with PyTorch's keys. Later steps do not change the returned object. */
   stateDict(): StateDict {
+    this.#hooks.beforeSave.call(this);
     const positions = new Map<Tensor, number>();
     const groups = this.paramGroups.map((group) => {
       const { params, ...options } = group;
@@ -155,7 +218,7 @@ export abstract class Optimizer<
         Object.entries(values).map(([name, value]) => [this.stateKey(name), snapshot(value)]),
       );
     }
-    return { state, param_groups: groups };
+    return this.#hooks.afterSave.map(this, { state, param_groups: groups });
   }
 
   /**
@@ -165,7 +228,7 @@ export abstract class Optimizer<
    * @throws Error `ERR_STATE` where the state does not fit the parameters
    */
   loadStateDict(stateDict: StateDict): void {
-    const given = entriesOf(stateDict, "state dict");
+    const given = entriesOf(this.#hooks.beforeLoad.map(this, stateDict), "state dict");
     const savedGroups: unknown = given.get("param_groups");
     const savedState = entriesOf(given.get("state"), "state of the state dict");
     if (!Array.isArray(savedGroups)) {
@@ -209,6 +272,7 @@ export abstract class Optimizer<
         noGrad(() => this.settle(param, values)),
       );
     }
+    this.#hooks.afterLoad.call(this);
   }
 
   /** The optimizer and its groups, an option a line. */
@@ -284,11 +348,15 @@ export abstract class Optimizer<
         code: "ERR_REENTRANT",
       });
     }
-    this.checkGroups();
     this.#isStepping = true;
     try {
+      if (!everywhere.before.isEmpty) everywhere.before.call(this);
+      if (!this.#hooks.beforeStep.isEmpty) this.#hooks.beforeStep.call(this);
+      this.checkGroups();
       const result = run();
       this.#hasStepped = true;
+      if (!this.#hooks.afterStep.isEmpty) this.#hooks.afterStep.call(this);
+      if (!everywhere.after.isEmpty) everywhere.after.call(this);
       return result;
     } finally {
       this.#isStepping = false;
@@ -322,6 +390,20 @@ export abstract class Optimizer<
     });
   }
 
+  /** Whether no gradient holds NaN or an infinity. */
+  #hasFiniteGradients(): boolean {
+    return noGrad(() =>
+      tidy(() => {
+        const gradients = this.paramGroups.flatMap(({ params }) =>
+          params.flatMap(({ grad }) => (grad === null || grad.numel() === 0 ? [] : [grad])),
+        );
+        if (gradients.length === 0) return true;
+        const areFinite = gradients.map((grad) => grad.isfinite().all().reshape(1));
+        return cat(areFinite, 0).all().item() as unknown as boolean;
+      }),
+    );
+  }
+
   #checkGroupName(name: string): void {
     const refused = own(this.definition).refused ?? refusedOptions;
     checkName(this.name, "parameter group option", name, this.#groupNames, refused);
@@ -344,12 +426,15 @@ export abstract class Optimizer<
 
   /** Reads the options of a group, spelt as PyTorch spells them, and checks them. */
   #readGroup(saved: Map<string, unknown>): O {
+    const { refused = refusedOptions } = own(this.definition);
     const options = Object.fromEntries(
       Object.entries(this.defaults).map(([name, value]) => [name, copyOf(value)]),
     ) as Record<string, unknown>;
     for (const [key, value] of saved) {
       if (value === undefined || ignoredGroupKeys.has(key)) continue;
       const name = camelCase(key);
+      // An option that is not one here has its own value, whatever another optimizer saved.
+      if (Object.hasOwn(refused, name)) continue;
       if (name === "initialLr") learningRate(this.name, name, value);
       else checkName(this.name, "parameter group option", name, Object.keys(this.defaults));
       options[name] = copyOf(value);

@@ -51,7 +51,8 @@ const rmsprop = rule({
     const g = slope({ param, grad }, weightDecay, flags);
     const squares = squareAvg.mul(alpha).addcmul(g, g, { value: fresh });
     const mean = gradAvg?.lerp(g, fresh);
-    const spread = mean === undefined ? squares : squares.addcmul(mean, mean, { value: -1 });
+    // The difference of two averages may round to below zero.
+    const spread = mean === undefined ? squares : squares.addcmul(mean, mean, { value: -1 }).relu();
     const denominator = spread.sqrt().add(eps);
     const velocity = momentumBuffer?.mul(momentum).addcdiv(g, denominator);
     return {

@@ -1,5 +1,5 @@
 import { fullLike } from "../creation.js";
-import { type Check, finite, flag, type Given, learningRate, option, optionError, tuple } from "./checks.js";
+import { type Check, flag, type Given, learningRate, option, optionError, tuple } from "./checks.js";
 import type { Params } from "./params.js";
 import { rule, RuleOptimizer, zeroed } from "./rule.js";
 

@@ -37,6 +37,7 @@ export function rule<
   O extends object,
   S extends Rows<O>,
   N extends string,
+  // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no flags at all
   F extends Flags = Record<never, never>,
 >(definition: RuleDefinition<O, S, N, F>): Rule<O> {
   if (typeof (definition as { update?: unknown } | undefined)?.update !== "function")

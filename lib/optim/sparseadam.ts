@@ -31,19 +31,12 @@ const sparseAdam = rule({
   }),
   update({ param, grad, expAvg, expAvgSq }, { fresh1, fresh2, eps, stepSize }, { maximize }) {
     const g = maximize ? grad.neg() : grad;
-    const isUntouched =
-      grad.shape.length > 1
-        ? grad
-            .ne(0)
-            .any(
-              Array.from(grad.shape.slice(1), (_, i) => i + 1),
-              { keepdim: true },
-            )
-            .logicalNot()
-        : grad.eq(0);
+    // A row is what its first index names.
+    const others = grad.shape.slice(1).map((_, i) => i + 1);
+    const isUntouched = others.length > 0 ? grad.eq(0).all(others, { keepdim: true }) : grad.eq(0);
     const m = expAvg.lerp(g, fresh1);
     const v = expAvgSq.lerp(g.square(), fresh2);
-    const kept = (before: typeof param, after: typeof param) => after.where(isUntouched.logicalNot(), before);
+    const kept = (before: typeof param, after: typeof param) => isUntouched.where(before, after);
     return {
       param: kept(param, param.sub(m.div(v.sqrt().add(eps)).mul(stepSize))),
       expAvg: kept(expAvg, m),
