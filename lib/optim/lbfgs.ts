@@ -77,7 +77,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, typeof lbfgs, Kept> {
       const first = params[0]!;
       const kept = this.kept.get(first)!;
       if (this.state.get(first) !== kept.entry) kept.adopt(this.state.get(first));
-      kept.history.limit = options.historySize;
+      kept.history.keep(options.historySize);
       const step = new Step(params, options, kept.history, () => this.call(closure));
       return step.run(kept.memory, (memory, report) => {
         this.state.set(first, kept.remember(memory));

@@ -46,6 +46,7 @@ export class History {
   readonly #height: number;
   /** How many of the blocks have rows that are in use. */
   #inUse = 0;
+  #limit = 0;
   #moment = empty;
   /** The slots that a step that fails needs again. */
   #protected: readonly number[] = [];
@@ -57,10 +58,16 @@ export class History {
 
   constructor(
     private readonly like: Tensor,
-    /** How many updates are kept. */
-    public limit: number,
+    limit: number,
   ) {
     this.#height = Math.min(Math.max(2, Math.floor(2 ** 18 / Math.max(1, like.numel()))), 16);
+    this.keep(limit);
+  }
+
+  /** From now on, `limit` updates are kept. */
+  keep(limit: number): void {
+    this.#limit = limit;
+    // A step that fails needs as many again.
     while (this.#blocks.length * this.#height < 2 * limit) this.#blocks.push(this.#block());
   }
 
@@ -102,6 +109,7 @@ export class History {
   /** Takes over updates that came from elsewhere. */
   load(updates: readonly Update[], hDiag: number): void {
     this.forget();
+    this.keep(Math.max(this.#limit, updates.length));
     this.#protected = [];
     for (const update of updates) {
       this.stage(update);
@@ -118,7 +126,6 @@ export class History {
     let slot = 0;
     while (taken.has(slot)) ++slot;
     const block = Math.floor(slot / this.#height);
-    while (block >= this.#blocks.length) this.#blocks.push(this.#block());
     this.#inUse = Math.max(this.#inUse, block + 1);
     const first = stepRow(slot % this.#height);
     const rows = tensor([first, first + 1], { dtype: "int64", device: this.like.device });
@@ -182,7 +189,7 @@ export class History {
   #accept({ withChange }: Products): void {
     const { slot } = this.#staged!;
     const { slots } = this.#moment;
-    const kept = slots.slice(slots.length >= this.limit ? 1 : 0);
+    const kept = slots.slice(Math.max(0, slots.length + 1 - this.#limit));
     this.#curvatures[slot] ??= [];
     this.#squares[slot] ??= [];
     for (const other of kept) {
