@@ -16,7 +16,15 @@ export { Lion, type LionOptions } from "./lion.js";
 export * as lrScheduler from "./lrScheduler.js";
 export { Muon, type MuonOptions } from "./muon.js";
 export { NAdam, type NAdamOptions } from "./nadam.js";
-export { Optimizer, type ParamGroup } from "./optimizer.js";
+export {
+  Optimizer,
+  type ParamGroup,
+  registerOptimizerStepPostHook,
+  registerOptimizerStepPreHook,
+  type StateDictHook,
+  type StateHook,
+  type StepHook,
+} from "./optimizer.js";
 export type { ParamGroupInit, Params } from "./params.js";
 export { RAdam, type RAdamOptions } from "./radam.js";
 export { RMSprop, type RMSpropOptions } from "./rmsprop.js";
@@ -25,11 +33,4 @@ export { rule, RuleOptimizer, zeroed } from "./rule.js";
 export { SGD, type SGDOptions } from "./sgd.js";
 export { SparseAdam, type SparseAdamOptions } from "./sparseadam.js";
 export type { ParamState, StateDict } from "./state.js";
-export {
-  type HookOptions,
-  registerOptimizerStepPostHook,
-  registerOptimizerStepPreHook,
-  type StateDictHook,
-  type StateHook,
-  type StepHook,
-} from "./hooks.js";
+export type { HookOptions } from "./hooks.js";

@@ -7,14 +7,7 @@ import { native } from "../native.js";
 import type { RemovableHandle } from "../removable.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import { checkOptions, copyOf, defaultsOf, learningRate, type Given, type OptionRows } from "./checks.js";
-import {
-  everywhere,
-  type HookOptions,
-  Hooks,
-  type StateDictHook,
-  type StateHook,
-  type StepHook,
-} from "./hooks.js";
+import { type HookOptions, Hooks } from "./hooks.js";
 import { groupsOf, type ParamGroupInit, type Params, paramsError, paramsOf } from "./params.js";
 import { OptionsSnapshot, ParamHandles } from "./snapshots.js";
 import { entriesOf, type ParamState, snapshot, type StateDict, stateError } from "./state.js";
@@ -52,6 +45,31 @@ export const refusedOptions: Record<string, string> = {
 
 // In a PyTorch state dict these stand beside the options and mean nothing here.
 const ignoredGroupKeys = new Set([...Object.keys(refusedOptions), "params", "param_names"]);
+
+/** Is told of a step, before or after it. */
+export type StepHook = (optimizer: Optimizer) => void;
+/** Is told that the state is about to be saved, or has been loaded. */
+export type StateHook = (optimizer: Optimizer) => void;
+/** Gets a state that has been made, or is about to be loaded; what it returns takes its place. */
+export type StateDictHook =
+  | ((optimizer: Optimizer, state: StateDict) => StateDict | undefined)
+  | ((optimizer: Optimizer, state: StateDict) => void);
+
+const beforeEveryStep = new Hooks<[Optimizer], void>("registerOptimizerStepPreHook");
+const afterEveryStep = new Hooks<[Optimizer], void>("registerOptimizerStepPostHook");
+
+/**
+ * Calls `hook` before every step of every optimizer, before the optimizer's own hooks.
+ * @throws TypeError (`ERR_ARGUMENT`) where it is not a function; `ERR_ASYNC`, from `step()`, where it returns a Promise.
+ */
+export function registerOptimizerStepPreHook(hook: StepHook): RemovableHandle {
+  return beforeEveryStep.add(hook);
+}
+
+/** Calls `hook` after every step of every optimizer, after the optimizer's own hooks. */
+export function registerOptimizerStepPostHook(hook: StepHook): RemovableHandle {
+  return afterEveryStep.add(hook);
+}
 
 /** The base of all optimizers; `K` is the type that a subclass keeps for a parameter. */
 export abstract class Optimizer<
@@ -350,13 +368,13 @@ export abstract class Optimizer<
     }
     this.#isStepping = true;
     try {
-      if (!everywhere.before.isEmpty) everywhere.before.call(this);
+      if (!beforeEveryStep.isEmpty) beforeEveryStep.call(this);
       if (!this.#hooks.beforeStep.isEmpty) this.#hooks.beforeStep.call(this);
       this.checkGroups();
       const result = run();
       this.#hasStepped = true;
       if (!this.#hooks.afterStep.isEmpty) this.#hooks.afterStep.call(this);
-      if (!everywhere.after.isEmpty) everywhere.after.call(this);
+      if (!afterEveryStep.isEmpty) afterEveryStep.call(this);
       return result;
     } finally {
       this.#isStepping = false;
