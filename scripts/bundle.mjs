@@ -13,7 +13,7 @@ const outside = {
   },
 };
 const bundle = await rolldown({
-  input: { index: "./dist/lib/index.js", plot: "./dist/lib/plot/index.js" },
+  input: { index: "./dist/lib/index.js", plot: "./dist/lib/plot/index.js", io: "./dist/lib/io/index.js" },
   platform: "node",
   treeshake: false,
   plugins: [outside],
