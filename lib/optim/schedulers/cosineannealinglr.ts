@@ -34,4 +34,9 @@ export class CosineAnnealingLR extends LRScheduler<CosineAnnealingLROptions> {
     const height = (epoch: number) => 1 + Math.cos((Math.PI * epoch) / tMax);
     return (height(this.lastEpoch) / height(this.lastEpoch - 1)) * (lr - etaMin) + etaMin;
   }
+
+  protected override closed(epoch: number, baseLr: number): number {
+    const { tMax, etaMin } = this.options;
+    return etaMin + ((baseLr - etaMin) * (1 + Math.cos((Math.PI * epoch) / tMax))) / 2;
+  }
 }

@@ -22,4 +22,8 @@ export class ExponentialLR extends LRScheduler<ExponentialLROptions> {
   protected override next(lr: number): number {
     return lr * this.options.gamma;
   }
+
+  protected override closed(epoch: number, baseLr: number): number {
+    return baseLr * this.options.gamma ** epoch;
+  }
 }

@@ -2,7 +2,7 @@ import { describe } from "../../options.js";
 import { isTensor, type Tensor } from "../../tensor.js";
 import { type Check, finite, type Given, oneOf, option, optionError } from "../checks.js";
 import type { Optimizer } from "../optimizer.js";
-import { numberOf, Scheduler, type SchedulerState } from "./scheduler.js";
+import { numberOf, perGroup, Scheduler, type SchedulerState } from "./scheduler.js";
 
 /** Options of `ReduceLROnPlateau`. */
 export interface ReduceLROnPlateauOptions {
@@ -14,7 +14,7 @@ export interface ReduceLROnPlateauOptions {
   patience: number;
   /** The change of the metric from which on it counts as an improvement; 1e-4 by default. */
   threshold: number;
-  /** Whether `threshold` is a part of the best metric ("rel", the default) or a difference ("abs"). */
+  /** Whether `threshold` is a part of the size of the best metric ("rel", the default) or a difference ("abs"). */
   thresholdMode: "rel" | "abs";
   /** How many epochs after a reduction do not count; 0 by default. */
   cooldown: number;
@@ -88,6 +88,7 @@ export class ReduceLROnPlateau extends Scheduler<ReduceLROnPlateauOptions> {
         `ReduceLROnPlateau: step() needs the metric, a number or a Tensor of one element, but got ${describe(metric)}`,
       );
     }
+    const lowest = perGroup(this.name, "minLr", this.options.minLr, this.optimizer.paramGroups.length);
     this.lastEpoch++;
     if (this.#isBetter(current)) {
       this.best = current;
@@ -100,7 +101,7 @@ export class ReduceLROnPlateau extends Scheduler<ReduceLROnPlateauOptions> {
       this.numBadEpochs = 0;
     }
     if (this.numBadEpochs > this.options.patience) {
-      this.#reduce();
+      this.#reduce(lowest);
       this.cooldownCounter = this.options.cooldown;
       this.numBadEpochs = 0;
     }
@@ -126,17 +127,17 @@ export class ReduceLROnPlateau extends Scheduler<ReduceLROnPlateauOptions> {
 
   #isBetter(current: number): boolean {
     const { mode, threshold, thresholdMode } = this.options;
-    const sign = mode === "min" ? -1 : 1;
-    const bar = thresholdMode === "rel" ? this.best * (1 + sign * threshold) : this.best + sign * threshold;
-    return mode === "min" ? current < bar : current > bar;
+    if (!Number.isFinite(this.best)) return mode === "min" ? current < this.best : current > this.best;
+    // A part of the best metric's size, which may be below zero.
+    const margin = thresholdMode === "rel" ? Math.abs(this.best) * threshold : threshold;
+    return mode === "min" ? current < this.best - margin : current > this.best + margin;
   }
 
-  #reduce(): void {
-    const { factor, minLr, eps } = this.options;
+  #reduce(lowest: readonly number[]): void {
+    const { factor, eps } = this.options;
     this.setLrs(
       this.currentLrs().map((lr, index) => {
-        // A group added after the list was given has no lower bound of its own.
-        const lower = Math.max(lr * factor, Array.isArray(minLr) ? (minLr[index] ?? 0) : minLr);
+        const lower = Math.max(lr * factor, lowest[index]!);
         return lr - lower > eps ? lower : lr;
       }),
     );

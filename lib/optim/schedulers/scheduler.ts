@@ -1,3 +1,4 @@
+import { makeError } from "../../errors.js";
 import { describe, camelCase, checkName, readOptions, snakeCase } from "../../options.js";
 import {
   checkOptions,
@@ -59,10 +60,10 @@ export abstract class Scheduler<O extends object = object> {
 
   /** The scheduler's state, with PyTorch's keys. The optimizer's learning rates are in the optimizer's own. */
   stateDict(): SchedulerState {
-    const options: [string, unknown][] = Object.entries(this.options).map(([name, value]) => [
-      this.stateKey(name),
-      copyOf(value),
-    ]);
+    // A function is not saved: whoever loads the state has it.
+    const options: [string, unknown][] = Object.entries(this.options)
+      .filter(([, value]) => ![value].flat().some((one) => typeof one === "function"))
+      .map(([name, value]) => [this.stateKey(name), copyOf(value)]);
     return {
       ...Object.fromEntries(options),
       ...this.saved(),
@@ -81,7 +82,7 @@ export abstract class Scheduler<O extends object = object> {
     const options = { ...this.options };
     for (const name of namesOf(options)) {
       const key = this.stateKey(name);
-      if (given.has(key)) options[name] = copyOf(given.get(key)) as O[typeof name];
+      if (given.has(key)) options[name] = this.readOption(name, given.get(key)) as O[typeof name];
       given.delete(key);
     }
     checkOptions(this.name, this.#rows, options);
@@ -102,6 +103,11 @@ export abstract class Scheduler<O extends object = object> {
 
   /** Takes over a result of `saved`; must throw before it changes anything. */
   protected abstract load(state: Map<string, unknown>): void;
+
+  /** A saved option, which PyTorch may have saved in another form. */
+  protected readOption(_name: string, saved: unknown): unknown {
+    return copyOf(saved);
+  }
 
   /** PyTorch's key for an option: one capital letter stands alone there, as in `T_max`. */
   protected stateKey(name: string): string {
@@ -135,7 +141,12 @@ export const schedulerOptions: OptionRows<SchedulerOptions> = {
   lastEpoch: { value: -1, check: finite("Invalid last_epoch value", { min: -1, integer: true }) },
 };
 
-/** A scheduler whose rates depend on the epoch. Adding one means to write `next`. */
+/**
+ * A scheduler whose rates depend on the epoch. Adding one means to write `next` and `closed`.
+ *
+ * With `lastEpoch` a schedule is resumed after that epoch. The groups' rates, loaded with the optimizer, may be those of
+ * that epoch or already those of the next: both go on as if nothing had happened.
+ */
 export abstract class LRScheduler<O extends object = object> extends Scheduler<O> {
   /** The rates with which the schedule began. */
   protected baseLrs: number[];
@@ -150,8 +161,10 @@ export abstract class LRScheduler<O extends object = object> extends Scheduler<O
     const { own, lastEpoch } = splitOptions(given);
     super(optimizer, own as Given<O> | undefined, rows, lastEpoch);
     schedulerOptions.lastEpoch.check(this.name, "lastEpoch", lastEpoch);
-    const groups = optimizer.paramGroups as { lr?: number; initialLr?: number }[];
-    if (lastEpoch !== -1) {
+    const groups = optimizer.paramGroups as RatedGroup[];
+    if (lastEpoch === -1) {
+      this.prepare?.(groups);
+    } else {
       const index = groups.findIndex((group) => group.initialLr === undefined);
       if (index >= 0) {
         throw stateError(
@@ -161,24 +174,78 @@ export abstract class LRScheduler<O extends object = object> extends Scheduler<O
       }
     }
     this.baseLrs = groups.map((group) => (group.initialLr ??= lrOf(group)));
-    this.#advance(true);
+    this.begin();
   }
 
-  /** Counts an epoch, and sets the learning rates for it. Comes after the optimizer's `step()`. */
-  step(): void {
-    if (this.stepCount === 1 && !this.optimizer.hasStepped) {
-      process.emitWarning(
-        "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the opposite " +
-          "order: `optimizer.step()` before `lr_scheduler.step()`. Failure to do this will result in skipping the " +
-          "first value of the learning rate schedule.",
-        { code: "ADJOINT_SCHEDULER_ORDER" },
-      );
-    }
-    this.#advance(false);
+  /**
+   * Counts an epoch, and sets the learning rates for it. Comes after the optimizer's `step()`.
+   *
+   * @throws TypeError `ERR_ARGUMENT` where it is given an epoch
+   */
+  step(...surplus: never[]): void {
+    refuseSurplus(this.name, surplus);
+    this.warnOfOrder();
+    this.#advance((lr, base, index) => this.next(lr, base, index));
   }
 
   /** A group's rate for epoch `lastEpoch`, from the rate it has and the one it began with. */
-  protected abstract next(lr: number, baseLr: number): number;
+  protected abstract next(lr: number, baseLr: number, index: number): number;
+
+  /** A group's rate for an epoch, from the one it began with. */
+  protected abstract closed(epoch: number, baseLr: number, index: number): number;
+
+  /** A group's rate for epoch 0, from the one it has; that one, where it is left out. */
+  protected first?(lr: number, baseLr: number, index: number): number;
+
+  /** Called before the schedule begins anew. */
+  protected prepare?(groups: RatedGroup[]): void;
+
+  /** Called when the rates of an epoch are set, for what else goes with them. */
+  protected accompany?(epoch: number): void;
+
+  /** Makes the step of the construction. @internal */
+  begin(): void {
+    this.stepCount = 0;
+    const isFresh = this.lastEpoch === -1;
+    this.#advance((lr, base, index) => {
+      if (isFresh) return this.first?.(lr, base, index) ?? lr;
+      const due = this.closed(this.lastEpoch, base, index);
+      return isNear(lr, due) ? lr : this.next(lr, base, index);
+    });
+  }
+
+  /** Takes the step of the construction back, for a schedule that begins later. @internal */
+  unbegin(): void {
+    --this.lastEpoch;
+  }
+
+  /** Begins with epoch 0, in the midst of another schedule. @internal */
+  restart(): void {
+    this.lastEpoch = -1;
+    --this.stepCount;
+    this.#advance((lr, base, index) => this.again(lr, base, index));
+  }
+
+  /** A group's rate for epoch 0 in the midst of another schedule. */
+  protected again(_lr: number, baseLr: number, index: number): number {
+    return this.closed(0, baseLr, index);
+  }
+
+  protected warnOfOrder(): void {
+    if (this.stepCount !== 1 || this.optimizer.hasStepped) return;
+    process.emitWarning(
+      "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the opposite " +
+        "order: `optimizer.step()` before `lr_scheduler.step()`. Failure to do this will result in skipping the " +
+        "first value of the learning rate schedule.",
+      { code: "ADJOINT_SCHEDULER_ORDER" },
+    );
+  }
+
+  /** The values of an option that may be a list, one for each group. */
+  protected perGroup(name: string, value: number | readonly number[]): number[] {
+    const { length } = this.optimizer.paramGroups;
+    return perGroup(this.name, name, value, length);
+  }
 
   protected override saved(): SchedulerState {
     return { base_lrs: [...this.baseLrs], _step_count: this.stepCount };
@@ -190,17 +257,73 @@ export abstract class LRScheduler<O extends object = object> extends Scheduler<O
     this.baseLrs = baseLrs;
   }
 
-  #advance(isInitial: boolean): void {
-    this.stepCount++;
+  #advance(rate: (lr: number, baseLr: number, index: number) => number): void {
+    const before = this.lastEpoch;
     this.lastEpoch++;
-    const lrs = this.currentLrs();
-    // A group added later has no rate to begin with, and is left alone as in PyTorch.
-    this.setLrs(this.baseLrs.map((base, i) => (isInitial ? lrs[i]! : this.next(lrs[i]!, base))));
+    try {
+      // A group that was added later begins with the rate it has.
+      const groups = this.optimizer.paramGroups as RatedGroup[];
+      for (let i = this.baseLrs.length; i < groups.length; ++i)
+        this.baseLrs.push((groups[i]!.initialLr ??= lrOf(groups[i]!)));
+      const lrs = this.currentLrs().map((lr, i) => rate(lr, this.baseLrs[i]!, i));
+      this.stepCount++;
+      this.setLrs(lrs);
+      this.accompany?.(this.lastEpoch);
+    } catch (error) {
+      this.lastEpoch = before;
+      throw error;
+    }
   }
+}
+
+/** A parameter group, with the rates that schedulers look at. */
+export interface RatedGroup {
+  lr?: number;
+  initialLr?: number;
+}
+
+/** Refuses arguments where there is room for none. */
+export function refuseSurplus(what: string, surplus: readonly unknown[]): void {
+  if (surplus.length > 0)
+    throw makeError(
+      TypeError,
+      `${what}: step() takes no epoch, but got ${describe(surplus[0])}; begin with lastEpoch instead`,
+      { code: "ERR_ARGUMENT" },
+    );
+}
+
+/** The values of an option that may be a list, one for each of `count` groups. */
+export function perGroup(
+  what: string,
+  name: string,
+  value: number | readonly number[],
+  count: number,
+): number[] {
+  if (typeof value === "number") return Array.from({ length: count }, () => value);
+  if (value.length === count) return [...value];
+  throw optionError(
+    RangeError,
+    `expected ${count} values for ${name}, got ${value.length} (${what}: one for each parameter group, or one number)`,
+  );
+}
+
+/** Whether two rates differ by rounding errors only. */
+function isNear(a: number, b: number): boolean {
+  return Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b));
 }
 
 // Keys that a PyTorch scheduler saves beside these.
 const ignoredKeys = new Set([
+  "lr_lambdas",
+  "_schedule_phases",
+  "_anneal_func_type",
+  "use_beta1",
+  "_scale_fn_custom",
+  "step_ratio",
+  "total_size",
+  "max_lrs",
+  "base_momentums",
+  "max_momentums",
   "_is_initial",
   "_get_lr_called_within_step",
   "verbose",

@@ -22,4 +22,8 @@ export class StepLR extends LRScheduler<StepLROptions> {
   protected override next(lr: number): number {
     return this.lastEpoch % this.options.stepSize === 0 ? lr * this.options.gamma : lr;
   }
+
+  protected override closed(epoch: number, baseLr: number): number {
+    return baseLr * this.options.gamma ** Math.floor(epoch / this.options.stepSize);
+  }
 }
