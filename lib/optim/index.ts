@@ -34,3 +34,4 @@ export { SGD, type SGDOptions } from "./sgd.js";
 export { SparseAdam, type SparseAdamOptions } from "./sparseadam.js";
 export type { ParamState, StateDict } from "./state.js";
 export type { HookOptions } from "./hooks.js";
+export * as swaUtils from "./swaUtils.js";
