@@ -34,6 +34,19 @@ export type {
   ReduceOptions,
   TotalOptions,
 } from "./tensor.js";
+export type { BatchResult } from "./minimize/batch.js";
+export type { BoundsInit, Interval } from "./minimize/bounds.js";
+export {
+  type CommonOptions,
+  type Method,
+  minimize,
+  type MinimizeOptions,
+  type MinimizeResult,
+  minimizeSync,
+  type Progress,
+} from "./minimize/minimize.js";
+export type { Status } from "./minimize/outcome.js";
+export type { Argument, Start } from "./minimize/problem.js";
 import "./missing.js";
 export * from "./functions.js";
 export type { RunningOptions, SortOptions, ValuesAndIndices } from "./functional/along.js";

@@ -1,0 +1,174 @@
+// Many problems at once: every row has its own method at work, and whatever they ask is answered for all rows in one run. A
+// row that has ended stays where it is; the function gets all rows every time, for it may know something of each.
+import * as autograd from "../gradients.js";
+import { tensor } from "../creation.js";
+import { refusePromise } from "../engine.js";
+import { makeError } from "../errors.js";
+import { isFloating } from "../dtype.js";
+import { cat } from "../joining.js";
+import { describe } from "../options.js";
+import { isTensor, type Tensor } from "../tensor.js";
+import type { Status } from "./outcome.js";
+import { secondOrder, type Start } from "./problem.js";
+import type { Question, Vector } from "./questions.js";
+import type { Run } from "./run.js";
+
+/** The result of a batch: of every row what `MinimizeResult` says. */
+export interface BatchResult {
+  /** The best points, of the start's shape. */
+  x: Tensor;
+  /** The function's values there. */
+  fun: Tensor;
+  /** The numbers of iterations and evaluations of every row. */
+  nit: number[];
+  nfev: number[];
+  njev: number[];
+  nhev: number[];
+  status: Status[];
+  message: string[];
+  success: boolean[];
+}
+
+interface Pending {
+  readonly packed: Tensor;
+}
+
+type Ask = Question["ask"];
+
+/** The rows of a batch at work: `next` begins to answer their questions, `answer` goes on with the numbers. */
+export function batched(
+  what: string,
+  f: unknown,
+  start: Start,
+  forRows: (n: number) => (x0: Vector) => Run,
+): { next(): Pending | undefined; answer(values: ArrayLike<number | bigint>): void; result(): BatchResult } {
+  if (typeof f !== "function")
+    throw makeError(TypeError, `${what}: f must be a function, but got ${describe(f)}`, {
+      code: "ERR_ARGUMENT",
+      op: what,
+    });
+  if (!isTensor(start) || start.shape.length === 0 || !isFloating(start.dtype) || start.numel() === 0)
+    throw makeError(
+      TypeError,
+      `${what}: with batch, x0 must be a floating Tensor whose first dimension counts the problems, but got ` +
+        (isTensor(start) ? `shape [${start.shape.join(", ")}] of ${start.dtype}` : describe(start)),
+      { code: "ERR_ARGUMENT", op: what },
+    );
+  const { shape, dtype, device } = start;
+  const count = shape[0]!;
+  const n = start.numel() / count;
+  const points = Float64Array.from(start.detach().dataSync() as ArrayLike<number>);
+  const begin = forRows(n);
+  const runs = Array.from({ length: count }, (_, i) => begin(points.slice(i * n, (i + 1) * n)));
+  const options = { dtype, device } as never;
+  const directions = new Float64Array(count * n);
+  let asked: Ask = "gradient";
+
+  const valueAt = (leaf: Tensor): Tensor => {
+    const value: unknown = (f as (x: Tensor) => unknown)(leaf.reshape(...shape));
+    refusePromise(`${what}: f`, value);
+    if (isTensor(value) && value.numel() === count && value.shape.length <= 1) return value.reshape(-1);
+    throw makeError(
+      TypeError,
+      `${what}: with batch, f must return a Tensor of shape [${count}], a value for each problem, but got ` +
+        (isTensor(value) ? `shape [${value.shape.join(", ")}]` : describe(value)),
+      { code: "ERR_ARGUMENT", op: what },
+    );
+  };
+  const evaluate = (createGraph: boolean) => {
+    const leaf = tensor(points, { dtype, device, requiresGrad: true } as never);
+    const value = valueAt(leaf);
+    if (!value.requiresGrad)
+      throw makeError(
+        Error,
+        `${what}: the result of f does not depend on x by operations of tensors, so it has no gradient`,
+        { code: "ERR_AUTOGRAD", op: what },
+      );
+    return { leaf, value, grad: autograd.grad(value.sum(), leaf, { createGraph })[0]! };
+  };
+
+  /** The values and gradients of all rows, or products with their Hessians along directions. */
+  const begins: Partial<Record<Ask, () => Tensor>> = {
+    value: () => valueAt(tensor(points, options)).detach(),
+    gradient() {
+      const { value, grad } = evaluate(false);
+      return cat([value.detach().to(dtype), grad], 0);
+    },
+    product() {
+      const { leaf, grad } = evaluate(true);
+      return secondOrder(grad.mul(tensor(directions, options)).sum(), leaf, [count * n]);
+    },
+    hessian() {
+      const { leaf, grad } = evaluate(true);
+      // A column of all Hessians at a time: no row's value depends on another row.
+      const columns = Array.from({ length: n }, (_, k) => {
+        const of = grad.reshape(count, n).select(1, k).sum();
+        if (!of.requiresGrad) return leaf.detach().mul(0);
+        return (
+          autograd.grad(of, leaf, { retainGraph: k + 1 < n, allowUnused: true })[0] ?? leaf.detach().mul(0)
+        );
+      });
+      return cat(columns, 0);
+    },
+  };
+
+  return {
+    next() {
+      const open = runs.flatMap(({ question }) => (question === undefined ? [] : [question.ask]));
+      if (open.length === 0) return undefined;
+      // Values come with gradients, where some rows ask for these.
+      asked = (["gradient", "product", "hessian", "value"] as const).find((ask) => open.includes(ask))!;
+      directions.fill(0);
+      runs.forEach(({ question }, i) => {
+        if (question === undefined || question.ask === "iterated") return;
+        const isAnswered = question.ask === asked || (asked === "gradient" && question.ask === "value");
+        if (!isAnswered) return;
+        points.set(question.x, i * n);
+        if (question.ask === "product") directions.set(question.v, i * n);
+      });
+      return { packed: autograd.enableGrad(() => begins[asked]!()) };
+    },
+    answer(values) {
+      const numbers = Float64Array.from(values as ArrayLike<number>);
+      runs.forEach((run, i) => {
+        const { question } = run;
+        if (question === undefined) return;
+        if (asked === "value") {
+          run.answer(numbers[i]!);
+        } else if (asked === "gradient") {
+          const grad = numbers.slice(count + i * n, count + (i + 1) * n);
+          if (question.ask === "value") run.answer(numbers[i]!);
+          else if (question.ask === "gradient") run.answer({ fun: numbers[i]!, grad });
+        } else if (question.ask === asked) {
+          const rows = asked === "product" ? 1 : n;
+          const result = new Float64Array(rows * n);
+          for (let k = 0; k < rows; ++k)
+            result.set(numbers.subarray((k * count + i) * n, (k * count + i + 1) * n), k * n);
+          run.answer(result);
+        }
+      });
+    },
+    result() {
+      const outcomes = runs.map(({ outcome }) => outcome!);
+      const x = new Float64Array(count * n);
+      outcomes.forEach((outcome, i) => {
+        x.set(outcome.x, i * n);
+      });
+      const each = <K extends "nit" | "nfev" | "njev" | "nhev">(name: K) => runs.map((run) => run[name]);
+      return {
+        x: tensor(x, options).reshape(...shape),
+        fun: tensor(
+          Float64Array.from(outcomes, ({ fun }) => fun),
+          options,
+        ),
+        nit: each("nit"),
+        nfev: each("nfev"),
+        njev: each("njev"),
+        nhev: each("nhev"),
+        status: outcomes.map(({ status }) => status),
+        message: outcomes.map(({ message }) => message),
+        success: outcomes.map(({ status }) => status === "converged"),
+      };
+    },
+  };
+}

@@ -1,0 +1,400 @@
+import { makeError } from "../errors.js";
+import { describe, nearestName, readOptions } from "../options.js";
+import {
+  checkOptions,
+  defaultsOf,
+  finite,
+  flag,
+  type Given,
+  option,
+  optionError,
+  type OptionRows,
+} from "../optim/checks.js";
+import type { Tensor } from "../tensor.js";
+import { Bounds, type BoundsInit } from "./bounds.js";
+import { batched, type BatchResult } from "./batch.js";
+import { bfgs, type BfgsOptions, bfgsRows } from "./methods/bfgs.js";
+import { cg, cgRows } from "./methods/cg.js";
+import { lbfgsb, type LbfgsOptions, lbfgsRows } from "./methods/lbfgsb.js";
+import { nelderMead, type NelderMeadOptions, nelderMeadRows } from "./methods/neldermead.js";
+import { newtonCg, type NewtonCgOptions, newtonCgRows } from "./methods/newtoncg.js";
+import { byOptimizer, type OptimizerOptions, optimizerNames, optimizerRows } from "./methods/optimizers.js";
+import { trustExact, trustNcg, type TrustOptions, trustRows } from "./methods/trust.js";
+import type { Outcome, Status } from "./outcome.js";
+import { type Argument, Layout, Problem, type Start } from "./problem.js";
+import type { Asking, Vector } from "./questions.js";
+import { type Limits, Run } from "./run.js";
+
+/** What `onIteration` is told. */
+export interface Progress<X extends Start = Start> {
+  /** The number of iterations so far. */
+  nit: number;
+  /** The point, in the form of the start. */
+  x: Argument<X>;
+  /** The function's value there. */
+  fun: number;
+}
+
+/** The options of all methods of {@link minimize}; each has some of its own beside these. */
+export interface CommonOptions<X extends Start = Start> {
+  /** The method; "bfgs" by default, "lbfgsb" where there are bounds. */
+  method?: Method;
+  /** Bounds of all elements, or of each, for "lbfgsb" and "nelder-mead"; null stands for none. */
+  bounds?: BoundsInit;
+  /** The gradient, in the form of the start; by differentiation when left out. */
+  jac?: (x: Argument<X>) => Tensor | readonly Tensor[];
+  /** The Hessian over all elements, one after another. */
+  hess?: (x: Argument<X>) => Tensor;
+  /** The Hessian's product with v. */
+  hessp?: (x: Argument<X>, v: Argument<X>) => Tensor | readonly Tensor[];
+  /** The most iterations; 200 for each element by default, 15000 of "lbfgs" and "lbfgsb", 1000 of optimizers. */
+  maxIter?: number;
+  /** The most evaluations of the function; as many as needed by default, but for "lbfgs", "lbfgsb" (15000) and "nelder-mead". */
+  maxFev?: number;
+  /** Milliseconds after which to end with the best point so far; none by default. */
+  timeLimit?: number;
+  /** Ends it with the best point so far. */
+  signal?: AbortSignal;
+  /** Called after every iteration; ends it by returning true. */
+  onIteration?: (progress: Progress<X>) => unknown;
+  /** Keep the points of all iterations in the result; false by default. */
+  history?: boolean;
+  /** Sets all tolerances of the method that are not given. */
+  tol?: number;
+}
+
+/** Options of {@link minimize}: those of all methods, and those of the method. */
+export type MinimizeOptions<X extends Start = Start> = CommonOptions<X> &
+  Given<BfgsOptions> &
+  Given<LbfgsOptions> &
+  Given<NewtonCgOptions> &
+  Given<TrustOptions> &
+  Given<NelderMeadOptions> &
+  Given<OptimizerOptions>;
+
+/** The names of the methods. */
+export type Method =
+  | "bfgs"
+  | "cg"
+  | "lbfgs"
+  | "lbfgsb"
+  | "newton-cg"
+  | "trust-ncg"
+  | "trust-exact"
+  | "nelder-mead"
+  | "adadelta"
+  | "adagrad"
+  | "adam"
+  | "adamax"
+  | "adamw"
+  | "adan"
+  | "asgd"
+  | "lamb"
+  | "lion"
+  | "nadam"
+  | "radam"
+  | "rmsprop"
+  | "rprop"
+  | "sgd";
+
+/** The result of {@link minimize}. */
+export interface MinimizeResult<X extends Start = Start> {
+  /** The best point, in the form of the start. */
+  x: Argument<X>;
+  /** The function's value there. */
+  fun: number;
+  /** The gradient there, where the method knows it. */
+  grad: Argument<X> | null;
+  /** The numbers of iterations, of evaluations of the function, of its gradient, and of its Hessian or products with it. */
+  nit: number;
+  nfev: number;
+  njev: number;
+  nhev: number;
+  /** What ended it, in a word and in a sentence. */
+  status: Status;
+  message: string;
+  /** Whether the method says that it has converged. */
+  success: boolean;
+  /** The points of all iterations, the start first, where `history` asks for them. */
+  history?: { x: Argument<X>; fun: number }[];
+}
+
+interface MethodRow {
+  readonly rows: OptionRows<object>;
+  run(x0: Vector, options: never, bounds?: Bounds): Asking<Outcome>;
+  readonly takesBounds?: boolean;
+  /** Defaults for a problem of n elements. */
+  maxIter(n: number): number;
+  maxFev?(n: number): number;
+}
+
+const perElement = (n: number) => 200 * n;
+const many = () => 15_000;
+const row = <O extends object>(
+  rows: OptionRows<O>,
+  run: (x0: Vector, options: O, bounds?: Bounds) => Asking<Outcome>,
+  others: Partial<MethodRow> = {},
+): MethodRow => ({
+  maxIter: perElement,
+  ...others,
+  rows: rows as OptionRows<object>,
+  run: run as MethodRow["run"],
+});
+
+const methods = {
+  bfgs: row(bfgsRows, (x0, options) => bfgs(x0, options)),
+  cg: row(cgRows, (x0, options) => cg(x0, options)),
+  lbfgs: row(lbfgsRows, (x0, options) => lbfgsb(x0, options), { maxIter: many, maxFev: many }),
+  lbfgsb: row(lbfgsRows, lbfgsb, { takesBounds: true, maxIter: many, maxFev: many }),
+  "newton-cg": row(newtonCgRows, (x0, options) => newtonCg(x0, options)),
+  "trust-ncg": row(trustRows, (x0, options) => trustNcg(x0, options)),
+  "trust-exact": row(trustRows, (x0, options) => trustExact(x0, options)),
+  "nelder-mead": row(nelderMeadRows, nelderMead, { takesBounds: true, maxFev: perElement }),
+  ...Object.fromEntries(
+    optimizerNames.map((name) => [name, row(optimizerRows, byOptimizer(name), { maxIter: () => 1000 })]),
+  ),
+} as unknown as Record<Method, MethodRow>;
+
+const aFunction = (what: string, name: string, value: unknown): void => {
+  if (value !== undefined && typeof value !== "function")
+    throw optionError(TypeError, `${what}: ${name} must be a function, but got ${describe(value)}`);
+};
+const limit = (what: string, name: string, value: unknown): void => {
+  if (value !== undefined && value !== Infinity)
+    finite(`Invalid ${name}`, { min: 1, integer: true })(what, name, value);
+};
+
+const commonRows = {
+  method: option<unknown>(undefined, () => undefined),
+  bounds: option<unknown>(undefined, () => undefined),
+  jac: option<unknown>(undefined, aFunction),
+  hess: option<unknown>(undefined, aFunction),
+  hessp: option<unknown>(undefined, aFunction),
+  maxIter: option<number | undefined>(undefined, limit),
+  maxFev: option<number | undefined>(undefined, limit),
+  timeLimit: option<number>(Infinity, (what, name, value) => {
+    if (value !== Infinity) finite("Invalid time limit", { above: 0 })(what, name, value);
+  }),
+  signal: option<unknown>(undefined, (what, name, value) => {
+    if (value !== undefined && !(value instanceof AbortSignal))
+      throw optionError(TypeError, `${what}: ${name} must be an AbortSignal, but got ${describe(value)}`);
+  }),
+  onIteration: option<unknown>(undefined, aFunction),
+  history: option<boolean>(false, flag),
+  tol: option<number | undefined>(undefined, (what, name, value) => {
+    if (value !== undefined) finite("Invalid tolerance", { min: 0 })(what, name, value);
+  }),
+};
+
+const tolerances = ["gtol", "xtol", "ftol", "xatol", "fatol"];
+
+/** A problem, the method for it, and what ends it. */
+interface Plan<X extends Start> {
+  readonly what: string;
+  readonly layout: Layout;
+  readonly problem: Problem;
+  begin(x0: Vector): Run;
+  result(run: Run): MinimizeResult<X>;
+}
+
+/** What the options say of a method and its limits, for a problem of n elements. */
+function readAll(what: string, given: unknown, n: number) {
+  const asked = (given as { method?: unknown } | undefined)?.method;
+  const hasBounds = (given as { bounds?: unknown } | undefined)?.bounds !== undefined;
+  const name = asked ?? (hasBounds ? "lbfgsb" : "bfgs");
+  if (typeof name !== "string" || !Object.hasOwn(methods, name)) {
+    const known = Object.keys(methods);
+    const nearest = typeof name === "string" ? nearestName(name, known) : undefined;
+    throw optionError(
+      TypeError,
+      `${what}: there is no method ${typeof name === "string" ? `'${name}'` : describe(name)}` +
+        (nearest === undefined ? `, known are ${known.join(", ")}` : `, did you mean '${nearest}'?`),
+    );
+  }
+  const method = methods[name as Method];
+  const rows = { ...commonRows, ...method.rows } as unknown as OptionRows<Record<string, unknown>>;
+  const options = readOptions(`${what} (${name})`, given, defaultsOf(rows));
+  checkOptions(`${what} (${name})`, rows, options);
+  if (options["tol"] !== undefined)
+    for (const one of tolerances)
+      if (one in method.rows && (given as Record<string, unknown>)[one] === undefined)
+        options[one] = options["tol"];
+  if (hasBounds && method.takesBounds !== true)
+    throw optionError(TypeError, `${what}: method '${name}' takes no bounds; "lbfgsb" and "nelder-mead" do`);
+  const bounds = hasBounds ? Bounds.from(what, options["bounds"], n) : undefined;
+  const limits = {
+    maxIter: (options["maxIter"] as number | undefined) ?? method.maxIter(n),
+    maxFev: (options["maxFev"] as number | undefined) ?? method.maxFev?.(n) ?? Infinity,
+    until: performance.now() + (options["timeLimit"] as number),
+    signal: (options["signal"] as AbortSignal | undefined) ?? null,
+  };
+  return { method, options, bounds, limits };
+}
+
+function checkInside(what: string, bounds: Bounds | undefined, x0: Vector): void {
+  const outside = bounds?.outside(x0) ?? -1;
+  if (outside >= 0)
+    throw optionError(
+      RangeError,
+      `${what}: x0 is outside of the bounds (element ${outside} is ${x0[outside]}, the bounds are ` +
+        `[${bounds!.lower[outside]}, ${bounds!.upper[outside]}])`,
+    );
+}
+
+function plan<X extends Start>(
+  what: string,
+  f: unknown,
+  start: X,
+  given: MinimizeOptions<X> | undefined,
+): Plan<X> {
+  if (typeof f !== "function")
+    throw makeError(TypeError, `${what}: f must be a function, but got ${describe(f)}`, {
+      code: "ERR_ARGUMENT",
+      op: what,
+    });
+  const layout = new Layout(what, start);
+  const { method, options, bounds, limits } = readAll(what, given, layout.x0.length);
+  checkInside(what, bounds, layout.x0);
+  const onIteration = options["onIteration"] as ((progress: Progress<X>) => unknown) | undefined;
+  const history: { x: Vector; fun: number }[] = [];
+  const keepsHistory = options["history"] === true;
+  const restored = (x: Vector) => layout.restored(x) as Argument<X>;
+  const all: Limits = {
+    ...limits,
+    onIteration({ x, fun }, nit) {
+      if (keepsHistory) history.push({ x, fun });
+      return onIteration?.({ nit, x: restored(x), fun }) === true;
+    },
+  };
+  const { jac, hess, hessp } = options as {
+    jac?: () => unknown;
+    hess?: () => unknown;
+    hessp?: () => unknown;
+  };
+  return {
+    what,
+    layout,
+    problem: new Problem(what, layout, { f: f as () => unknown, jac, hess, hessp }),
+    begin: (x0) => new Run(method.run(x0, options as never, bounds), all),
+    result(run) {
+      const { x, fun, grad, status, message } = run.outcome!;
+      const { nit, nfev, njev, nhev } = run;
+      return {
+        x: restored(x),
+        fun,
+        grad: grad === undefined ? null : restored(grad),
+        nit,
+        nfev,
+        njev,
+        nhev,
+        status,
+        message,
+        success: status === "converged",
+        ...(keepsHistory && { history: history.map((one) => ({ x: restored(one.x), fun: one.fun })) }),
+      };
+    },
+  };
+}
+
+/**
+ * Minimises a function of tensors, to local minima.
+ *
+ * `f` gets what has the form of `x0` (a tensor, a list of tensors; for numbers a tensor of float64) and returns a tensor of
+ * one element. Gradients and products with the Hessian are found by differentiation unless they are given. Methods and their
+ * options are SciPy's, in camelCase, and so are the rules of stopping; their own arithmetic is in double, on the host, and
+ * `f` computes on the device of `x0`. Whatever ends it, the result holds the best point.
+ *
+ * The event loop goes on meanwhile; {@link minimizeSync} is faster for small problems.
+ *
+ * @example
+ * const { x, fun, nit } = await minimize((p) => p.at(1).sub(p.at(0).square()).square().mul(100).add(p.at(0).rsub(1).square()), [-1.2, 1]);
+ *
+ * @throws TypeError and RangeError (`ERR_OPTION`, `ERR_ARGUMENT`, `ERR_ASYNC`, `ERR_AUTOGRAD`) for what cannot be minimised; what `f` throws.
+ */
+export async function minimize<const X extends Start>(
+  f: (x: Argument<X>) => Tensor,
+  x0: X,
+  options: MinimizeOptions<X> & { batch: true },
+): Promise<BatchResult>;
+export async function minimize<const X extends Start>(
+  f: (x: Argument<X>) => Tensor,
+  x0: X,
+  options?: MinimizeOptions<X>,
+): Promise<MinimizeResult<X>>;
+export async function minimize<const X extends Start>(
+  f: (x: Argument<X>) => Tensor,
+  x0: X,
+  options?: MinimizeOptions<X> & { batch?: boolean },
+): Promise<MinimizeResult<X> | BatchResult> {
+  const { batch, rest } = withoutBatch("minimize", options);
+  if (batch) {
+    const all = inBatch("minimize", f, x0, rest);
+    for (let pending = all.next(); pending !== undefined; pending = all.next())
+      all.answer(await pending.packed.data());
+    return all.result();
+  }
+  const { problem, layout, begin, result } = plan("minimize", f, x0, rest);
+  const run = begin(layout.x0);
+  while (run.question !== undefined) {
+    const { packed, decode } = problem.ask(run.question);
+    run.answer(decode((await packed.data()) as ArrayLike<number>));
+  }
+  return result(run);
+}
+
+/** {@link minimize}, at once: as fast as small problems allow. */
+export function minimizeSync<const X extends Start>(
+  f: (x: Argument<X>) => Tensor,
+  x0: X,
+  options: MinimizeOptions<X> & { batch: true },
+): BatchResult;
+export function minimizeSync<const X extends Start>(
+  f: (x: Argument<X>) => Tensor,
+  x0: X,
+  options?: MinimizeOptions<X>,
+): MinimizeResult<X>;
+export function minimizeSync<const X extends Start>(
+  f: (x: Argument<X>) => Tensor,
+  x0: X,
+  options?: MinimizeOptions<X> & { batch?: boolean },
+): MinimizeResult<X> | BatchResult {
+  const { batch, rest } = withoutBatch("minimizeSync", options);
+  if (batch) {
+    const all = inBatch("minimizeSync", f, x0, rest);
+    for (let pending = all.next(); pending !== undefined; pending = all.next())
+      all.answer(pending.packed.dataSync());
+    return all.result();
+  }
+  const { problem, layout, begin, result } = plan("minimizeSync", f, x0, rest);
+  const run = begin(layout.x0);
+  while (run.question !== undefined) {
+    const { packed, decode } = problem.ask(run.question);
+    run.answer(decode(packed.dataSync() as ArrayLike<number>));
+  }
+  return result(run);
+}
+
+function withoutBatch<O extends object>(what: string, options: (O & { batch?: boolean }) | undefined) {
+  if (options === undefined || !Object.hasOwn(options, "batch"))
+    return { batch: false, rest: options as O | undefined };
+  const { batch, ...rest } = options;
+  flag(what, "batch", batch ?? false);
+  return { batch: batch === true, rest: rest as unknown as O };
+}
+
+function inBatch(what: string, f: unknown, start: Start, given: unknown) {
+  return batched(what, f, start, (n) => {
+    const { method, options, bounds, limits } = readAll(what, given, n);
+    for (const name of ["jac", "hess", "hessp", "onIteration"])
+      if (options[name] !== undefined)
+        throw optionError(
+          TypeError,
+          `${what}: '${name}' is not for batches, whose gradients are found by differentiation`,
+        );
+    if (options["history"] === true) throw optionError(TypeError, `${what}: 'history' is not for batches`);
+    return (x0) => {
+      checkInside(what, bounds, x0);
+      return new Run(method.run(x0, options as never, bounds), { ...limits, onIteration: () => false });
+    };
+  });
+}

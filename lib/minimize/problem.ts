@@ -1,0 +1,281 @@
+// Between the tensors of a problem and the vectors of a method.
+import * as autograd from "../gradients.js";
+import { refusePromise } from "../engine.js";
+import { tensor } from "../creation.js";
+import { isFloating, type DType } from "../dtype.js";
+import { makeError } from "../errors.js";
+import { eye } from "../ranges.js";
+import { cat } from "../joining.js";
+import { describe } from "../options.js";
+import { optionError } from "../optim/checks.js";
+import { isTensor, type Tensor } from "../tensor.js";
+import type { Question, Vector } from "./questions.js";
+
+/** A start: a tensor, a list of tensors, a number or an array of numbers, of which tensors of float64 are made. */
+export type Start = Tensor | readonly Tensor[] | number | readonly number[];
+
+/** What a function of the problem gets for a start: a tensor, or as many as the start has. */
+export type Argument<X extends Start> = X extends readonly Tensor[] ? { [K in keyof X]: Tensor } : Tensor;
+
+type Argued = Tensor | readonly Tensor[];
+
+/** The functions of a problem; those that are left out are found by differentiation. */
+export interface Functions {
+  readonly f: (x: never) => unknown;
+  readonly jac?: ((x: never) => unknown) | undefined;
+  readonly hess?: ((x: never) => unknown) | undefined;
+  readonly hessp?: ((x: never, v: never) => unknown) | undefined;
+}
+
+/** Numbers that are on their way, and what they say once they are there. */
+export interface Pending {
+  readonly packed: Tensor;
+  decode(values: ArrayLike<number>): unknown;
+}
+
+/** The tensors of a start, one after another in one vector. */
+export class Layout {
+  readonly x0: Vector;
+  readonly dtype: DType;
+  readonly device: string;
+  readonly #shapes: readonly (readonly number[])[];
+  readonly #isList: boolean;
+
+  constructor(
+    private readonly what: string,
+    start: unknown,
+  ) {
+    const refuse = (got: string): never => {
+      throw makeError(
+        TypeError,
+        `${what}: x0 must be a Tensor, an array of Tensors, a number or an array of numbers, but got ${got}`,
+        { code: "ERR_ARGUMENT", op: what },
+      );
+    };
+    const isNumbers = (value: unknown): value is number[] =>
+      Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "number");
+    this.#isList = Array.isArray(start) && start.length > 0 && start.every(isTensor);
+    const tensors: Tensor[] =
+      typeof start === "number" ||
+      isNumbers(start) ||
+      (ArrayBuffer.isView(start) && !(start instanceof DataView))
+        ? [tensor(start as number[], { dtype: "float64" })]
+        : isTensor(start)
+          ? [start]
+          : this.#isList
+            ? [...(start as Tensor[])]
+            : refuse(describe(start));
+    const [first] = tensors as [Tensor];
+    for (const { dtype, device } of tensors) {
+      if (!isFloating(dtype))
+        throw makeError(
+          TypeError,
+          `${what}: x0 must be floating, but has dtype ${dtype}; convert it with to("float64")`,
+          {
+            code: "ERR_DTYPE",
+            op: what,
+          },
+        );
+      if (dtype !== first.dtype || device !== first.device)
+        refuse(`tensors of ${first.dtype} on ${first.device} and of ${dtype} on ${device}`);
+    }
+    this.dtype = first.dtype;
+    this.device = first.device;
+    this.#shapes = tensors.map(({ shape }) => shape);
+    this.x0 = Float64Array.from(
+      tensors.flatMap((one) => Array.from(one.detach().dataSync() as ArrayLike<number>)),
+    );
+    if (this.x0.length === 0)
+      throw optionError(RangeError, `${what}: x0 has no elements, so there is nothing to minimise`);
+    const bad = this.x0.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0)
+      throw optionError(RangeError, `${what}: x0 must be finite, but element ${bad} is ${this.x0[bad]}`);
+  }
+
+  /** The shapes of the tensors, and the first of them where there is but one. */
+  get shapes(): readonly (readonly number[])[] {
+    return this.#shapes;
+  }
+
+  /** A vector of all elements, as a tensor that gradients are taken of. */
+  leaf(x: Vector, requiresGrad: boolean): Tensor {
+    return tensor(x, { dtype: this.dtype, device: this.device, requiresGrad } as never);
+  }
+
+  /** What functions get for such a vector. */
+  argument(flat: Tensor): Argued {
+    if (!this.#isList) {
+      const shape = this.#shapes[0]!;
+      return shape.length === 1 ? flat : flat.reshape(...shape);
+    }
+    let offset = 0;
+    return this.#shapes.map((shape) => {
+      const size = shape.reduce((product, extent) => product * extent, 1);
+      const part = flat.narrow(0, offset, size).reshape(...shape);
+      offset += size;
+      return part;
+    });
+  }
+
+  /** One vector of what has the form of an argument. */
+  flat(value: unknown, from: string): Tensor {
+    const list: unknown[] = this.#isList ? (Array.isArray(value) ? value : [undefined]) : [value];
+    const shown = this.#shapes.map((shape) => `[${shape.join(", ")}]`).join(", ");
+    const parts = list.map((one, i) => {
+      if (isTensor(one) && String(one.shape) === String(this.#shapes[i]))
+        return one.reshape(-1).to(this.dtype);
+      const got = isTensor(one) ? `shape [${one.shape.join(", ")}]` : describe(one);
+      throw makeError(
+        TypeError,
+        `${this.what}: ${from} must return what has the shape of x0, ${shown}, but got ${got}`,
+        {
+          code: "ERR_ARGUMENT",
+          op: this.what,
+        },
+      );
+    });
+    return parts.length === 1 ? parts[0]! : cat(parts, 0);
+  }
+
+  /** A vector in the form of the start. */
+  restored(x: Vector): Argued {
+    return this.argument(this.leaf(x, false));
+  }
+}
+
+/** A function of a start, and its derivatives. */
+export class Problem {
+  constructor(
+    private readonly what: string,
+    readonly layout: Layout,
+    private readonly functions: Functions,
+  ) {}
+
+  /** Begins to answer a question. */
+  ask(question: Question): Pending {
+    return autograd.enableGrad(() => {
+      switch (question.ask) {
+        case "value":
+          return this.#value(question.x);
+        case "gradient":
+          return this.#gradient(question.x);
+        case "product":
+          return this.#product(question.x, question.v);
+        case "hessian":
+          return this.#hessian(question.x);
+        default:
+          throw new Error(`${this.what} cannot answer ${question.ask}`);
+      }
+    });
+  }
+
+  #value(x: Vector): Pending {
+    const leaf = this.layout.leaf(x, false);
+    return { packed: this.#call(leaf).detach().reshape(1), decode: (values) => Number(values[0]) };
+  }
+
+  #gradient(x: Vector): Pending {
+    const { leaf, value, grad } = this.#valueAndGradient(x, false);
+    const loss = value.detach().reshape(1);
+    return {
+      packed: cat([loss.dtype === leaf.dtype ? loss : loss.to(leaf.dtype), grad], 0),
+      decode: (values) => ({ fun: values[0]!, grad: toVector(values, 1) }),
+    };
+  }
+
+  #product(x: Vector, v: Vector): Pending {
+    const { hessp, hess } = this.functions;
+    const { layout } = this;
+    const leaf = layout.leaf(x, true);
+    const direction = layout.leaf(v, false);
+    const decode = (values: ArrayLike<number>) => toVector(values, 0);
+    if (hessp !== undefined) {
+      const given = hessp(layout.argument(leaf) as never, layout.argument(direction) as never);
+      return { packed: layout.flat(this.#checked("hessp", given), "hessp").detach(), decode };
+    }
+    if (hess !== undefined) return { packed: this.#givenHessian(leaf).matmul(direction), decode };
+    const { leaf: at, grad } = this.#valueAndGradient(x, true);
+    return { packed: secondOrder(grad.mul(direction).sum(), at, [x.length]), decode };
+  }
+
+  #hessian(x: Vector): Pending {
+    const n = x.length;
+    const decode = (values: ArrayLike<number>) => toVector(values, 0);
+    if (this.functions.hess !== undefined)
+      return { packed: this.#givenHessian(this.layout.leaf(x, true)).reshape(-1), decode };
+    const { leaf, grad } = this.#valueAndGradient(x, true);
+    if (!grad.requiresGrad) return { packed: grad.detach().mul(0).repeat(n), decode };
+    const rows = autograd.grad(grad, leaf, {
+      gradOutputs: eye(n, { dtype: leaf.dtype, device: leaf.device } as never),
+      isGradsBatched: true,
+      allowUnused: true,
+    })[0];
+    return { packed: (rows ?? grad.detach().mul(0).repeat(n)).reshape(-1), decode };
+  }
+
+  #givenHessian(leaf: Tensor): Tensor {
+    const n = leaf.shape[0]!;
+    const given = this.#checked("hess", this.functions.hess!(this.layout.argument(leaf) as never));
+    if (isTensor(given) && given.numel() === n * n) return given.detach().reshape(n, n).to(leaf.dtype);
+    throw makeError(
+      TypeError,
+      `${this.what}: hess must return a Tensor of shape [${n}, ${n}], but got ` +
+        (isTensor(given) ? `shape [${given.shape.join(", ")}]` : describe(given)),
+      { code: "ERR_ARGUMENT", op: this.what },
+    );
+  }
+
+  #valueAndGradient(x: Vector, createGraph: boolean): { leaf: Tensor; value: Tensor; grad: Tensor } {
+    const { layout, functions } = this;
+    const leaf = layout.leaf(x, true);
+    const value = this.#call(leaf);
+    if (functions.jac !== undefined) {
+      const given = this.#checked("jac", functions.jac(layout.argument(leaf) as never));
+      const grad = layout.flat(given, "jac");
+      return { leaf, value, grad: createGraph ? grad : grad.detach() };
+    }
+    if (!value.requiresGrad)
+      throw makeError(
+        Error,
+        `${this.what}: the result of f does not depend on x by operations of tensors, so it has no gradient; ` +
+          "compute with methods of tensors, not with numbers read from them, or give its gradient as jac",
+        { code: "ERR_AUTOGRAD", op: this.what },
+      );
+    return { leaf, value, grad: autograd.grad(value, leaf, { createGraph })[0]! };
+  }
+
+  #call(leaf: Tensor): Tensor {
+    const value = this.#checked("f", this.functions.f(this.layout.argument(leaf) as never));
+    if (isTensor(value) && value.numel() === 1) return value;
+    throw makeError(
+      TypeError,
+      `${this.what}: f must return a Tensor of one element, but got ` +
+        (isTensor(value)
+          ? `shape [${value.shape.join(", ")}]; reduce it, with sum() for example`
+          : describe(value)),
+      { code: "ERR_ARGUMENT", op: this.what },
+    );
+  }
+
+  #checked(name: string, value: unknown): unknown {
+    refusePromise(`${this.what}: ${name}`, value);
+    return value;
+  }
+}
+
+/** The derivative of a number that gradients were taken for; zeros where it does not depend on the leaf. */
+export function secondOrder(of: Tensor, leaf: Tensor, shape: readonly number[]): Tensor {
+  const zero = () =>
+    leaf
+      .detach()
+      .mul(0)
+      .reshape(...shape);
+  if (!of.requiresGrad) return zero();
+  return autograd.grad(of, leaf, { allowUnused: true })[0] ?? zero();
+}
+
+function toVector(values: ArrayLike<number>, from: number): Vector {
+  return values instanceof Float64Array
+    ? values.subarray(from)
+    : Float64Array.from({ length: values.length - from }, (_, i) => values[from + i]!);
+}
