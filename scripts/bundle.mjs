@@ -13,7 +13,12 @@ const outside = {
   },
 };
 const bundle = await rolldown({
-  input: { index: "./dist/lib/index.js", plot: "./dist/lib/plot/index.js", io: "./dist/lib/io/index.js" },
+  input: {
+    index: "./dist/lib/index.js",
+    functions: "./dist/lib/gallery/index.js",
+    io: "./dist/lib/io/index.js",
+    plot: "./dist/lib/plot/index.js",
+  },
   platform: "node",
   treeshake: false,
   plugins: [outside],

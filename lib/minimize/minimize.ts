@@ -137,8 +137,8 @@ const row = <O extends object>(
 ): MethodRow => ({
   maxIter: perElement,
   ...others,
-  rows: rows as OptionRows<object>,
-  run: run as MethodRow["run"],
+  rows: rows,
+  run: run,
 });
 
 const methods = {
@@ -193,8 +193,8 @@ interface Plan<X extends Start> {
   readonly what: string;
   readonly layout: Layout;
   readonly problem: Problem;
-  begin(x0: Vector): Run;
-  result(run: Run): MinimizeResult<X>;
+  readonly begin: (x0: Vector) => Run;
+  readonly result: (run: Run) => MinimizeResult<X>;
 }
 
 /** What the options say of a method and its limits, for a problem of n elements. */
@@ -362,7 +362,7 @@ export function minimizeSync<const X extends Start>(
   if (batch) {
     const all = inBatch("minimizeSync", f, x0, rest);
     for (let pending = all.next(); pending !== undefined; pending = all.next())
-      all.answer(pending.packed.dataSync());
+      all.answer(pending.packed.dataSync<Float64Array>());
     return all.result();
   }
   const { problem, layout, begin, result } = plan("minimizeSync", f, x0, rest);

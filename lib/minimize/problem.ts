@@ -30,7 +30,7 @@ export interface Functions {
 /** Numbers that are on their way, and what they say once they are there. */
 export interface Pending {
   readonly packed: Tensor;
-  decode(values: ArrayLike<number>): unknown;
+  readonly decode: (values: ArrayLike<number>) => unknown;
 }
 
 /** The tensors of a start, one after another in one vector. */
@@ -206,7 +206,7 @@ export class Problem {
     const { leaf, grad } = this.#valueAndGradient(x, true);
     if (!grad.requiresGrad) return { packed: grad.detach().mul(0).repeat(n), decode };
     const rows = autograd.grad(grad, leaf, {
-      gradOutputs: eye(n, { dtype: leaf.dtype, device: leaf.device } as never),
+      gradOutputs: eye(n, { dtype: leaf.dtype, device: leaf.device }),
       isGradsBatched: true,
       allowUnused: true,
     })[0];

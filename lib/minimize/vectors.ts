@@ -15,6 +15,11 @@ export function along(x: Vector, d: Vector, t: number): Vector {
   return result;
 }
 
+/** Adds t d to x, in place. */
+export function advance(x: Vector, d: Vector, t: number): void {
+  for (let i = 0; i < x.length; ++i) x[i]! += t * d[i]!;
+}
+
 /** a - b */
 export function minus(a: Vector, b: Vector): Vector {
   return along(a, b, -1);
@@ -22,20 +27,20 @@ export function minus(a: Vector, b: Vector): Vector {
 
 /** t x */
 export function times(x: Vector, t: number): Vector {
-  return x.map((value) => t * value);
+  const result = new Float64Array(x.length);
+  for (let i = 0; i < x.length; ++i) result[i] = t * x[i]!;
+  return result;
 }
 
 /** The length, without over- or underflow of the squares. */
 export function length(x: Vector): number {
-  return Math.hypot(...(x.length <= 16 ? x : [scaledLength(x)]));
-}
-
-function scaledLength(x: Vector): number {
+  const sum = dot(x, x);
+  if (sum > 1e-280 && sum < 1e280) return Math.sqrt(sum);
   const most = largest(x);
   if (most === 0 || !Number.isFinite(most)) return most;
-  let sum = 0;
-  for (const value of x) sum += (value / most) ** 2;
-  return most * Math.sqrt(sum);
+  let scaled = 0;
+  for (const value of x) scaled += (value / most) ** 2;
+  return most * Math.sqrt(scaled);
 }
 
 /** The largest size of an element; NaN where one is NaN. */

@@ -2,7 +2,7 @@ import { finite, option } from "../../optim/checks.js";
 import { firstTrial, searchAlong } from "../linesearch.js";
 import { ending, type Outcome } from "../outcome.js";
 import { type Asking, gradientAt, iterated, type Vector } from "../questions.js";
-import { applied, dot, identity, isFiniteVector, length, normOf, times } from "../vectors.js";
+import { applied, dot, identity, isFiniteVector, length, minus, normOf, times } from "../vectors.js";
 
 /** Options of the methods that search along directions. */
 export interface SearchMethodOptions {
@@ -70,7 +70,7 @@ export function* bfgs(x0: Vector, { gtol, norm, c1, c2, xrtol }: BfgsOptions): A
       continue;
     }
     const s = times(d, point.t);
-    const y = point.grad.map((value, i) => value - at.grad[i]!);
+    const y = minus(point.grad, at.grad);
     funBefore = at.fun;
     at = point;
     yield* iterated(at);

@@ -3,7 +3,7 @@ import type { Bounds } from "../bounds.js";
 import { searchAlong } from "../linesearch.js";
 import { ending, type Outcome } from "../outcome.js";
 import { type Asking, gradientAt, iterated, type Vector } from "../questions.js";
-import { along, dot, inverted, isFiniteVector, largest, length, minus, times } from "../vectors.js";
+import { advance, along, dot, inverted, isFiniteVector, largest, length, minus, times } from "../vectors.js";
 import { tolerance } from "./bfgs.js";
 
 /** Options of "lbfgs" and "lbfgsb". */
@@ -108,6 +108,8 @@ function reachOf(x: Vector, d: Vector, { lower, upper }: Bounds): number {
 class Corrections {
   readonly #s: Vector[] = [];
   readonly #y: Vector[] = [];
+  /** y . s */
+  readonly #ys: number[] = [];
   #theta = 1;
 
   constructor(private readonly n: number) {}
@@ -120,25 +122,26 @@ class Corrections {
     if (this.#s.length >= most) {
       this.#s.shift();
       this.#y.shift();
+      this.#ys.shift();
     }
+    const ys = dot(y, s);
     this.#s.push(s);
     this.#y.push(y);
-    this.#theta = dot(y, y) / dot(y, s);
+    this.#ys.push(ys);
+    this.#theta = dot(y, y) / ys;
   }
 
   /** The two-loop recursion: minus the inverse Hessian times the gradient. */
   direction(grad: Vector): Vector {
-    let q = times(grad, -1);
-    const alphas: number[] = [];
-    for (let i = this.count - 1; i >= 0; --i) {
-      alphas[i] = dot(this.#s[i]!, q) / dot(this.#y[i]!, this.#s[i]!);
-      q = along(q, this.#y[i]!, -alphas[i]!);
+    const { count } = this;
+    const q = times(grad, -1);
+    const alphas = new Float64Array(count);
+    for (let i = count - 1; i >= 0; --i) {
+      alphas[i] = dot(this.#s[i]!, q) / this.#ys[i]!;
+      advance(q, this.#y[i]!, -alphas[i]!);
     }
-    q = times(q, 1 / this.#theta);
-    for (let i = 0; i < this.count; ++i) {
-      const beta = dot(this.#y[i]!, q) / dot(this.#y[i]!, this.#s[i]!);
-      q = along(q, this.#s[i]!, alphas[i]! - beta);
-    }
+    for (let i = 0; i < q.length; ++i) q[i]! /= this.#theta;
+    for (let i = 0; i < count; ++i) advance(q, this.#s[i]!, alphas[i]! - dot(this.#y[i]!, q) / this.#ys[i]!);
     return q;
   }
 
@@ -244,7 +247,7 @@ function cauchyPoint(
     const step = ends[i]! - before;
     if (best < step) break;
     at[i] = d[i]! > 0 ? upper[i]! : lower[i]!;
-    const z = at[i]! - x[i]!;
+    const z = at[i] - x[i]!;
     const g = grad[i]!;
     c = along(c, p, step);
     const row = rowOf(i);

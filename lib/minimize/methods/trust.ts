@@ -78,7 +78,6 @@ function boundaries(z: Vector, d: Vector, radius: number): [number, number] {
 
 /** Newton's method within a radius, by the conjugate gradients of Steihaug: of the Hessian it needs products alone. */
 export function trustNcg(x0: Vector, options: TrustOptions): Asking<Outcome> {
-  // eslint-disable-next-line require-yield -- the model asks later
   return trusting(x0, options, function* (x) {
     return (grad, radius) => steihaug(x, grad, radius);
   });
@@ -127,7 +126,7 @@ export function trustExact(x0: Vector, options: TrustOptions): Asking<Outcome> {
   return trusting(x0, options, function* (x) {
     const hessian = yield* hessianAt(x);
     const { values, vectors } = eigen(hessian, x.length);
-    // eslint-disable-next-line require-yield -- it knows all
+
     return function* (grad, radius) {
       return nearest(hessian, values, vectors, grad, radius);
     };
