@@ -37,6 +37,22 @@ export type {
 export type { BatchResult } from "./minimize/batch.js";
 export type { BoundsInit, Interval } from "./minimize/bounds.js";
 export {
+  curveFit,
+  type CurveFitOptions,
+  type CurveFitResult,
+  curveFitSync,
+  type Data,
+} from "./minimize/curvefit.js";
+export type { LossName } from "./minimize/losses.js";
+export {
+  leastSquares,
+  type LeastSquaresOptions,
+  type LeastSquaresResult,
+  leastSquaresSync,
+  type SquaresMethod,
+  type SquaresProgress,
+} from "./minimize/squares.js";
+export {
   type CommonOptions,
   type Method,
   minimize,

@@ -330,7 +330,7 @@ export async function minimize<const X extends Start>(
   if (batch) {
     const all = inBatch("minimize", f, x0, rest);
     for (let pending = all.next(); pending !== undefined; pending = all.next())
-      all.answer(await pending.packed.data());
+      all.answer(await pending.packed.data<Float64Array>());
     return all.result();
   }
   const { problem, layout, begin, result } = plan("minimize", f, x0, rest);

@@ -1,5 +1,13 @@
-import { ending, type Outcome, type Status } from "./outcome.js";
-import type { Asking, Iterate, Question, ValueAndGradient, Vector } from "./questions.js";
+import { ending, type Outcome, sentences, type Status } from "./outcome.js";
+import type { SquaresOutcome } from "./methods/lm.js";
+import type {
+  Asking,
+  Iterate,
+  Question,
+  ResidualsAndJacobian,
+  ValueAndGradient,
+  Vector,
+} from "./questions.js";
 
 /** What ends a run beside its method. */
 export interface Limits {
@@ -12,56 +20,44 @@ export interface Limits {
   onIteration(iterate: Iterate, nit: number): boolean;
 }
 
-/** A method at work: what it asks next, how often it has asked, and the best point so far. */
-export class Run {
+/** A method at work: what it asks next, and how often it has asked. */
+abstract class AnyRun<R extends { readonly status: Status }> {
   /** What has to be answered next; undefined once it has ended. */
   question: Question | undefined;
-  outcome: Outcome | undefined;
+  outcome: R | undefined;
   nit = 0;
   nfev = 0;
   njev = 0;
   nhev = 0;
-  #best: { x: Vector; fun: number; grad?: Vector } | undefined;
   /** Why it is to end at the next question. */
   #due: Status | undefined;
 
   constructor(
-    private readonly method: Asking<Outcome>,
+    private readonly method: Asking<R>,
     private readonly limits: Limits,
-  ) {
-    this.#proceed(undefined);
-  }
+  ) {}
 
   /** Answers what was asked. */
   answer(result: unknown): void {
-    const question = this.question!;
-    switch (question.ask) {
-      case "value":
-        this.nfev++;
-        this.#note({ x: question.x, fun: result as number });
-        break;
-      case "gradient":
-        this.nfev++;
-        this.njev++;
-        this.#note({ x: question.x, ...(result as ValueAndGradient) });
-        break;
-      default:
-        this.nhev++;
-    }
-    this.#proceed(result);
+    this.note(this.question!, result);
+    this.proceed(result);
   }
 
-  #note(point: { x: Vector; fun: number; grad?: Vector }): void {
-    if (this.#best === undefined || point.fun < this.#best.fun || Number.isNaN(this.#best.fun))
-      this.#best = point;
-  }
+  /** Counts an answer, and keeps what is worth keeping. */
+  protected abstract note(question: Question, result: unknown): void;
 
-  #proceed(result: unknown): void {
+  /** What there is where it is ended. */
+  protected abstract stopped(status: Status): R;
+
+  /** What becomes of the method's own result. */
+  protected abstract finished(outcome: R): R;
+
+  protected proceed(result: unknown): void {
     let answer = result;
     for (;;) {
       const { done, value } = this.method.next(answer);
       if (done === true) {
-        this.#end(value);
+        this.#end(this.finished(value));
         return;
       }
       if (value.ask !== "iterated") {
@@ -69,7 +65,7 @@ export class Run {
         if (status === undefined) this.question = value;
         else {
           this.method.return(undefined as never);
-          this.#end(ending(this.#best ?? { x: new Float64Array(0), fun: NaN }, status));
+          this.#end(this.stopped(status));
         }
         return;
       }
@@ -89,11 +85,77 @@ export class Run {
     return undefined;
   }
 
-  #end(outcome: Outcome): void {
+  #end(outcome: R): void {
     this.question = undefined;
+    this.outcome = outcome;
+  }
+}
+
+/** A minimisation at work; it keeps the best point. */
+export class Run extends AnyRun<Outcome> {
+  #best: { x: Vector; fun: number; grad?: Vector } | undefined;
+
+  constructor(method: Asking<Outcome>, limits: Limits) {
+    super(method, limits);
+    this.proceed(undefined);
+  }
+
+  protected override note(question: Question, result: unknown): void {
+    switch (question.ask) {
+      case "value":
+        this.nfev++;
+        this.#keep({ x: question.x, fun: result as number });
+        break;
+      case "gradient":
+        this.nfev++;
+        this.njev++;
+        this.#keep({ x: question.x, ...(result as ValueAndGradient) });
+        break;
+      default:
+        this.nhev++;
+    }
+  }
+
+  protected override stopped(status: Status): Outcome {
+    return ending(this.#best!, status);
+  }
+
+  protected override finished(outcome: Outcome): Outcome {
     const best = this.#best;
     // The best point is kept, whatever the method ended with.
     const isBetter = best !== undefined && (best.fun < outcome.fun || Number.isNaN(outcome.fun));
-    this.outcome = isBetter ? ending(best, outcome.status, outcome.message) : outcome;
+    return isBetter ? ending(best, outcome.status, outcome.message) : outcome;
+  }
+
+  #keep(point: { x: Vector; fun: number; grad?: Vector }): void {
+    if (this.#best === undefined || point.fun < this.#best.fun || Number.isNaN(this.#best.fun))
+      this.#best = point;
+  }
+}
+
+/** A least squares method at work; Jacobians are computed where it has taken a step. */
+export class SquaresRun extends AnyRun<SquaresOutcome> {
+  #last: ({ x: Vector } & ResidualsAndJacobian) | undefined;
+
+  constructor(method: Asking<SquaresOutcome>, limits: Limits) {
+    super(method, limits);
+    this.proceed(undefined);
+  }
+
+  protected override note(question: Question, result: unknown): void {
+    if (question.ask === "residuals") this.nfev++;
+    if (question.ask !== "jacobian") return;
+    // The residuals of the start come with its Jacobian.
+    if (this.#last === undefined) this.nfev++;
+    this.njev++;
+    this.#last = { x: question.x, ...(result as ResidualsAndJacobian) };
+  }
+
+  protected override stopped(status: Status): SquaresOutcome {
+    return { ...this.#last!, status, message: sentences[status] };
+  }
+
+  protected override finished(outcome: SquaresOutcome): SquaresOutcome {
+    return outcome;
   }
 }
