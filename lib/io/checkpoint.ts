@@ -25,7 +25,11 @@ const written = {
  * `optimizer.state.0.exp_avg`. Whatever happens meanwhile, there is a whole file under the name, the old one or the new one.
  *
  * @example
- * save({ weight, optimizer: optimizer.stateDict(), scheduler: scheduler.stateDict() }, "checkpoint.safetensors");
+ * import { load, save } from "adjoint/io";
+ *
+ * save({ step: 7, x, optimizer: optimizer.stateDict() }, "checkpoint.safetensors");
+ * const saved = load("checkpoint.safetensors");
+ * optimizer.loadStateDict(saved.optimizer);
  *
  * @throws TypeError (`ERR_ARGUMENT`) for what is neither plain data nor a tensor, with its place; Node's errors, such as `ENOSPC`.
  */

@@ -199,8 +199,10 @@ function inverseSquares(jacobian: Float64Array, m: number, n: number): Float64Ar
  * tolerances of 1e-12, or "trf" where there are bounds.
  *
  * @example
- * const decay = (t: Tensor, p: Tensor) => t.mul(p.at(1).neg()).exp().mul(p.at(0));
- * const { x, stderr } = await curveFit(decay, [0, 1, 2, 3], [5.1, 3.0, 1.9, 1.1], [1, 1]);
+ * import { curveFit } from "adjoint";
+ *
+ * const decay = (t, p) => t.mul(p.at(1).neg()).exp().mul(p.at(0));
+ * const { covariance } = await curveFit(decay, [0, 1, 2, 3], [5.1, 3.0, 1.9, 1.1], [1, 1]);
  *
  * @throws TypeError and RangeError (`ERR_OPTION`, `ERR_ARGUMENT`, `ERR_SHAPE`, ...) for what cannot be fitted; what `f` throws.
  */

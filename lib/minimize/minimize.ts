@@ -307,7 +307,11 @@ function plan<X extends Start>(
  * The event loop goes on meanwhile; {@link minimizeSync} is faster for small problems.
  *
  * @example
- * const { x, fun, nit } = await minimize((p) => p.at(1).sub(p.at(0).square()).square().mul(100).add(p.at(0).rsub(1).square()), [-1.2, 1]);
+ * import { minimize } from "adjoint";
+ *
+ * const valley = (p) => p.at(1).sub(p.at(0).square()).square().mul(100).add(p.at(0).rsub(1).square());
+ * const result = await minimize(valley, [-1.2, 1]);
+ * console.log(result.nit, result.nfev); // 32 39
  *
  * @throws TypeError and RangeError (`ERR_OPTION`, `ERR_ARGUMENT`, `ERR_ASYNC`, `ERR_AUTOGRAD`) for what cannot be minimised; what `f` throws.
  */

@@ -225,9 +225,12 @@ function begin<X extends Start>(
     });
   const layout = new Layout(what, start);
   const n = layout.x0.length;
-  const options = readOptions(what, given, { ...defaultsOf(rows as never), ...defaults });
+  const options = readOptions<Record<string, unknown>>(what, given, {
+    ...defaultsOf(rows as never),
+    ...defaults,
+  });
   checkOptions(what, rows as never, options);
-  const { ftol, xtol, gtol, loss, fScale, xScale, timeLimit } = options as {
+  const { ftol, xtol, gtol, loss, fScale, xScale, timeLimit, maxNfev, signal } = options as {
     ftol: number;
     xtol: number;
     gtol: number;
@@ -235,6 +238,8 @@ function begin<X extends Start>(
     fScale: number;
     xScale: number | readonly number[] | "jac";
     timeLimit: number;
+    maxNfev: number | undefined;
+    signal: AbortSignal | undefined;
   };
   const hasBounds = options["bounds"] !== undefined;
   const method = options["method"] ?? "trf";
@@ -264,9 +269,9 @@ function begin<X extends Start>(
   const onIteration = options["onIteration"] as ((progress: SquaresProgress<X>) => unknown) | undefined;
   const limits: Limits = {
     maxIter: Infinity,
-    maxFev: options["maxNfev"] ?? 100 * (n + 1),
+    maxFev: maxNfev ?? 100 * (n + 1),
     until: performance.now() + timeLimit,
-    signal: options["signal"] ?? null,
+    signal: signal ?? null,
     onIteration: ({ x, fun }, nit) =>
       onIteration?.({ nit, x: layout.restored(x) as Argument<X>, cost: fun }) === true,
   };
@@ -361,7 +366,11 @@ export async function squares<X extends Start>(
  * form of `x0` and returns a tensor of any shape. Jacobians are found by differentiation, all columns in one run.
  *
  * @example
- * const { x, cost } = await leastSquares((p) => cat([p.at(["1:"]).sub(p.at([":1"]).square()).mul(10), p.at([":1"]).rsub(1)]), [-1.2, 1], { method: "lm" });
+ * import { leastSquares } from "adjoint";
+ *
+ * const residuals = (p) => stack([p.at(1).sub(p.at(0).square()).mul(10), p.at(0).rsub(1)]);
+ * const result = await leastSquares(residuals, [-1.2, 1], { method: "lm" });
+ * console.log(result.nfev); // 21
  *
  * @throws TypeError and RangeError (`ERR_OPTION`, `ERR_ARGUMENT`, `ERR_ASYNC`, `ERR_AUTOGRAD`) for what cannot be minimised;
  * what `residuals` throws.

@@ -67,8 +67,8 @@ function totalNorm(op: string, tensors: readonly Tensor[], options: ClipOptions 
  * was. Nothing is read unless `errorIfNonfinite`.
  *
  * @example
- * loss.backward();
- * nn.utils.clipGradNorm_([weight, bias], 1);
+ * loss(x).backward();
+ * nn.utils.clipGradNorm_([x], 1);
  * optimizer.step();
  *
  * @throws Error (`ERR_NONFINITE`) with `errorIfNonfinite`, where the norm is NaN or infinite; gradients are as they were.

@@ -94,9 +94,10 @@ const scheduleFree = rule({
  * which is the result, and `train()` back.
  *
  * @example
- * optimizer.eval();
- * report(model(x));
- * optimizer.train();
+ * const scheduleFree = new optim.AdamWScheduleFree([x], { lr: 0.01 });
+ * scheduleFree.step(() => loss(x).backward());
+ * scheduleFree.eval(); // x is the average of all steps now
+ * scheduleFree.train(); // and here steps go on
  */
 export class AdamWScheduleFree extends RuleOptimizer<AdamWScheduleFreeOptions> {
   constructor(params: Params<AdamWScheduleFreeOptions>, options?: Given<AdamWScheduleFreeOptions>) {

@@ -68,12 +68,13 @@ export function getSwaMultiAvgFn(): MultiAverageFunction {
  * Averages of parameters. PyTorch's keeps a copy of a module; here it is a list of tensors, in the parameters' order.
  *
  * @example
- * const ema = new AveragedModel([weight, bias], { multiAvgFn: getEmaMultiAvgFn(0.99) });
- * for (const batch of batches) {
- *   train(batch);
- *   ema.updateParameters([weight, bias]);
+ * const { AveragedModel, getEmaMultiAvgFn } = optim.swaUtils;
+ * const average = new AveragedModel([x], { multiAvgFn: getEmaMultiAvgFn(0.99) });
+ * for (let step = 0; step < 3; ++step) {
+ *   optimizer.step(() => loss(x).backward());
+ *   average.updateParameters([x]);
  * }
- * ema.copyTo([weight, bias]);
+ * average.copyTo([x]);
  */
 export class AveragedModel {
   /** The averages; the parameters as they were, before the first update. */

@@ -261,7 +261,8 @@ describe("an update cannot", () => {
       [1, 2],
       [3, 4],
     ]);
-    expect(engineStats().tensors).toBe(before.tensors);
+    // Fewer, where garbage of earlier tests has been collected meanwhile.
+    expect(engineStats().tensors).toBeLessThanOrEqual(before.tensors);
     behaviour.isSpoilt = false;
     optimizer.step();
     expect(params.map((x) => x.toArray())).toEqual([

@@ -7,6 +7,7 @@ import { refuseSurplus } from "./scheduler.js";
  * Schedulers that take a step together, each changing the rates that the one before has left.
  *
  * @example
+ * const { ChainedScheduler, ExponentialLR, LinearLR } = optim.lrScheduler;
  * const scheduler = new ChainedScheduler([new LinearLR(optimizer), new ExponentialLR(optimizer, { gamma: 0.9 })]);
  */
 export class ChainedScheduler extends Combined {

@@ -17,7 +17,12 @@ export interface CosineAnnealingWarmRestartsOptions {
  * "SGDR: Stochastic Gradient Descent with Warm Restarts", arXiv:1608.03983.
  *
  * @example
- * for (let i = 0; i < batches; ++i) scheduler.step(epoch + i / batches);
+ * const scheduler = new optim.lrScheduler.CosineAnnealingWarmRestarts(optimizer, { t0: 10 });
+ * for (let epoch = 0; epoch < 2; ++epoch)
+ *   for (let batch = 0; batch < 4; ++batch) {
+ *     optimizer.step();
+ *     scheduler.step(epoch + batch / 4);
+ *   }
  */
 export class CosineAnnealingWarmRestarts extends LRScheduler<CosineAnnealingWarmRestartsOptions> {
   /** How far the epoch is from the last restart, and the time from that to the next. */

@@ -7,7 +7,7 @@ import type { SchedulerOptions } from "./scheduler.js";
  * Multiplies the first learning rate by a function of the epoch.
  *
  * @example
- * const scheduler = new LambdaLR(optimizer, { lrLambda: (epoch) => 0.95 ** epoch });
+ * const scheduler = new optim.lrScheduler.LambdaLR(optimizer, { lrLambda: (epoch) => 0.95 ** epoch });
  */
 export class LambdaLR extends LambdaScheduler {
   constructor(optimizer: Optimizer, options: LambdaOptions & Given<SchedulerOptions>) {

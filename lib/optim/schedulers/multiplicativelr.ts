@@ -7,7 +7,7 @@ import type { SchedulerOptions } from "./scheduler.js";
  * Multiplies the learning rate by a function of the epoch, at every epoch but the first.
  *
  * @example
- * const scheduler = new MultiplicativeLR(optimizer, { lrLambda: () => 0.95 });
+ * const scheduler = new optim.lrScheduler.MultiplicativeLR(optimizer, { lrLambda: () => 0.95 });
  */
 export class MultiplicativeLR extends LambdaScheduler {
   constructor(optimizer: Optimizer, options: LambdaOptions & Given<SchedulerOptions>) {

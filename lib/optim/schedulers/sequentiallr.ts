@@ -17,6 +17,7 @@ const epoch: Check = finite("Invalid milestone", { min: 0, integer: true });
  * Schedulers one after the other, each from its own epoch 0 on.
  *
  * @example
+ * const { CosineAnnealingLR, LinearLR, SequentialLR } = optim.lrScheduler;
  * const scheduler = new SequentialLR(optimizer, {
  *   schedulers: [new LinearLR(optimizer), new CosineAnnealingLR(optimizer, { tMax: 95 })],
  *   milestones: [5],
