@@ -20,7 +20,9 @@ export interface Scheduled {
 /** SGD from 8, beginning at learning rate 4. */
 export function minimize(
   name: string,
-  schedule: (optimizer: optim.SGD) => { step(loss: number): void } | undefined,
+  schedule: (
+    optimizer: optim.SGD,
+  ) => optim.lrScheduler.LRScheduler | optim.lrScheduler.ReduceLROnPlateau | undefined,
   dtype: DType = "float32",
 ): Scheduled {
   const [run, rates] = [new Run(name), [] as number[]];
@@ -34,7 +36,8 @@ export function minimize(
     run.note(x, f);
     rates.push(optimizer.paramGroups[0]!.lr);
     optimizer.step();
-    scheduler?.step(f.item());
+    if (scheduler instanceof ReduceLROnPlateau) scheduler.step(f);
+    else scheduler?.step();
   }
   return { run, rates };
 }

@@ -401,6 +401,31 @@ export function initialSeed(): bigint {
   return native.initialSeed();
 }
 
+/** Where the random numbers are: plain data, to be saved with whatever is to go on with the same numbers. */
+export interface RngState {
+  seed: bigint;
+  /** How many counters have been drawn since. */
+  offset: bigint;
+}
+/** Where the random numbers are. */
+export function getRngState(): RngState {
+  const [start, offset] = native.randomState();
+  return { seed: start, offset };
+}
+/**
+ * Goes on with the random numbers from a state of {@link getRngState}.
+ * @throws TypeError (`ERR_ARGUMENT`) for what is none.
+ */
+export function setRngState(state: RngState): void {
+  const { seed: start, offset } = { ...state } as { seed?: unknown; offset?: unknown };
+  if (typeof start !== "bigint" || typeof offset !== "bigint")
+    throw makeError(TypeError, "setRngState: expected a state of getRngState, { seed, offset }", {
+      code: "ERR_ARGUMENT",
+      op: "setRngState",
+    });
+  native.setRandomState(start, offset);
+}
+
 /** One value in a 0-d tensor of the default dtype. */
 export function scalarTensor(value: Scalar, options?: CreationOptions): Tensor {
   return filled("scalarTensor", [], value, { dtype: getDefaultDtype(), ...options });

@@ -11,6 +11,8 @@ import * as grids from "./grids.js";
 import * as histograms from "./histograms.js";
 import * as joining from "./joining.js";
 import * as gridsampling from "./nn/functional/gridsampling.js";
+import * as checkpoints from "./checkpoint.js";
+import * as minimization from "./minimize/index.js";
 import * as padding from "./nn/functional/padding.js";
 import * as precision from "./precision.js";
 import * as print from "./print.js";
@@ -36,30 +38,20 @@ export type {
 } from "./tensor.js";
 export type { BatchResult } from "./minimize/batch.js";
 export type { BoundsInit, Interval } from "./minimize/bounds.js";
-export {
-  curveFit,
-  type CurveFitOptions,
-  type CurveFitResult,
-  curveFitSync,
-  type Data,
-} from "./minimize/curvefit.js";
+export type { CurveFitOptions, CurveFitResult, Data } from "./minimize/curvefit.js";
 export type { LossName } from "./minimize/losses.js";
-export {
-  leastSquares,
-  type LeastSquaresOptions,
-  type LeastSquaresResult,
-  leastSquaresSync,
-  type SquaresMethod,
-  type SquaresProgress,
+export type {
+  LeastSquaresOptions,
+  LeastSquaresResult,
+  SquaresMethod,
+  SquaresProgress,
 } from "./minimize/squares.js";
-export {
-  type CommonOptions,
-  type Method,
-  minimize,
-  type MinimizeOptions,
-  type MinimizeResult,
-  minimizeSync,
-  type Progress,
+export type {
+  CommonOptions,
+  Method,
+  MinimizeOptions,
+  MinimizeResult,
+  Progress,
 } from "./minimize/minimize.js";
 export type { Status } from "./minimize/outcome.js";
 export type { Argument, Start } from "./minimize/problem.js";
@@ -112,7 +104,7 @@ export type { EngineStats, Scalar, TypedArray } from "./native.js";
 export * as cuda from "./cuda.js";
 export type { Device } from "./device.js";
 export type { DType, FloatInfo, IntegerInfo } from "./dtype.js";
-export type { CreationOptions, ShapeLike, TensorData } from "./creation.js";
+export type { CreationOptions, RngState, ShapeLike, TensorData } from "./creation.js";
 export type { CombinationsOptions, MeshgridOptions, TriangleOptions } from "./grids.js";
 export type { Bound, LogspaceOptions } from "./ranges.js";
 export type { GradientOptions, TrapezoidOptions } from "./calculus.js";
@@ -147,49 +139,57 @@ export const {
   cat,
   cdist,
   chainMatmul,
+  checkpoint,
   columnStack,
   combinations,
   concat,
   concatenate,
   constantPadNd,
   cumulativeTrapezoid,
+  curveFit,
+  curveFitSync,
   device,
   dstack,
   einsum,
   engineStats,
   explain,
   eye,
+  finfo,
   full,
   fullLike,
   getDefaultDevice,
-  finfo,
   getDefaultDtype,
-  iinfo,
   getFloat32MatmulPrecision,
   getNumThreads,
   getPrintOptions,
+  getRngState,
   gradient,
   gridSampler,
   gridSampler2d,
   gridSampler3d,
   histogramdd,
   hstack,
+  iinfo,
   initialSeed,
-  isTensor,
   isin,
+  isTensor,
+  leastSquares,
+  leastSquaresSync,
   linspace,
   logspace,
   luUnpack,
   manualSeed,
   meshgrid,
+  minimize,
+  minimizeSync,
   normal,
   ones,
   onesLike,
   pdist,
   rand,
-  randLike,
   randint,
   randintLike,
+  randLike,
   randn,
   randnLike,
   randperm,
@@ -203,6 +203,7 @@ export const {
   setFloat32MatmulPrecision,
   setNumThreads,
   setPrintOptions,
+  setRngState,
   stack,
   stdMean,
   tensor,
@@ -241,4 +242,6 @@ export const {
   ...contractions,
   ...summation,
   ...unpacking,
+  ...checkpoints,
+  ...minimization,
 });

@@ -228,6 +228,14 @@ export interface Native {
   // Transformations of functions: native/node/entries_transforms.cpp and entries_callbacks.cpp say what these do.
   variable(out: Fresh, tensor: Handle): Handle;
   dependOnOthers(outputs: readonly Handle[], variables: readonly Handle[]): boolean;
+  sequence(): number;
+  capturedLeaves(outputs: readonly Handle[], variables: readonly Handle[], since: number): unknown[];
+  captured(
+    out: readonly Fresh[],
+    outputs: readonly Handle[],
+    variables: readonly Handle[],
+    since: number,
+  ): Handle[] | number;
   beginLevel(extent: number, randomness: number): number;
   endLevel(): void;
   enterLevel(out: Fresh, tensor: Handle, dim: number): Handle;
@@ -269,6 +277,8 @@ export interface Native {
   manualSeed(seed: number | bigint): void;
   seed(): bigint;
   initialSeed(): bigint;
+  randomState(): [seed: bigint, offset: bigint];
+  setRandomState(seed: bigint, offset: bigint): void;
   setDefaultDtype(dtype: number): void;
   defaultDtype(): number;
 

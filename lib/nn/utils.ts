@@ -4,7 +4,8 @@ import { noGrad } from "../gradients.js";
 import { cat, stack } from "../joining.js";
 import { vectorNorm } from "../linalg/norms.js";
 import { describe, readOptions } from "../options.js";
-import { isTensor, type Tensor } from "../tensor.js";
+import { tensorsIn } from "../optim/params.js";
+import type { Tensor } from "../tensor.js";
 import { tensor } from "../creation.js";
 
 /** Parameters: one, or any number of them. */
@@ -21,11 +22,7 @@ export interface ClipOptions {
 const clipDefaults: Required<ClipOptions> = { normType: 2, errorIfNonfinite: false };
 
 function listed(op: string, given: Parameters): Tensor[] {
-  const list: unknown[] = isTensor(given) ? [given] : [...(given as Iterable<unknown>)];
-  return list.map((one) => {
-    if (isTensor(one)) return one;
-    throw makeError(TypeError, `${op}: expected Tensors, got ${describe(one)}`, { code: "ERR_ARGUMENT", op });
-  });
+  return tensorsIn(op, given);
 }
 
 const gradientsOf = (op: string, params: Parameters) =>

@@ -1,7 +1,7 @@
 import { noGrad } from "../gradients.js";
 import { zeros } from "../creation.js";
 import { makeError } from "../errors.js";
-import { checkName, describe, snakeCase } from "../options.js";
+import { checkName, describe, own, snakeCase } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { type Check, finite, flag, type Given, learningRate, oneOf, option } from "./checks.js";
 import { History } from "./lbfgshistory.js";
@@ -173,7 +173,7 @@ const stateNames = [
 /** The state of an optimizer. Its tensors are made with it: those made in a tidy would end with that. */
 class Kept {
   readonly history: History;
-  memory: Memory = { funcEvals: 0, nIter: 0 };
+  memory: Memory = { funcEvals: 0, nIter: 0, past: undefined };
   /** The same, as it stands in the optimizer's `state`. */
   entry: ParamState | undefined;
   readonly #d: Tensor;
@@ -189,13 +189,11 @@ class Kept {
   remember({ past, ...counts }: Memory): ParamState {
     this.memory = {
       ...counts,
-      ...(past && {
-        past: {
-          ...past,
-          d: noGrad(() => this.#d.copy_(past.d)),
-          prevFlatGrad: noGrad(() => this.#grad.copy_(past.prevFlatGrad)),
-        },
-      }),
+      past: past && {
+        ...past,
+        d: noGrad(() => this.#d.copy_(past.d)),
+        prevFlatGrad: noGrad(() => this.#grad.copy_(past.prevFlatGrad)),
+      },
     };
     const { history } = this;
     this.entry = { ...counts };
@@ -214,7 +212,7 @@ class Kept {
 
   /** Takes over a state that came from elsewhere, or none. */
   adopt(state: ParamState | undefined): void {
-    const { funcEvals, nIter, d, t, oldDirs, oldStps, hDiag, prevFlatGrad, prevLoss } = state ?? {};
+    const { funcEvals, nIter, d, t, oldDirs, oldStps, hDiag, prevFlatGrad, prevLoss } = own(state ?? {});
     const past = d === undefined ? undefined : ({ d, t, prevFlatGrad, prevLoss } as Past);
     noGrad(() => {
       const [steps, changes] = [oldStps ?? [], oldDirs ?? []] as Tensor[][];
@@ -226,7 +224,7 @@ class Kept {
     this.remember({
       funcEvals: (funcEvals ?? 0) as number,
       nIter: (nIter ?? 0) as number,
-      ...(past && { past }),
+      past,
     });
     if (state === undefined) this.entry = undefined;
   }

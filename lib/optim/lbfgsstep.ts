@@ -53,7 +53,7 @@ export interface LBFGSReport {
 export interface Memory {
   readonly funcEvals: number;
   readonly nIter: number;
-  readonly past?: Past;
+  readonly past: Past | undefined;
 }
 
 /** The results of the last iteration. */
@@ -204,10 +204,7 @@ export class Step<T> {
       else if (Math.abs(point.loss - prevLoss) < toleranceChange) reason = "lossChange";
     }
     realize([...this.params]);
-    remember(
-      { funcEvals, nIter, ...(past !== undefined && { past }) },
-      { reason, iterations, evaluations, loss: point.loss },
-    );
+    remember({ funcEvals, nIter, past }, { reason, iterations, evaluations, loss: point.loss });
   }
 
   /** Takes the last update into the history; the direction that it gives, and its slope. */

@@ -60,6 +60,16 @@ export function paramsOf(given: unknown): { params: Tensor[]; names: string[] | 
   return { params, names: names.length > 0 ? names : undefined };
 }
 
+/** The tensors among which a function works: one, or any number of them. */
+export function tensorsIn(op: string, given: unknown): Tensor[] {
+  if (isTensor(given)) return [given];
+  const refuse = (one: unknown): never => {
+    throw makeError(TypeError, `${op}: expected Tensors, got ${describe(one)}`, { code: "ERR_ARGUMENT", op });
+  };
+  if (!isIterable(given) || typeof given === "string") return refuse(given);
+  return [...given].map((one) => (isTensor(one) ? one : refuse(one)));
+}
+
 function typeName(value: unknown): string {
   if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
   return isTensor(value) ? "Tensor" : describe(value).replace(/^an? /, "");

@@ -2,7 +2,8 @@
 import { makeError } from "../errors.js";
 import { noGrad } from "../gradients.js";
 import { describe, readOptions } from "../options.js";
-import { isTensor, type Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
+import { tensorsIn } from "./params.js";
 import { loadNumber, loadTensor, stateError } from "./state.js";
 
 export { SWALR, type SWALROptions } from "./schedulers/swalr.js";
@@ -101,7 +102,7 @@ export class AveragedModel {
           code: "ERR_OPTION",
           op: "AveragedModel",
         });
-    this.params = tensorsOf(params).map((param) => noGrad(() => param.clone()));
+    this.params = tensorsIn("AveragedModel", params).map((param) => noGrad(() => param.clone()));
     this.#average = multiAvgFn ?? (avgFn === undefined ? getSwaMultiAvgFn() : inPlace(avgFn));
   }
 
@@ -157,7 +158,7 @@ export class AveragedModel {
   }
 
   #matching(op: string, params: Iterable<Tensor>): Tensor[] {
-    const list = tensorsOf(params);
+    const list = tensorsIn("AveragedModel", params);
     const shapes = (tensors: readonly Tensor[]) => tensors.map(({ shape }) => shape);
     if (JSON.stringify(shapes(list)) === JSON.stringify(shapes(this.params))) return list;
     throw makeError(
@@ -166,14 +167,4 @@ export class AveragedModel {
       { code: "ERR_SHAPE", op, shapes: shapes(list) },
     );
   }
-}
-
-function tensorsOf(params: Iterable<Tensor>): Tensor[] {
-  const list: unknown[] = isTensor(params) ? [params] : [...(params as Iterable<unknown>)];
-  return list.map((one) => {
-    if (isTensor(one)) return one;
-    throw makeError(TypeError, `AveragedModel: expected Tensors, got ${describe(one)}`, {
-      code: "ERR_ARGUMENT",
-    });
-  });
 }

@@ -390,6 +390,35 @@ bool depend_on_others(Session& session, std::span<const Value> values, std::span
   return false;
 }
 
+std::vector<Value> captured(Session& session, std::span<const Value> values, std::span<const Value> variables,
+                            uint64_t since) {
+  const uint32_t epoch = session.next_epoch();
+  for (const Value& variable : variables)
+    if (variable.source) variable.source->target_epoch = epoch;
+  std::vector<Value> found;
+  std::vector<Function*> pending;
+  const auto visit = [&](const Edge& edge, Engine& engine) {
+    Source* const source = edge.source.get();
+    if (!source || source->visit_epoch == epoch || source->target_epoch == epoch) return;
+    source->visit_epoch = epoch;
+    Function* const function = source->is_leaf() ? nullptr : static_cast<Function*>(source);
+    if (function && function->sequence >= since)
+      pending.push_back(function);
+    else
+      found.push_back({zeros(engine, edge.shape, edge.dtype).node, edge.source});
+  };
+  for (const Value& value : values) {
+    Engine& engine = value.node->engine;
+    visit({value.source, value.node->shape, value.dtype()}, engine);
+    while (!pending.empty()) {
+      const Function& function = *pending.back();
+      pending.pop_back();
+      for (const Edge& edge : function.inputs()) visit(edge, engine);
+    }
+  }
+  return found;
+}
+
 void backward(Session& session, const Value& root, const Value& seed, std::span<const Value> only,
               const BackwardOptions& options) {
   Pass pass(session, only);

@@ -32,5 +32,9 @@ void gradients(Session& session, const std::vector<Value>& roots, const std::vec
 Value variable(Session& session, const Value& value);
 // Whether the history of these values leads to anything but these variables.
 bool depend_on_others(Session& session, std::span<const Value> values, std::span<const Value> variables);
+// What these values' history leads to that was there before function number `since` was recorded, but for the variables: for
+// each source a value of zeros that has its shape and its history.
+std::vector<Value> captured(Session& session, std::span<const Value> values, std::span<const Value> variables,
+                            uint64_t since);
 
 } // namespace adjoint

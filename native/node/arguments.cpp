@@ -85,6 +85,19 @@ std::vector<uint32_t> read_handles(const Napi::Value& value) {
   return handles;
 }
 
+std::vector<Napi::Object> read_objects(const Napi::CallbackInfo& info, size_t i) {
+  const char* const expected = "expected an array of objects";
+  if (!info[i].IsArray()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", expected);
+  const auto array = info[i].As<Napi::Array>();
+  std::vector<Napi::Object> objects;
+  for (uint32_t k = 0; k < array.Length(); ++k) {
+    const Napi::Value object = array.Get(k);
+    if (!object.IsObject()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", expected);
+    objects.push_back(object.As<Napi::Object>());
+  }
+  return objects;
+}
+
 Number read_number(const Napi::Value& value, const char* op) {
   double number = 0;
   if (napi_get_value_double(value.Env(), value, &number) == napi_ok) {

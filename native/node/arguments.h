@@ -16,6 +16,8 @@ bool read_flag(const Napi::CallbackInfo& info, size_t i);
 // An array of whole numbers; nothing for undefined and null.
 Dims read_dims(const Napi::Value& value, const char* op, const char* what);
 std::vector<uint32_t> read_handles(const Napi::Value& value);
+// The fresh objects for results; reading them may call JavaScript.
+std::vector<Napi::Object> read_objects(const Napi::CallbackInfo& info, size_t i);
 // The elements of a Uint8Array, Uint32Array or Float64Array.
 template <class T> std::span<T> read_array(const Napi::Value& value) {
   constexpr napi_typedarray_type wanted = std::is_same_v<T, uint8_t>    ? napi_uint8_array

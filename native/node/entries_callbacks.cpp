@@ -40,20 +40,6 @@ class Callback {
   Napi::FunctionReference function_;
 };
 
-// The fresh objects for results; reading them may call JavaScript.
-std::vector<Napi::Object> objects_at(const Napi::CallbackInfo& info, size_t i) {
-  const char* const expected = "expected an array of objects";
-  if (!info[i].IsArray()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", expected);
-  const auto array = info[i].As<Napi::Array>();
-  std::vector<Napi::Object> objects;
-  for (uint32_t k = 0; k < array.Length(); ++k) {
-    const Napi::Value object = array.Get(k);
-    if (!object.IsObject()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", expected);
-    objects.push_back(object.As<Napi::Object>());
-  }
-  return objects;
-}
-
 Napi::Function function_at(const Napi::CallbackInfo& info, size_t i) {
   if (!info[i].IsFunction()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected a function");
   return info[i].As<Napi::Function>();
@@ -138,7 +124,7 @@ Napi::Value remove_hook_entry(const Binding& binding, const Napi::CallbackInfo& 
 // objects: the gradients of the call that is under way; returns a handle or 0 for each
 Napi::Value take_gradients_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
-  const std::vector<Napi::Object> objects = objects_at(info, 0);
+  const std::vector<Napi::Object> objects = read_objects(info, 0);
   const std::vector<Value> grads = addon.taken_gradients;
   auto handles = Napi::Array::New(info.Env(), objects.size());
   for (uint32_t i = 0; i < objects.size(); ++i) {
@@ -153,7 +139,7 @@ Napi::Value take_gradients_entry(const Binding& binding, const Napi::CallbackInf
 // calls the function for its gradients. Returns a handle for each.
 Napi::Value custom_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   Addon& addon = binding.addon;
-  const std::vector<Napi::Object> objects = objects_at(info, 0);
+  const std::vector<Napi::Object> objects = read_objects(info, 0);
   const std::string name = info[3].ToString();
   const Napi::Function gradients = function_at(info, 4);
   const std::vector<Value> outputs = addon.values(info[1], "apply"), inputs = addon.values(info[2], "apply");

@@ -131,6 +131,24 @@ Napi::Value initial_seed_entry(const Binding& binding, const Napi::CallbackInfo&
   return Napi::BigInt::New(info.Env(), binding.addon.session.seed);
 }
 
+// The seed, and how many counters have been drawn since.
+Napi::Value random_state_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const Session& session = binding.addon.session;
+  auto state = Napi::Array::New(info.Env(), 2);
+  state.Set(0u, Napi::BigInt::New(info.Env(), session.seed));
+  state.Set(1u, Napi::BigInt::New(info.Env(), session.random_offset));
+  return state;
+}
+
+// seed, counters
+Napi::Value set_random_state_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Session& session = binding.addon.session;
+  const uint64_t seed = read_seed(info[0]), offset = read_seed(info[1]);
+  session.seed = seed;
+  session.random_offset = offset;
+  return info.Env().Undefined();
+}
+
 Napi::Value set_default_dtype_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const DType dtype = read_dtype(info[0]);
   if (!is_floating(dtype) || is_half_dtype(dtype))
@@ -163,6 +181,8 @@ void export_creation(Exports& exports) {
   exports.add<manual_seed_entry>("manualSeed", draws);
   exports.add<seed_entry>("seed", draws);
   exports.add<initial_seed_entry>("initialSeed");
+  exports.add<random_state_entry>("randomState");
+  exports.add<set_random_state_entry>("setRandomState", draws);
   exports.add<set_default_dtype_entry>("setDefaultDtype");
   exports.add<default_dtype_entry>("defaultDtype");
 }

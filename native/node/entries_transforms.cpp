@@ -1,4 +1,6 @@
 // Entries for transformations of functions: variables that history begins at, and the batches of vmap.
+#include <algorithm>
+
 #include "graph/backward.h"
 #include "graph/batches.h"
 #include "node/addon.h"
@@ -18,6 +20,47 @@ Napi::Value depend_on_others_entry(const Binding& binding, const Napi::CallbackI
   Addon& addon = binding.addon;
   const std::vector<Value> outputs = addon.values(info[0], "grad"), variables = addon.values(info[1], "grad");
   return Napi::Boolean::New(info.Env(), depend_on_others(addon.session, outputs, variables));
+}
+
+// The number of the next function that is recorded.
+Napi::Value sequence_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(binding.addon.session.next_sequence));
+}
+
+// Handles of outputs, handles of variables, a number that `sequence` gave: what the history of the outputs leads to beside the
+// variables, and was there before that number; leaves, or the others.
+std::vector<Value> read_captured(Addon& addon, const Napi::CallbackInfo& info, size_t first,
+                                 bool are_leaves) {
+  const std::vector<Value> outputs = addon.values(info[first], "checkpoint"),
+                           variables = addon.values(info[first + 1], "checkpoint");
+  const int64_t since = read_integer(info[first + 2], "checkpoint", "since");
+  std::vector<Value> found =
+      captured(addon.session, outputs, variables, static_cast<uint64_t>(std::max<int64_t>(since, 0)));
+  std::erase_if(found, [&](const Value& value) { return value.source->is_leaf() != are_leaves; });
+  return found;
+}
+
+// Those of a program's own leaves: their Tensor objects.
+Napi::Value captured_leaves_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Addon& addon = binding.addon;
+  auto objects = Napi::Array::New(info.Env());
+  for (const Value& value : read_captured(addon, info, 0, true))
+    if (const Napi::Value object = addon.handles.object_of(static_cast<Cell&>(*value.source));
+        !object.IsEmpty())
+      objects.Set(objects.Length(), object);
+  return objects;
+}
+
+// The others, in the objects that come first; returns their handles, or their number where there are too few objects.
+Napi::Value captured_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  Addon& addon = binding.addon;
+  const std::vector<Value> found = read_captured(addon, info, 1, false);
+  const std::vector<Napi::Object> objects = read_objects(info, 0);
+  if (objects.size() < found.size()) return Napi::Number::New(info.Env(), static_cast<double>(found.size()));
+  auto handles = Napi::Array::New(info.Env(), found.size());
+  for (uint32_t k = 0; k < found.size(); ++k)
+    handles.Set(k, Napi::Number::New(info.Env(), addon.handles.bind(objects[k], addon.cell_of(found[k]))));
+  return handles;
 }
 
 // extent, index of the randomness: begins a level inside of all others, and returns its number
@@ -76,6 +119,9 @@ void export_transforms(Exports& exports) {
   constexpr const char* batches = "call vmap";
   exports.add<variable_entry>("variable", differentiates);
   exports.add<depend_on_others_entry>("dependOnOthers");
+  exports.add<sequence_entry>("sequence");
+  exports.add<captured_leaves_entry>("capturedLeaves");
+  exports.add<captured_entry>("captured");
   exports.add<begin_level_entry>("beginLevel", batches);
   exports.add<end_level_entry>("endLevel");
   exports.add<enter_level_entry>("enterLevel", batches);

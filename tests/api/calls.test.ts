@@ -28,7 +28,7 @@ const methods = Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype
 
 /** They take any number of arguments, each of which they look at. */
 const takeMany =
-  /^(arange|at|broadcastShapes|broadcastTo|chainMatmul|expand|flip|func.linearize|func.vjp|permute|randint|randintLike|repeat|reshape|sumToSize|tile|view)$/;
+  /^(arange|at|broadcastShapes|broadcastTo|chainMatmul|checkpoint|expand|flip|func.linearize|func.vjp|permute|randint|randintLike|repeat|reshape|sumToSize|tile|view)$/;
 
 describe("arguments that a function does not take", () => {
   const surplus = Array.from({ length: 20 }, () => Symbol("surplus"));

@@ -31,7 +31,8 @@ const program = `
   const made = [];
   const isOptimizer = (made) => typeof made === "function" && made.prototype instanceof optim.Optimizer && made !== optim.RuleOptimizer;
   const classes = Object.keys(optim).filter((name) => isOptimizer(optim[name]));
-  const start = () => tensor([1, -2, 3], { requiresGrad: true });
+  // A matrix, which every optimizer takes.
+  const start = () => tensor([[1, -2, 3]], { requiresGrad: true });
   const walk = (optimizer, x) => {
     for (let i = 0; i < 3; ++i) {
       const closure = () => {
@@ -65,14 +66,15 @@ const program = `
       return walk(optimizer, x);
     });
   }
-  for (const name of Object.keys(optim.lrScheduler).filter((name) => /LR$|Plateau$/.test(name)))
+  for (const name of Object.keys(optim.lrScheduler).filter((name) => /LR$|Plateau$/.test(name) && name !== "SequentialLR"))
     note(name, () => {
       const x = start();
       const optimizer = new optim.SGD([x], { lr: 0.1 });
-      const extra = { StepLR: { stepSize: 1 }, MultiStepLR: { milestones: [1] }, ExponentialLR: { gamma: 0.5 }, CosineAnnealingLR: { tMax: 3 } };
+      const extra = { StepLR: { stepSize: 1 }, MultiStepLR: { milestones: [1] }, ExponentialLR: { gamma: 0.5 }, CosineAnnealingLR: { tMax: 3 }, CosineAnnealingWarmRestarts: { t0: 2 }, CyclicLR: { baseLr: 0.1, maxLr: 1 }, LambdaLR: { lrLambda: () => 0.5 }, MultiplicativeLR: { lrLambda: () => 0.5 }, OneCycleLR: { maxLr: 1, totalSteps: 9 }, SWALR: { swaLr: 0.1 } };
       const scheduler = new optim.lrScheduler[name](optimizer, Object.hasOwn(extra, name) ? extra[name] : {});
       walk(optimizer, x);
-      scheduler.step(1);
+      if (name === "ReduceLROnPlateau") scheduler.step(1);
+      else scheduler.step();
       return optimizer.paramGroups[0].lr;
     });
   note("creation", () => [zeros([2]).dtype, zeros([2]).requiresGrad, adjoint.full([1], 2, {}).requiresGrad, tensor([1, 2], {}).dtype]);

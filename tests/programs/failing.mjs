@@ -107,6 +107,8 @@ const pure = {
 };
 
 const options = { LBFGS: { maxIter: 3 } };
+/** What an optimizer of matrices alone is given. */
+const shaped = { Muon: (data) => tensor(data).reshape(-1, 2).detach() };
 const optimizers = Object.keys(optim).filter((name) => {
   const made = optim[name];
   return (
@@ -116,9 +118,8 @@ const optimizers = Object.keys(optim).filter((name) => {
 
 /** Parameters of two sizes with their optimizer. */
 function problem(name, extra = 0) {
-  const params = [wave(30 + extra), wave(60_000 + extra, 1)].map((data) =>
-    tensor(data, { requiresGrad: true }),
-  );
+  const sizes = name === "Muon" ? [30 + 2 * extra, 60 + 2 * extra] : [30 + extra, 60_000 + extra];
+  const params = sizes.map((size, i) => (shaped[name] ?? tensor)(wave(size, i)).requiresGrad_());
   const optimizer = new optim[name](params, { lr: 1e-3, ...options[name] });
   const loss = () => params[0].square().sum().add(params[1].sin().sum());
   const closure = () => {

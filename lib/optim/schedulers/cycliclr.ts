@@ -62,11 +62,11 @@ export class CyclicLR extends CycleScheduler<CyclicLROptions> {
   }
 
   protected override prepare(groups: RatedGroup[]): void {
-    super.prepare(groups);
     const lowest = this.perGroup("baseLr", this.options.baseLr);
     groups.forEach((group, i) => {
       group.lr = lowest[i]!;
     });
+    super.prepare(groups);
   }
 
   protected override closed(epoch: number, _baseLr: number, index: number): number {

@@ -50,15 +50,20 @@ export abstract class CycleScheduler<O extends CycleOptions> extends LRScheduler
 
   protected override prepare(groups: RatedGroup[]): void {
     const { cycleMomentum } = this.options;
-    if (cycleMomentum && groups.some((group) => !("momentum" in group) && !("betas" in group)))
+    if (
+      cycleMomentum &&
+      groups.some((group) => !Object.hasOwn(group, "momentum") && !Object.hasOwn(group, "betas"))
+    )
       throw optionError(
         TypeError,
         "optimizer must support momentum or beta1 with `cycle_momentum` option enabled " +
           `(${this.name}: ${this.optimizer.name} has neither; say cycleMomentum: false)`,
       );
+    super.prepare(groups);
   }
 
-  protected override accompany(epoch: number): void {
+  protected override arrive(epoch: number, lrs: readonly number[]): void {
+    super.arrive(epoch, lrs);
     const { cycleMomentum, baseMomentum, maxMomentum } = this.options;
     if (!cycleMomentum) return;
     const [base, most] = [
@@ -67,8 +72,8 @@ export abstract class CycleScheduler<O extends CycleOptions> extends LRScheduler
     ];
     (this.optimizer.paramGroups as GroupWithMomentum[]).forEach((group, i) => {
       const value = this.momentumAt(epoch, base[i]!, most[i]!);
-      if (group.betas === undefined) group.momentum = value;
-      else group.betas = [value, ...group.betas.slice(1)];
+      if (Object.hasOwn(group, "betas")) group.betas = [value, ...group.betas!.slice(1)];
+      else group.momentum = value;
     });
   }
 

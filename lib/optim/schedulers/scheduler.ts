@@ -163,9 +163,9 @@ export abstract class LRScheduler<O extends object = object> extends Scheduler<O
     schedulerOptions.lastEpoch.check(this.name, "lastEpoch", lastEpoch);
     const groups = optimizer.paramGroups as RatedGroup[];
     if (lastEpoch === -1) {
-      this.prepare?.(groups);
+      this.prepare(groups);
     } else {
-      const index = groups.findIndex((group) => group.initialLr === undefined);
+      const index = groups.findIndex((group) => !Object.hasOwn(group, "initialLr"));
       if (index >= 0) {
         throw stateError(
           `param 'initial_lr' is not specified in param_groups[${index}] when resuming an optimizer ` +
@@ -173,7 +173,7 @@ export abstract class LRScheduler<O extends object = object> extends Scheduler<O
         );
       }
     }
-    this.baseLrs = groups.map((group) => (group.initialLr ??= lrOf(group)));
+    this.baseLrs = groups.map(({ initialLr }) => initialLr!);
     this.begin();
   }
 
@@ -195,20 +195,27 @@ export abstract class LRScheduler<O extends object = object> extends Scheduler<O
   protected abstract closed(epoch: number, baseLr: number, index: number): number;
 
   /** A group's rate for epoch 0, from the one it has; that one, where it is left out. */
-  protected first?(lr: number, baseLr: number, index: number): number;
+  protected first(...[lr]: [lr: number, baseLr: number, index: number]): number {
+    return lr;
+  }
 
-  /** Called before the schedule begins anew. */
-  protected prepare?(groups: RatedGroup[]): void;
+  /** Sees to the rates with which a schedule that begins anew begins. */
+  protected prepare(groups: RatedGroup[]): void {
+    for (const group of groups) if (!Object.hasOwn(group, "initialLr")) group.initialLr = lrOf(group);
+  }
 
-  /** Called when the rates of an epoch are set, for what else goes with them. */
-  protected accompany?(epoch: number): void;
+  /** Goes to an epoch: sets its rates. */
+  protected arrive(epoch: number, lrs: readonly number[]): void {
+    this.lastEpoch = epoch;
+    this.setLrs(lrs);
+  }
 
   /** Makes the step of the construction. @internal */
   begin(): void {
     this.stepCount = 0;
     const isFresh = this.lastEpoch === -1;
     this.#advance((lr, base, index) => {
-      if (isFresh) return this.first?.(lr, base, index) ?? lr;
+      if (isFresh) return this.first(lr, base, index);
       const due = this.closed(this.lastEpoch, base, index);
       return isNear(lr, due) ? lr : this.next(lr, base, index);
     });
@@ -263,12 +270,12 @@ export abstract class LRScheduler<O extends object = object> extends Scheduler<O
     try {
       // A group that was added later begins with the rate it has.
       const groups = this.optimizer.paramGroups as RatedGroup[];
-      for (let i = this.baseLrs.length; i < groups.length; ++i)
-        this.baseLrs.push((groups[i]!.initialLr ??= lrOf(groups[i]!)));
+      const later = groups.slice(this.baseLrs.length);
+      LRScheduler.prototype.prepare.call(this, later);
+      for (const { initialLr } of later) this.baseLrs.push(initialLr!);
       const lrs = this.currentLrs().map((lr, i) => rate(lr, this.baseLrs[i]!, i));
       this.stepCount++;
-      this.setLrs(lrs);
-      this.accompany?.(this.lastEpoch);
+      this.arrive(this.lastEpoch, lrs);
     } catch (error) {
       this.lastEpoch = before;
       throw error;
