@@ -46,6 +46,8 @@ export class History {
   readonly #height: number;
   /** How many of the blocks have rows that are in use. */
   #inUse = 0;
+  /** A number in the parameters' dtype, as PyTorch has it, unless it is too large for that. */
+  readonly #round: (value: number) => number;
   #limit = 0;
   #moment = empty;
   /** The slots that a step that fails needs again. */
@@ -61,6 +63,13 @@ export class History {
     limit: number,
   ) {
     this.#height = Math.min(Math.max(2, Math.floor(2 ** 18 / Math.max(1, like.numel()))), 16);
+    this.#round =
+      like.dtype === "float64"
+        ? (value) => value
+        : (value) => {
+            const rounded = Math.fround(value);
+            return Number.isFinite(rounded) ? rounded : value;
+          };
     this.keep(limit);
   }
 
@@ -150,6 +159,7 @@ export class History {
   direction(grad: Tensor, squaredGrad: number, withGrad: ArrayLike<number>): { d: Tensor; slope: number } {
     const { slots, hDiag } = this.#moment;
     const { length } = slots;
+    const round = this.#round;
     const alphas = new Float64Array(length);
     const differences = new Float64Array(length);
     for (let i = length - 1; i >= 0; --i) {
@@ -157,7 +167,7 @@ export class History {
       const row = this.#curvatures[slot]!;
       let product = -withGrad[stepRow(slot)]!;
       for (let j = length - 1; j > i; --j) product -= alphas[j]! * row[slots[j]!]!;
-      alphas[i] = product / row[slot]!;
+      alphas[i] = round(round(product) * round(1 / row[slot]!));
     }
     for (let i = 0; i < length; ++i) {
       const slot = slots[i]!;
@@ -166,7 +176,7 @@ export class History {
       for (let j = length - 1; j >= 0; --j) rest -= alphas[j]! * row[slots[j]!]!;
       let product = rest * hDiag;
       for (let j = 0; j < i; ++j) product += differences[j]! * this.#curvatures[slots[j]!]![slot]!;
-      differences[i] = alphas[i]! - product / this.#curvatures[slot]![slot]!;
+      differences[i] = round(alphas[i]! - round(round(product) * round(1 / this.#curvatures[slot]![slot]!)));
     }
     let d = grad.mul(-hDiag);
     let slope = -hDiag * squaredGrad;
@@ -199,7 +209,7 @@ export class History {
     const [ys, yy] = [withChange[stepRow(slot)]!, withChange[changeRow(slot)]!];
     this.#curvatures[slot][slot] = ys;
     this.#squares[slot][slot] = yy;
-    this.#moment = { slots: [...kept, slot], hDiag: ys / yy };
+    this.#moment = { slots: [...kept, slot], hDiag: this.#round(this.#round(ys) / this.#round(yy)) };
     this.#staged = undefined;
   }
 

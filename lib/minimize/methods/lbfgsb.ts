@@ -25,6 +25,9 @@ export const lbfgsRows = {
   maxls: option<number>(20, finite("maxls must be positive", { min: 1, integer: true })),
 };
 
+/** A gradient so large, relative to the value, says that a minimum is not near. */
+const steep = 1e-2;
+
 interface At {
   readonly x: Vector;
   readonly fun: number;
@@ -82,7 +85,11 @@ export function* lbfgsb(
     at = next;
     yield* iterated(at);
     if (largest(projected(at, bounds)) <= gtol) return ending(at, "converged", converged.gradient);
-    if (decrease <= ftol) return ending(at, "converged", converged.decrease);
+    if (decrease > ftol) continue;
+    const isSteep = largest(projected(at, bounds)) > steep * Math.max(Math.abs(at.fun), 1);
+    if (!isSteep || past.count === 0) return ending(at, "converged", converged.decrease);
+    // The model has led along the bounds to where it sees no decrease, though the gradient does.
+    past = new Corrections(x0.length);
   }
 }
 
