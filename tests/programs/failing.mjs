@@ -106,7 +106,7 @@ const pure = {
   },
 };
 
-const options = { LBFGS: { maxIter: 3 } };
+const options = { LBFGS: { maxIter: 3, historySize: 3 } };
 /** What an optimizer of matrices alone is given. */
 const shaped = { Muon: (data) => tensor(data).reshape(-1, 2).detach() };
 /** One of each kind: what the others do natively is what one of these does. */
