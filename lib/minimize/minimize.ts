@@ -18,7 +18,13 @@ import { cg, cgRows } from "./methods/cg.js";
 import { lbfgsb, type LbfgsOptions, lbfgsRows } from "./methods/lbfgsb.js";
 import { nelderMead, type NelderMeadOptions, nelderMeadRows } from "./methods/neldermead.js";
 import { newtonCg, type NewtonCgOptions, newtonCgRows } from "./methods/newtoncg.js";
-import { byOptimizer, type OptimizerOptions, optimizerNames, optimizerRows } from "./methods/optimizers.js";
+import {
+  byOptimizer,
+  type OptimizerName,
+  type OptimizerOptions,
+  optimizerNames,
+  optimizerRows,
+} from "./methods/optimizers.js";
 import { trustExact, trustNcg, type TrustOptions, trustRows } from "./methods/trust.js";
 import type { Outcome, Status } from "./outcome.js";
 import { type Argument, Layout, Problem, type Start } from "./problem.js";
@@ -82,20 +88,7 @@ export type Method =
   | "trust-ncg"
   | "trust-exact"
   | "nelder-mead"
-  | "adadelta"
-  | "adagrad"
-  | "adam"
-  | "adamax"
-  | "adamw"
-  | "adan"
-  | "asgd"
-  | "lamb"
-  | "lion"
-  | "nadam"
-  | "radam"
-  | "rmsprop"
-  | "rprop"
-  | "sgd";
+  | OptimizerName;
 
 /** The result of {@link minimize}. */
 export interface MinimizeResult<X extends Start = Start> {
@@ -141,7 +134,7 @@ const row = <O extends object>(
   run: run,
 });
 
-const methods = {
+const methods: Record<Method, MethodRow> = {
   bfgs: row(bfgsRows, (x0, options) => bfgs(x0, options)),
   cg: row(cgRows, (x0, options) => cg(x0, options)),
   lbfgs: row(lbfgsRows, (x0, options) => lbfgsb(x0, options), { maxIter: many, maxFev: many }),
@@ -150,10 +143,10 @@ const methods = {
   "trust-ncg": row(trustRows, (x0, options) => trustNcg(x0, options)),
   "trust-exact": row(trustRows, (x0, options) => trustExact(x0, options)),
   "nelder-mead": row(nelderMeadRows, nelderMead, { takesBounds: true, maxFev: perElement }),
-  ...Object.fromEntries(
+  ...(Object.fromEntries(
     optimizerNames.map((name) => [name, row(optimizerRows, byOptimizer(name), { maxIter: () => 1000 })]),
-  ),
-} as unknown as Record<Method, MethodRow>;
+  ) as Record<OptimizerName, MethodRow>),
+};
 
 const aFunction = (what: string, name: string, value: unknown): void => {
   if (value !== undefined && typeof value !== "function")

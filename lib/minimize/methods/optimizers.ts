@@ -1,5 +1,4 @@
 import { noGrad } from "../../gradients.js";
-import { makeError } from "../../errors.js";
 import { tensor } from "../../creation.js";
 import { describe, isPlainObject } from "../../options.js";
 import { option, optionError } from "../../optim/checks.js";
@@ -47,16 +46,17 @@ const classes = {
   rmsprop: optim.RMSprop,
   rprop: optim.Rprop,
   sgd: optim.SGD,
-} as unknown as Record<string, AnyOptimizer>;
+};
 
-/** The names of the optimizers that can be methods. */
-export const optimizerNames = Object.keys(classes);
+/** The name of an optimizer that can be a method. */
+export type OptimizerName = keyof typeof classes;
+
+/** All of them. */
+export const optimizerNames = Object.keys(classes) as OptimizerName[];
 
 /** An optimizer of `optim`, with a step in each iteration. */
-export function byOptimizer(name: string) {
-  const Class = classes[name];
-  if (Class === undefined)
-    throw makeError(TypeError, `minimize: there is no optimizer '${name}'`, { code: "ERR_OPTION" });
+export function byOptimizer(name: OptimizerName) {
+  const Class = classes[name] as unknown as AnyOptimizer;
   return function* (x0: Vector, { gtol, optimizerOptions }: OptimizerOptions): Asking<Outcome> {
     const param = tensor(x0, { dtype: "float64", requiresGrad: true });
     const optimizer = new Class([param], { ...optimizerOptions } as never);
