@@ -372,7 +372,7 @@ export function minimizeSync<const X extends Start>(
 }
 
 function withoutBatch<O extends object>(what: string, options: (O & { batch?: boolean }) | undefined) {
-  if (options === undefined || !Object.hasOwn(options, "batch"))
+  if (typeof options !== "object" || (options as unknown) === null || !Object.hasOwn(options, "batch"))
     return { batch: false, rest: options as O | undefined };
   const { batch, ...rest } = options;
   flag(what, "batch", batch ?? false);

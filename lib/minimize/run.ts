@@ -121,14 +121,18 @@ export class Run extends AnyRun<Outcome> {
   }
 
   protected override finished(outcome: Outcome): Outcome {
-    const best = this.#best;
-    // The best point is kept, whatever the method ended with.
-    const isBetter = best !== undefined && (best.fun < outcome.fun || Number.isNaN(outcome.fun));
-    return isBetter ? ending(best, outcome.status, outcome.message) : outcome;
+    const best = this.#best!;
+    // The best point is kept, whatever the method ended with: without a lower bound, values may end at -Infinity.
+    if (Number.isFinite(best.fun) && !Number.isFinite(outcome.fun)) return ending(best, "nonFinite");
+    return best.fun < outcome.fun ? ending(best, outcome.status, outcome.message) : outcome;
   }
 
   #keep(point: { x: Vector; fun: number; grad?: Vector }): void {
-    if (this.#best === undefined || point.fun < this.#best.fun || Number.isNaN(this.#best.fun))
+    const best = this.#best;
+    if (
+      best === undefined ||
+      (Number.isFinite(point.fun) && !(Number.isFinite(best.fun) && best.fun <= point.fun))
+    )
       this.#best = point;
   }
 }
