@@ -25,6 +25,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <utility>
 
 #include "cpu/jit/segment.h"
 #include "cpu/program.h"
@@ -139,6 +140,7 @@ class Builder {
       for (size_t pass = 0; pass < passes_.count; ++pass) {
         program_.row_sections.push_back(emit_section([&] { emit_level(Level::row, pass); }));
         program_.element_sections.push_back(emit_pass(pass));
+        program_.wide_sections.push_back(emit_wide_pass(pass));
       }
       program_.row_sections.push_back(emit_section([&] {
         emit_level(Level::row, passes_.count);
@@ -189,15 +191,19 @@ class Builder {
   // --- paths
 
   uint16_t add_reach(const Access& access, DType dtype, Level level) {
-    if (kernel_.is_flat) return add_reach(Walk::flat(access), dtype, Level::row);
-    if (level == Level::element && program_.traversal == Traversal::across)
-      return add_reach(column_by_column(*split(access, kernel_.columns)), dtype, level);
-    return add_reach(Walk(access), dtype, level);
+    if (kernel_.is_flat) return add_row_reach(Walk::flat(access), dtype);
+    const Walk walk(access);
+    if (level != Level::element) return add_row_reach(walk, dtype);
+    const std::optional<SplitWalk> parts = split(walk, kernel_.columns);
+    const bool is_across = program_.traversal == Traversal::across;
+    return add_reach(Path(is_across ? column_by_column(*parts) : walk, width_of(dtype)), true,
+                     parts ? element_line(*parts, bytes_of(dtype)) : std::nullopt);
   }
-  uint16_t add_reach(const Walk& walk, DType dtype, Level level) {
-    program_.reaches.push_back({Path(walk, static_cast<size_t>(bytes_of(dtype))), level == Level::element});
+  uint16_t add_reach(Path path, bool is_by_element, std::optional<Line> line) {
+    program_.reaches.push_back({std::move(path), is_by_element, line});
     return static_cast<uint16_t>(program_.reaches.size() - 1);
   }
+  static size_t width_of(DType dtype) { return static_cast<size_t>(bytes_of(dtype)); }
   // The walk of an index that counts rows within a column.
   static Walk column_by_column(SplitWalk parts) {
     std::vector<WalkAxis>& axes = parts.rows.axes;
@@ -205,9 +211,30 @@ class Builder {
     return std::move(parts.rows);
   }
 
-  // A load of row level that covers elements: the same row axes without the columns.
-  uint16_t add_row_reach(const Access& access, DType dtype) {
-    return add_reach(split(access, kernel_.columns)->rows, dtype, Level::row);
+  uint16_t add_row_reach(const Walk& walk, DType dtype) {
+    return add_reach(Path(walk, width_of(dtype)), false, row_line(walk, bytes_of(dtype)));
+  }
+
+  // The stride of a walk along one axis, all of which exists; 0 where it stands still.
+  static std::optional<int64_t> only_stride(const Walk& walk) {
+    const Walk all = merged(walk);
+    if (all.axes.size() > 1 || all.is_bounded()) return std::nullopt;
+    return all.axes.empty() ? 0 : all.axes[0].stride;
+  }
+  std::optional<Line> row_line(const Walk& rows, int64_t bytes) const {
+    const std::optional<int64_t> stride = only_stride(rows);
+    if (!stride || !(*stride == 1 || row_extent() == Extent::one)) return std::nullopt;
+    return Line{rows.offset * bytes, *stride * bytes, 0};
+  }
+  std::optional<Line> element_line(const SplitWalk& parts, int64_t bytes) const {
+    const std::optional<int64_t> row = only_stride(parts.rows), column = only_stride(parts.columns);
+    if (!row || !column) return std::nullopt;
+    const bool is_in_one_piece = program_.traversal == Traversal::across ? *row == 1
+                                 : kernel_.columns == 1
+                                     ? *row == 1
+                                     : *column == 1 && (program_.row_block == 1 || *row == kernel_.columns);
+    if (!is_in_one_piece) return std::nullopt;
+    return Line{(parts.rows.offset + column_shift_ * *column) * bytes, *row * bytes, *column * bytes};
   }
 
   // --- instructions
@@ -249,13 +276,11 @@ class Builder {
   }
 
   Section emit_pass(size_t pass) {
+    before_pass_ = current_;
     std::vector<uint16_t> after = current_;
     const std::vector<uint16_t> reductions = passes_.reductions(pass);
     const Section section = emit_section([&] {
-      std::vector<bool> is_wanted = passes_.needed(pass);
-      for (const uint16_t step : reductions) is_wanted[step] = true;
-      for (size_t i = 0; i < kernel_.steps.size(); ++i)
-        if (is_wanted[i] && is_open(i)) emit_step(i);
+      emit_columns(pass, reductions);
       const auto is_written = [&](size_t store) { return passes_.of_store[store] == pass; };
       for (size_t i = 0; i < kernel_.stores.size(); ++i)
         if (is_written(i)) operand(kernel_.stores[i].step);
@@ -265,6 +290,44 @@ class Builder {
     for (const uint16_t step : reductions) after[step] = current_[step];
     current_ = std::move(after);
     return section;
+  }
+
+  void emit_columns(size_t pass, const std::vector<uint16_t>& reductions) {
+    std::vector<bool> is_wanted = passes_.needed(pass);
+    for (const uint16_t step : reductions) is_wanted[step] = true;
+    for (size_t i = 0; i < kernel_.steps.size(); ++i)
+      if (is_wanted[i] && is_open(i)) emit_step(i);
+  }
+
+  // Several columns of a lane, one after the other in registers: worth it where segments do all that there is.
+  Section emit_wide_pass(size_t pass) {
+    const std::vector<uint16_t> reductions = passes_.reductions(pass);
+    const Section one = program_.element_sections[pass];
+    const bool is_stored = std::count(passes_.of_store.begin(), passes_.of_store.end(), pass) > 0;
+    const auto end = static_cast<uint32_t>(program_.instructions.size());
+    if (program_.traversal != Traversal::across || reductions.empty() || is_stored || !is_plain_section(one))
+      return {end, end};
+    const std::vector<uint16_t> after = std::exchange(current_, before_pass_);
+    const Section wide = emit_section([&] {
+      for (int64_t i = 0; i < wide_columns; ++i) {
+        current_ = before_pass_;
+        column_shift_ = i * lane_count;
+        is_last_column_ = i + 1 == wide_columns;
+        emit_columns(pass, reductions);
+      }
+    });
+    column_shift_ = 0;
+    current_ = after;
+    return wide;
+  }
+  bool is_plain_section(Section section) const {
+    if (encoding_ == Encoding::none) return false;
+    return std::all_of(program_.instructions.begin() + section.begin,
+                       program_.instructions.begin() + section.end, [&](const Instruction& one) {
+                         if (one.action == Action::load) return is_line(one.reach);
+                         return one.action == Action::loop &&
+                                (one.extent == Extent::one || is_plain(one.op, values_[one.c].dtype));
+                       });
   }
 
   uint16_t operand(size_t step) {
@@ -309,8 +372,8 @@ class Builder {
     const Access& access = kernel_.accesses[step.index];
     const Level level = analysis_.levels[i];
     const bool is_lowered = level == Level::row && step.level == Level::element;
-    const uint16_t reach =
-        is_lowered ? add_row_reach(access, step.dtype) : add_reach(access, step.dtype, step.level);
+    const uint16_t reach = is_lowered ? add_row_reach(split(access, kernel_.columns)->rows, step.dtype)
+                                      : add_reach(access, step.dtype, step.level);
     const Path& path = program_.reaches[reach].path;
     Extent extent = extent_of(level);
     // A block of one column has one element of an array that varies with columns alone.
@@ -325,9 +388,11 @@ class Builder {
            .reach = reach});
       return;
     }
-    values_[value].needs_slot = !path.is_stream() && !(path.is_still() && extent == Extent::one);
+    values_[value].needs_slot = !is_line(reach) && !(path.is_still() && extent == Extent::one);
     add({.action = Action::load, .extent = extent, .out = value, .reach = reach});
   }
+
+  bool is_line(uint16_t reach) const { return program_.reaches[reach].line.has_value(); }
 
   // Rows are the last axes of a path that goes across.
   bool stands_still_over_rows(const Path& path) const {
@@ -366,6 +431,8 @@ class Builder {
   void emit_reduction(size_t i) {
     const Step& step = kernel_.steps[i];
     const std::optional<uint16_t> squared = analysis_.squared(step);
+    const std::optional<Op> row = squared ? std::nullopt : combining_row(step);
+    if (row && program_.traversal == Traversal::across) return emit_accumulation(i, *row);
     const uint16_t input = spread_operand(squared.value_or(step.inputs[0]), element_extent());
     const uint16_t value = current_[i] = add_value(step.dtype, row_extent());
     const auto index = static_cast<uint16_t>(program_.reductions.size());
@@ -373,14 +440,7 @@ class Builder {
         squared ? loops_.sum_of_squares() : loops_.reduction(step.op, step.arithmetic);
     ReductionPlan plan{.loops = &loops, .out = value, .pass = static_cast<uint32_t>(passes_.of_step[i]) - 1};
     const bool is_whole = program_.traversal == Traversal::whole;
-    if (!is_whole || kernel_.columns > chunk_columns) {
-      const auto chunks = static_cast<uint64_t>((kernel_.columns + chunk_columns - 1) / chunk_columns);
-      const size_t levels = static_cast<size_t>(std::bit_width(chunks)) + 1;
-      const size_t width =
-          program_.traversal == Traversal::across ? static_cast<size_t>(program_.row_block) : 1;
-      plan.lanes = add_value(step.dtype, Extent::one);
-      values_[plan.lanes].slot_bytes = (lane_count + levels) * width * loops.bytes;
-    }
+    if (!is_whole || kernel_.columns > chunk_columns) plan.lanes = add_lanes(step.dtype, loops, Extent::one);
     program_.reductions.push_back(plan);
     add({.action = is_whole ? Action::reduce : Action::add,
          .extent = is_whole ? row_extent() : element_extent(),
@@ -388,6 +448,62 @@ class Builder {
          .a = input,
          .b = is_whole && plan.lanes != no_value ? plan.lanes : input,
          .reduction = index});
+  }
+
+  uint16_t add_lanes(DType dtype, const ReductionLoops& loops, Extent extent) {
+    const auto chunks = static_cast<uint64_t>((kernel_.columns + chunk_columns - 1) / chunk_columns);
+    const size_t levels = static_cast<size_t>(std::bit_width(chunks)) + 1;
+    const size_t width =
+        program_.traversal == Traversal::across ? static_cast<size_t>(program_.row_block) : 1;
+    const uint16_t lanes = add_value(dtype, extent);
+    values_[lanes].slot_bytes = (lane_count + levels) * width * loops.bytes;
+    return lanes;
+  }
+
+  // The row that combines two partial results, where segments may know it.
+  static std::optional<Op> combining_row(const Step& step) {
+    if (!is_floating(step.dtype) || step.arithmetic != step.dtype) return std::nullopt;
+    switch (step.op) {
+    case Op::sum:
+    case Op::mean:
+      return Op::add;
+    case Op::prod:
+      return Op::mul;
+    case Op::amax:
+      return Op::maximum;
+    case Op::amin:
+      return Op::minimum;
+    default:
+      return std::nullopt;
+    }
+  }
+
+  // Across, what is added to a lane is a step like others: of the lane before, to the lane after it, in one slot.
+  void emit_accumulation(size_t i, Op row) {
+    const Step& step = kernel_.steps[i];
+    const uint16_t input = operand(step.inputs[0]);
+    if (lanes_[i] == no_value) {
+      const ReductionLoops& loops = loops_.reduction(step.op, step.arithmetic);
+      lanes_[i] = add_lanes(step.dtype, loops, element_extent());
+      current_[i] = add_value(step.dtype, row_extent());
+      program_.reductions.push_back({.loops = &loops,
+                                     .out = current_[i],
+                                     .lanes = lanes_[i],
+                                     .pass = static_cast<uint32_t>(passes_.of_step[i]) - 1});
+    }
+    const bool is_still = values_[input].extent == Extent::one;
+    const uint16_t lane = lanes_[i], next = add_value(step.dtype, element_extent());
+    values_[next].needs_slot = false;
+    values_[next].shares = lane;
+    add({.loop = loops_.elementwise(row, step.arithmetic, is_still ? 2 : 0),
+         .action = Action::loop,
+         .extent = element_extent(),
+         .is_placed = is_last_column_,
+         .out = next,
+         .a = lane,
+         .b = input,
+         .op = row});
+    if (!is_last_column_) lanes_[i] = next;
   }
 
   void emit_loop(size_t i) {
@@ -445,11 +561,11 @@ class Builder {
       const bool is_splice = at < end && code[at].action == Action::splice;
       const bool is_direct = may_aim && own == extent && at < end && at >= section_begin_ &&
                              !is_aimed[value] && last_read(store.replaces, end) <= at &&
-                             !(is_load && !program_.reaches[reach].path.is_stream());
+                             !(is_load && !is_line(reach));
       if (is_direct) {
         is_aimed[value] = true;
         aimed.push_back({value, reach, at});
-        values_[value].needs_slot = !program_.reaches[reach].path.is_stream();
+        values_[value].needs_slot = !is_line(reach);
         code[at].is_placed = true;
       } else {
         // The value points to elements that another store may overwrite, so it needs a copy.
@@ -470,7 +586,7 @@ class Builder {
               {.action = Action::aim, .extent = code[at].extent, .out = one.value, .reach = one.reach});
       result.push_back(code[at]);
       for (const Placed& one : aimed)
-        if (one.at == at && !program_.reaches[one.reach].path.is_stream())
+        if (one.at == at && !is_line(one.reach))
           result.push_back(completed(
               {.action = Action::store, .extent = code[at].extent, .a = one.value, .reach = one.reach}));
     }
@@ -527,6 +643,10 @@ class Builder {
   CpuProgram program_;
   std::vector<ValuePlan> values_;
   std::vector<uint16_t> current_ = std::vector<uint16_t>(analysis_.kernel.steps.size(), no_value);
+  std::vector<uint16_t> before_pass_;      // what `current_` was
+  std::vector<uint16_t> lanes_ = current_; // across: what the next column is added to
+  int64_t column_shift_ = 0;               // of the column that is emitted, from that of the section
+  bool is_last_column_ = true;             // of the section
   size_t section_begin_ = 0;
   size_t slot_bytes_ = 0;
 };
@@ -623,7 +743,8 @@ CpuProgram compile_for(const FusedKernel& kernel, const Target& target) {
   const auto is_good = [&](const Attempt& one, int64_t size) {
     return size == long_block ? !one.has_block_slots : one.slot_bytes <= most_slot_bytes;
   };
-  if (analysis.has_elements && prefers_across(analysis)) return attempt(Traversal::across, block, 1).program;
+  if (analysis.has_elements && prefers_across(analysis))
+    return attempt(Traversal::across, analysis.passes.count == 1 ? 2 * block : block, 1).program;
   if (!analysis.has_elements)
     if (const int64_t line = line_elements(kernel, block / 2, long_block)) {
       Attempt one = attempt(Traversal::whole, line, 1);

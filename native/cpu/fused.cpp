@@ -1,8 +1,8 @@
 // Runs compiled fused kernels. In come a CpuProgram (cpu/program.h) and the arrays and numbers of its
 // instances; out come the stores into their arrays.
 //
-// A Runner executes the sections on one thread, block by block: `run_rows` shows the order, `run` and `act`
-// do an instruction. An Accumulator holds a reduction while blocks of a row pass by. `run_fused` divides the
+// A Runner executes the sections on one thread, block by block: `run_rows` shows the order, `run` does the
+// instructions. An Accumulator holds a reduction while blocks of a row pass by. `run_fused` divides the
 // work over threads: `run_blocks` by blocks of rows, ColumnGroups by columns where rows are few and long.
 #include <algorithm>
 #include <bit>
@@ -88,7 +88,7 @@ class Runner {
       with_type(one.dtype, [&]<class T>() {
         *reinterpret_cast<T*>(at_[one.value]) = instance.numbers[one.index].as<T>();
       });
-    row_ = element_ = 0;
+    row_ = column_ = element_ = 0;
     run(program_.number_section);
   }
 
@@ -105,6 +105,7 @@ class Runner {
 
   void begin_rows(int64_t row, int64_t rows) {
     row_ = row;
+    column_ = 0;
     rows_ = rows;
     element_ = row * program_.columns;
     elements_ = rows * program_.columns;
@@ -123,6 +124,7 @@ class Runner {
       if (column % chunk_columns == 0 && !has_whole_chunks)
         each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.open_chunk(); });
       elements_ = columns;
+      column_ = column;
       element_ = row_ * program_.columns + column;
       run(program_.element_sections[pass]);
       const int64_t next = column + columns;
@@ -139,37 +141,47 @@ class Runner {
     each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.close(chunks_); });
   }
 
-  // The same where a block is one column: a chunk's columns come lane after lane, each lane after the one that it is
-  // combined with. All lanes at once would not fit into the first-level cache.
+  // The same where a block is one column.
   void run_columns_across(uint32_t pass, int64_t begin, int64_t end) {
-    const bool has_reductions = std::any_of(program_.reductions.begin(), program_.reductions.end(),
-                                            [&](const ReductionPlan& plan) { return plan.pass == pass; });
-    elements_ = 1;
     chunks_ = 0;
     for (int64_t chunk = begin; chunk < end; chunk += chunk_columns, ++chunks_) {
       const int64_t columns = std::min(chunk_columns, end - chunk);
-      const auto all = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(columns)));
-      const int64_t lanes = has_reductions ? std::min(all, lane_count) : 1,
-                    step = has_reductions ? lane_count : 1;
-      for (int64_t i = 0, lane = 0; i < lanes; ++i) {
-        const int64_t next_lane = next_reversed(lane, lanes);
-        each_reduction(pass, [](const Accumulator& one, const ReductionPlan&) { one.open_lane(); });
-        for (int64_t column = lane; column < columns; column += step) {
-          int64_t ahead = column + prefetched_columns * step;
-          if (ahead >= columns) ahead += next_lane - lane - quotient_up(columns - lane, step) * step;
-          ahead_ = (std::min(ahead, columns - 1) - column) * program_.rows;
-          element_ = (chunk + column) * program_.rows + row_;
-          run(program_.element_sections[pass]);
-        }
-        each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.push_lane(i); });
-        lane = next_lane;
-      }
-      each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) {
-        one.close_lanes(lanes);
-        one.push(chunks_);
-      });
+      run_lanes(pass, chunk, columns, 0, has_reductions(pass) ? lanes_of(columns) : 1);
+      each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.push(chunks_); });
     }
     each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.close(chunks_); });
+  }
+
+  // The number of lanes that a chunk of so many columns reaches, and a power of two.
+  static int64_t lanes_of(int64_t columns) {
+    return std::min(static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(columns))), lane_count);
+  }
+
+  // Runs the columns of some of a chunk's lanes, and leaves their results in the first lane. They come lane after
+  // lane, each after the one that it is combined with: all lanes at once would not fit into the first-level cache.
+  void run_lanes(uint32_t pass, int64_t chunk, int64_t columns, int64_t first, int64_t count) {
+    const bool has_wide = program_.wide_sections[pass].begin < program_.wide_sections[pass].end;
+    const bool has_lanes = has_reductions(pass);
+    const int64_t lanes = has_lanes ? lanes_of(columns) : 1, step = has_lanes ? lane_count : 1;
+    elements_ = 1;
+    int64_t lane = reversed(first, lanes);
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t next_lane = next_reversed(lane, lanes);
+      each_reduction(pass, [](const Accumulator& one, const ReductionPlan&) { one.open_lane(); });
+      for (int64_t column = lane; column < columns;) {
+        int64_t ahead = column + prefetched_columns * step;
+        if (ahead >= columns) ahead += next_lane - lane - quotient_up(columns - lane, step) * step;
+        ahead_ = std::min(ahead, columns - 1) - column;
+        column_ = chunk + column;
+        element_ = column_ * program_.rows + row_;
+        const bool is_wide = has_wide && column + (wide_columns - 1) * step < columns;
+        run(is_wide ? program_.wide_sections[pass] : program_.element_sections[pass]);
+        column += is_wide ? wide_columns * step : step;
+      }
+      each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.push_lane(i); });
+      lane = next_lane;
+    }
+    each_reduction(pass, [&](const Accumulator& one, const ReductionPlan&) { one.close_lanes(count); });
   }
 
   void finish_pass(uint32_t pass) {
@@ -186,7 +198,19 @@ class Runner {
   }
 
  private:
-  // The number after another one in the order of their bits from the lowest on; `count` is a power of two.
+  bool has_reductions(uint32_t pass) const {
+    return std::any_of(program_.reductions.begin(), program_.reductions.end(),
+                       [&](const ReductionPlan& plan) { return plan.pass == pass; });
+  }
+
+  // The number at a place in the order of their bits from the lowest on; `count` is a power of two.
+  static int64_t reversed(int64_t place, int64_t count) {
+    int64_t number = 0;
+    for (int64_t bit = count / 2; bit > 0; bit /= 2, place /= 2)
+      if (place % 2 == 1) number |= bit;
+    return number;
+  }
+  // The number after another one in that order.
   static int64_t next_reversed(int64_t number, int64_t count) {
     int64_t bit = count / 2;
     for (; number & bit; bit /= 2) number ^= bit;
@@ -200,10 +224,41 @@ class Runner {
   void run(Section section) {
     const Instruction* code = program_.instructions.data();
     for (const Instruction *one = code + section.begin, *end = code + section.end; one != end; ++one) {
-      if (one->action == Action::loop)
-        one->loop(count(one->extent), at_[one->out], at_[one->a], at_[one->b], at_[one->c]);
-      else
-        act(*one);
+      const int64_t n = count(one->extent);
+      switch (one->action) {
+      case Action::loop:
+        one->loop(n, at_[one->out], at_[one->a], at_[one->b], at_[one->c]);
+        break;
+      case Action::segment:
+        program_.segments[one->segment].code(n, at_);
+        break;
+      case Action::load:
+        load(*one, n);
+        break;
+      case Action::aim: {
+        std::byte* place = view(program_.reaches[one->reach], n);
+        at_[one->out] = place ? place : slot(one->out);
+        break;
+      }
+      case Action::add:
+        add(*one, n);
+        break;
+      case Action::reduce:
+        reduce(*one, n);
+        break;
+      case Action::store:
+        store(*one, n);
+        break;
+      case Action::count:
+        count_positions(*one, n);
+        break;
+      case Action::splice:
+        splice(*one, n);
+        break;
+      case Action::spread:
+        spread(*one, n);
+        break;
+      }
     }
   }
 
@@ -212,70 +267,52 @@ class Runner {
   }
   std::byte* slot(uint16_t value) const { return memory_ + program_.slots[value]; }
 
-  void act(const Instruction& one) {
-    const int64_t n = count(one.extent);
-    switch (one.action) {
-    case Action::loop:
-      return; // run() has called it
-    case Action::segment:
-      return program_.segments[one.segment].code(n, at_);
-    case Action::load:
-      return load(one, n);
-    case Action::aim: {
-      const Reach& reach = program_.reaches[one.reach];
-      std::byte* place = reach.path.view(arrays_[reach.path.array()], position(reach), n);
-      at_[one.out] = place ? place : slot(one.out);
-      return;
-    }
-    case Action::store:
-      return store(one, n);
-    case Action::count: {
-      const Reach& reach = program_.reaches[one.reach];
-      return reach.path.count(position(reach), n, one.loop, at_[one.out]);
-    }
-    case Action::splice:
-      return splice(one, n);
-    case Action::spread:
-      return spread(one, n);
-    case Action::reduce:
-      return reduce(one, n);
-    case Action::add:
-      return add(one, n);
-    }
+  // The present block in an array, or null where it does not lie there in one piece.
+  std::byte* view(const Reach& reach, int64_t n) const {
+    auto* array = static_cast<std::byte*>(arrays_[reach.path.array()]);
+    if (!reach.line) return reach.path.view(array, position(reach), n);
+    return array + reach.line->offset + row_ * reach.line->per_row + column_ * reach.line->per_column;
   }
-
   int64_t position(const Reach& reach) const { return reach.is_by_element ? element_ : row_; }
 
   void load(const Instruction& one, int64_t n) {
     const Reach& reach = program_.reaches[one.reach];
-    void* array = arrays_[reach.path.array()];
     if (!one.is_placed) {
-      at_[one.out] = reach.path.view(array, position(reach), n);
-      if (at_[one.out] && program_.traversal == Traversal::across) prefetch(reach, n);
+      at_[one.out] = view(reach, n);
+      if (at_[one.out] && program_.traversal == Traversal::across) prefetch(reach, at_[one.out], n);
       if (at_[one.out]) return;
       at_[one.out] = slot(one.out);
     }
-    reach.path.gather(array, position(reach), n, at_[one.out]);
+    gather(one, n);
   }
 
   // Fetches the same rows of a column that comes later: they lie further apart than the processor looks ahead by
   // itself.
-  void prefetch(const Reach& reach, int64_t n) const {
-    if (!reach.is_by_element) return;
-    const std::byte* next = reach.path.view(arrays_[reach.path.array()], element_ + ahead_, n);
-    if (!next) return;
+  void prefetch(const Reach& reach, const std::byte* block, int64_t n) const {
+    if (!reach.line || reach.line->per_column == 0) return;
+    const std::byte* next = block + ahead_ * reach.line->per_column;
     const int64_t bytes = n * static_cast<int64_t>(reach.path.element_bytes());
     for (int64_t i = 0; i < bytes; i += cache_line) __builtin_prefetch(next + i);
   }
 
-  void store(const Instruction& one, int64_t n) {
+  // What few blocks need is kept out of the loop over instructions.
+  [[gnu::noinline]] void gather(const Instruction& one, int64_t n) const {
     const Reach& reach = program_.reaches[one.reach];
-    void* array = arrays_[reach.path.array()];
-    if (reach.path.view(array, position(reach), n) == at_[one.a]) return;
-    reach.path.scatter(array, position(reach), n, {at_[one.a], (one.still & 1) != 0});
+    reach.path.gather(arrays_[reach.path.array()], position(reach), n, at_[one.out]);
   }
 
-  void splice(const Instruction& one, int64_t n) {
+  [[gnu::noinline]] void count_positions(const Instruction& one, int64_t n) const {
+    const Reach& reach = program_.reaches[one.reach];
+    reach.path.count(position(reach), n, one.loop, at_[one.out]);
+  }
+
+  [[gnu::noinline]] void store(const Instruction& one, int64_t n) const {
+    const Reach& reach = program_.reaches[one.reach];
+    if (view(reach, n) == at_[one.a]) return;
+    reach.path.scatter(arrays_[reach.path.array()], position(reach), n, {at_[one.a], (one.still & 1) != 0});
+  }
+
+  [[gnu::noinline]] void splice(const Instruction& one, int64_t n) {
     const Reach& reach = program_.reaches[one.reach];
     if (!one.is_placed) {
       const int side = reach.path.side(position(reach), n);
@@ -287,7 +324,7 @@ class Runner {
                       {at_[one.b], (one.still & 2) != 0}, at_[one.out]);
   }
 
-  void spread(const Instruction& one, int64_t n) {
+  [[gnu::noinline]] void spread(const Instruction& one, int64_t n) {
     const int64_t from = count(program_.value_extents[one.a]);
     repeat(from, n / from, program_.value_bytes[one.out], at_[one.out], at_[one.a]);
   }
@@ -335,10 +372,10 @@ class Runner {
   std::byte* memory_;
   std::byte** at_;
   void* const* arrays_ = nullptr;
-  int64_t row_ = 0, element_ = 0;   // where the block begins
-  int64_t rows_ = 1, elements_ = 1; // how large it is
-  int64_t ahead_ = 0;               // how many elements later a column begins that will be needed soon
-  int64_t chunks_ = 0;              // before the present block
+  int64_t row_ = 0, column_ = 0, element_ = 0; // where the block begins
+  int64_t rows_ = 1, elements_ = 1;            // how large it is
+  int64_t ahead_ = 0;                          // how many columns later one begins that will be needed soon
+  int64_t chunks_ = 0;                         // before the present block
 };
 
 // The number of tasks that some work is worth.
@@ -378,24 +415,25 @@ void run_blocks(const CpuProgram& program, std::span<const Instance> instances, 
 }
 
 bool divides_columns(const CpuProgram& program, int64_t threads) {
-  return program.element_sections.size() == 1 && !program.reductions.empty() &&
-         program.columns >= 2 * chunk_columns && quotient_up(program.rows, program.row_block) < 2 * threads &&
+  const bool has_parts = program.columns >= 2 * chunk_columns ||
+                         (program.traversal == Traversal::across && program.columns >= lane_count);
+  return has_parts && program.element_sections.size() == 1 && !program.reductions.empty() &&
+         quotient_up(program.rows, program.row_block) < 2 * threads &&
          program.rows * program.row_bytes >= least_shared_bytes && threads > 1;
 }
 
-// Few rows of many columns: groups of chunks of columns are shared out to threads. A group of a power of two
-// of chunks is a subtree of each reduction, so the tree stays the same. The groups' partial results lie in the
-// kernel's scratch memory.
+// Few rows of many columns: groups of chunks of columns, or of a chunk's lanes, are shared out to threads. A group of
+// a power of two of them is a subtree of each reduction, so the tree stays the same. The groups' partial results lie
+// in the kernel's scratch memory.
 class ColumnGroups {
  public:
   ColumnGroups(const CpuProgram& program, int64_t threads)
-      : program_(program), row_blocks_(quotient_up(program.rows, program.row_block)) {
-    const int64_t chunks = quotient_up(program.columns, chunk_columns);
+      : program_(program), row_blocks_(quotient_up(program.rows, program.row_block)),
+        are_lanes_(program.columns <= chunk_columns) {
+    parts_ = are_lanes_ ? Runner::lanes_of(program.columns) : quotient_up(program.columns, chunk_columns);
     const int64_t wanted = std::max<int64_t>(1, tasks_per_thread * threads / row_blocks_);
-    const auto chunks_in_group =
-        static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(quotient_up(chunks, wanted))));
-    group_columns_ = chunks_in_group * chunk_columns;
-    groups_ = quotient_up(program.columns, group_columns_);
+    group_parts_ = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(quotient_up(parts_, wanted))));
+    groups_ = quotient_up(parts_, group_parts_);
     for (const ReductionPlan& plan : program.reductions) partial_bytes_ += bytes_of(plan);
   }
 
@@ -406,9 +444,8 @@ class ColumnGroups {
     const auto run_task = [&](int64_t task, std::byte* own_memory) {
       Runner runner(program_, own_memory);
       runner.bind(instance);
-      const int64_t row_block = task / groups_, group = task % groups_;
-      begin(runner, row_block);
-      runner.run_columns(0, group * group_columns_, std::min((group + 1) * group_columns_, program_.columns));
+      begin(runner, task / groups_);
+      run_group(runner, task % groups_);
       copy(runner, task, partials,
            [](std::byte* lane, std::byte* partial, size_t bytes) { std::memcpy(partial, lane, bytes); });
     };
@@ -420,9 +457,13 @@ class ColumnGroups {
       for (int64_t group = 0; group < groups_; ++group) {
         copy(runner, row_block * groups_ + group, partials,
              [](std::byte* lane, std::byte* partial, size_t bytes) { std::memcpy(lane, partial, bytes); });
-        runner.each_reduction(0, [&](const Accumulator& one, const ReductionPlan&) { one.push(group); });
+        runner.each_reduction(0, [&](const Accumulator& one, const ReductionPlan&) {
+          are_lanes_ ? one.push_lane(group) : one.push(group);
+        });
       }
-      runner.each_reduction(0, [&](const Accumulator& one, const ReductionPlan&) { one.close(groups_); });
+      runner.each_reduction(0, [&](const Accumulator& one, const ReductionPlan&) {
+        are_lanes_ ? one.close_lanes(groups_) : one.close(groups_);
+      });
       runner.finish_pass(0);
     }
   }
@@ -433,6 +474,14 @@ class ColumnGroups {
   }
   void begin(Runner& runner, int64_t row_block) const {
     runner.begin_rows(row_block * program_.row_block, rows_in(row_block));
+  }
+  void run_group(Runner& runner, int64_t group) const {
+    const int64_t first = group * group_parts_;
+    if (are_lanes_)
+      runner.run_lanes(0, 0, program_.columns, first, group_parts_);
+    else
+      runner.run_columns(0, first * chunk_columns,
+                         std::min((first + group_parts_) * chunk_columns, program_.columns));
   }
   // Of a row block's group.
   int64_t bytes_of(const ReductionPlan& plan) const { return program_.row_block * plan.loops->bytes; }
@@ -446,7 +495,8 @@ class ColumnGroups {
 
   const CpuProgram& program_;
   const int64_t row_blocks_;
-  int64_t group_columns_ = 0, groups_ = 0, partial_bytes_ = 0;
+  const bool are_lanes_;
+  int64_t parts_ = 0, group_parts_ = 0, groups_ = 0, partial_bytes_ = 0;
 };
 
 } // namespace

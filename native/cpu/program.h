@@ -13,6 +13,8 @@
 //   along    one row, some of its columns
 //   across   some rows, one column: for arrays in which neighbours are rows, not columns
 #pragma once
+#include <optional>
+
 #include "cpu/access.h"
 #include "cpu/isa.h"
 #include "cpu/jit/assembler.h"
@@ -64,12 +66,19 @@ struct Instruction {
 
 struct Section {
   uint32_t begin = 0, end = 0;
+  bool has(size_t at) const { return at >= begin && at < end; }
+};
+
+// Where a block begins that lies in one piece: bytes from an array's start, from row to row, from column to column.
+struct Line {
+  int64_t offset, per_row, per_column;
 };
 
 // A path, and the space whose index it takes: rows, or elements.
 struct Reach {
   Path path;
   bool is_by_element;
+  std::optional<Line> line; // where every block lies in one piece
 };
 
 struct NumberValue {
@@ -94,6 +103,9 @@ struct Segment {
   std::vector<Instruction> steps = {};             // until there is code
 };
 
+// A wide section goes over so many columns of a lane at once.
+inline constexpr int64_t wide_columns = 4;
+
 struct CpuProgram {
   Traversal traversal = Traversal::whole;
   bool is_flat = false;
@@ -102,6 +114,8 @@ struct CpuProgram {
   std::vector<Instruction> instructions;
   Section number_section;
   std::vector<Section> row_sections, element_sections; // one more of the former
+  std::vector<Section>
+      wide_sections; // across: what element sections do, for the next `wide_columns` of a lane; or empty
   std::vector<NumberValue> numbers;
   std::vector<Reach> reaches;
   std::vector<ReductionPlan> reductions;

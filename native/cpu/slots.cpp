@@ -40,16 +40,18 @@ std::vector<Life> lives_of(const CpuProgram& program, const std::vector<ValuePla
   const auto last_use = [&](uint16_t value, size_t at) -> size_t {
     if (lives[value].begin < program.number_section.end && at >= program.number_section.end)
       return code.size();
-    for (const Section& section : program.element_sections)
-      if (at >= section.begin && at < section.end && lives[value].begin < section.begin) return section.end;
+    for (const std::vector<Section>* sections : {&program.element_sections, &program.wide_sections})
+      for (const Section& section : *sections)
+        if (section.has(at) && lives[value].begin < section.begin) return section.end;
     return at;
   };
   for (const ReductionPlan& plan : program.reductions) {
     if (program.traversal == Traversal::whole) continue;
     const Section section = program.element_sections[plan.pass];
-    use(plan.out, section.end - 1);
+    const size_t end = std::max(section.end, program.wide_sections[plan.pass].end);
+    use(plan.out, end - 1);
     use(plan.lanes, section.begin);
-    use(plan.lanes, section.end);
+    use(plan.lanes, end);
   }
   for (size_t i = 0; i < code.size(); ++i) {
     const Instruction& one = code[i];
@@ -134,6 +136,8 @@ size_t assign_slots(CpuProgram& program, const std::vector<ValuePlan>& values) {
     }
     for (const uint16_t value : later) release(value);
   }
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i].shares) program.slots[i] = program.slots[*values[i].shares];
   program.thread_bytes = end;
   return end - begin;
 }

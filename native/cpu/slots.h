@@ -1,4 +1,6 @@
 #pragma once
+#include <optional>
+
 #include "cpu/program.h"
 
 namespace adjoint::cpu {
@@ -8,7 +10,8 @@ struct ValuePlan {
   size_t bytes = 0; // of one element
   Extent extent = Extent::one;
   bool needs_slot = true;
-  size_t slot_bytes = 0; // lanes say it themselves
+  size_t slot_bytes = 0;               // lanes say it themselves
+  std::optional<uint16_t> shares = {}; // the value in whose slot it lies: the same, later
 };
 
 // Gives every value a place in a thread's memory; values that are not needed at the same time share one. Returns

@@ -24,7 +24,9 @@ class Former {
     form_section(program_.number_section);
     for (size_t i = 0; i < program_.row_sections.size(); ++i) {
       form_section(program_.row_sections[i]);
-      if (i < program_.element_sections.size()) form_section(program_.element_sections[i]);
+      if (i == program_.element_sections.size()) break;
+      form_section(program_.element_sections[i]);
+      form_section(program_.wide_sections[i]);
     }
   }
 
