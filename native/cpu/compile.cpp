@@ -32,6 +32,7 @@
 #include "cpu/slots.h"
 #include "cpu/tile.h"
 #include "device/error.h"
+#include "device/integers.h"
 #include "device/passes.h"
 
 namespace adjoint::cpu {
@@ -379,6 +380,7 @@ class Builder {
     // A block of one column has one element of an array that varies with columns alone.
     if (program_.traversal == Traversal::across && level == Level::element && stands_still_over_rows(path))
       extent = Extent::one;
+    if (!analysis_.has_elements && stands_still_in_blocks(path)) extent = Extent::one;
     const uint16_t value = current_[i] = add_value(step.dtype, extent);
     if (step.op == Op::position) {
       add({.loop = loops_.count(step.dtype),
@@ -390,6 +392,12 @@ class Builder {
     }
     values_[value].needs_slot = !is_line(reach) && !(path.is_still() && extent == Extent::one);
     add({.action = Action::load, .extent = extent, .out = value, .reach = reach});
+  }
+
+  // Blocks without elements divide the lines of a path that has one element in each of them.
+  bool stands_still_in_blocks(const Path& path) const {
+    const WalkAxis& inner = path.axes().back();
+    return inner.stride == 0 && !inner.is_bounded() && inner.extent % program_.row_block == 0;
   }
 
   bool is_line(uint16_t reach) const { return program_.reaches[reach].line.has_value(); }
@@ -695,10 +703,11 @@ int64_t widest_bytes(const Analysis& analysis) {
   return bytes;
 }
 
-// The length of the shortest lines that arrays are walked in, where they are no shorter than `least` and no longer than
-// `most` elements; 0 otherwise. A block that is such a line lies in one piece in every array with lines of that length.
+// The length of a part of the shortest lines that arrays are walked in: the largest that divides them and is no
+// shorter than `least` and no longer than `most` elements, or 0. A block that is such a part lies in one piece in every
+// array with lines of that length, or is one element of it.
 int64_t line_elements(const FusedKernel& kernel, int64_t least, int64_t most) {
-  int64_t shortest = most + 1;
+  int64_t shortest = Walk::endless;
   const auto see = [&](const Access& access) {
     const Walk walk = merged(Walk(access));
     if (walk.axes.empty()) return;
@@ -708,7 +717,10 @@ int64_t line_elements(const FusedKernel& kernel, int64_t least, int64_t most) {
   if (kernel.is_flat) return 0;
   for (const Access& access : kernel.accesses) see(access);
   for (const Store& store : kernel.stores) see(store.access);
-  return shortest >= least && shortest <= most ? shortest : 0;
+  if (shortest == kernel.rows && shortest > most) return 0; // one line
+  for (int64_t parts = quotient_up(shortest, most); parts > 0 && shortest / parts >= least; ++parts)
+    if (shortest % parts == 0) return shortest / parts;
+  return 0;
 }
 
 // Compiles the program over tiles, if an array is read across and tiles divide it.
