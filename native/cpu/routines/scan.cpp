@@ -16,8 +16,9 @@ namespace adjoint::cpu {
 
 namespace {
 
-// Lines that lie side by side are walked together, so that whole cache lines are used.
-constexpr int64_t lines_at_once = 128;
+// Lines that lie side by side are walked together, so that whole cache lines are used: as many as there are for a
+// thread, since two that write beside each other take the same cache lines from each other.
+constexpr int64_t lines_at_once = 512, least_lines = 64;
 // Where a line begins, or how far it is from one element or line to the next: up to two inputs, the result, and the
 // index of maxima.
 struct Steps {
@@ -56,8 +57,10 @@ template <class Op> class Scan {
 
   void run(const Instance& instance) const {
     if (shares_pieces()) return run_pieces(instance);
-    const int64_t each = std::max(lines_at_once, task_elements / std::max<int64_t>(length_, 1) /
-                                                     lines_at_once * lines_at_once);
+    const int64_t own = quotient_up(quotient_up(lines_.count(), thread_count()), least_lines) * least_lines;
+    const int64_t each =
+        std::max(std::min(own, lines_at_once),
+                 task_elements / std::max<int64_t>(length_, 1) / lines_at_once * lines_at_once);
     parallel_for(quotient_up(lines_.count(), each), [&](int64_t task) {
       const int64_t end = std::min((task + 1) * each, lines_.count());
       each_block(lines_, task * each, end, [&](const Block& block) {
