@@ -77,6 +77,15 @@ Dims read_dims(const Napi::Value& value, const char* op, const char* what) {
   return dims;
 }
 
+Dims read_dims(const Napi::Value& value, const char* op, const char* what, size_t count) {
+  Dims dims = read_dims(value, op, what);
+  if (dims.size() == count) return dims;
+  throw Error(ErrorClass::range_error, "ERR_ARGUMENT",
+              std::string(op) + ": " + what + " must have " + std::to_string(count) + " entries, got " +
+                  std::to_string(dims.size()),
+              op);
+}
+
 std::vector<uint32_t> read_handles(const Napi::Value& value) {
   if (!value.IsArray()) throw Error(ErrorClass::type_error, "ERR_ARGUMENT", "expected an array of tensors");
   const auto array = value.As<Napi::Array>();

@@ -15,6 +15,8 @@ int64_t read_integer(const Napi::Value& value, const char* op, const char* what)
 bool read_flag(const Napi::CallbackInfo& info, size_t i);
 // An array of whole numbers; nothing for undefined and null.
 Dims read_dims(const Napi::Value& value, const char* op, const char* what);
+// So many of them.
+Dims read_dims(const Napi::Value& value, const char* op, const char* what, size_t count);
 std::vector<uint32_t> read_handles(const Napi::Value& value);
 // The fresh objects for results; reading them may call JavaScript.
 std::vector<Napi::Object> read_objects(const Napi::CallbackInfo& info, size_t i);

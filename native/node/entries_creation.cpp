@@ -73,14 +73,14 @@ Napi::Value full_entry(const Binding& binding, const Napi::CallbackInfo& info) {
 
 // out, shape, dtype, device, start, step
 Napi::Value arange_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const Dims shape = read_dims(info[1], "arange", "shape");
+  const Dims shape = read_dims(info[1], "arange", "shape", 1);
   return binding.addon.bind(info, arange(binding.addon.engine(info[3]), shape, read_dtype(info[2]),
                                          read_number(info[4], "arange"), read_number(info[5], "arange")));
 }
 
 // out, shape, dtype, device, start, end, step
 Napi::Value linspace_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const Dims shape = read_dims(info[1], "linspace", "shape");
+  const Dims shape = read_dims(info[1], "linspace", "shape", 1);
   const auto number = [&](size_t i) { return read_number(info[i], "linspace"); };
   return binding.addon.bind(info, linspace(binding.addon.engine(info[3]), shape, read_dtype(info[2]),
                                            number(4), number(5), number(6)));
@@ -88,7 +88,7 @@ Napi::Value linspace_entry(const Binding& binding, const Napi::CallbackInfo& inf
 
 // out, shape, dtype, device
 Napi::Value eye_entry(const Binding& binding, const Napi::CallbackInfo& info) {
-  const Dims shape = read_dims(info[1], "eye", "shape");
+  const Dims shape = read_dims(info[1], "eye", "shape", 2);
   return binding.addon.bind(info, eye(binding.addon.engine(info[3]), shape, read_dtype(info[2])));
 }
 

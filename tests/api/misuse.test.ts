@@ -341,6 +341,20 @@ describe("hostile arguments", () => {
     stillWorks();
   });
 
+  test("shapes of another rank than a creation has", () => {
+    const dtype = native.dtypes.indexOf("float32");
+    for (const shape of [[], [2], [2, 3, 2]]) {
+      const error = errorOf(() => native.eye({}, shape, dtype, 0));
+      expect(error.message).toContain(`eye: shape must have 2 entries, got ${shape.length}`);
+      expect(error.code).toBe("ERR_ARGUMENT");
+    }
+    for (const shape of [[], [2, 3]]) {
+      expect(errorOf(() => native.arange({}, shape, dtype, 0, 0, 1)).code).toBe("ERR_ARGUMENT");
+      expect(errorOf(() => native.linspace({}, shape, dtype, 0, 0, 1, 1)).code).toBe("ERR_ARGUMENT");
+    }
+    stillWorks();
+  });
+
   describe("entries that read arrays whose getters call others", () => {
     let value: Tensor;
     let handle: number;
