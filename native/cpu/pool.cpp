@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 #ifdef __linux__
 #include <sched.h>
 #endif
@@ -118,13 +119,12 @@ class Pool {
       return;
     }
     start_workers(threads - 1);
-    tasks_ = tasks;
-    next_.store(0, std::memory_order_relaxed);
     body_.emplace(body);
     memory_bytes_.store(bytes, std::memory_order_relaxed);
     helpers_wanted_ = std::min(threads - 1, workers_);
+    share_out(tasks, helpers_wanted_ + 1);
     if (helpers_wanted_ > 0) open();
-    work(memory);
+    work(0, memory);
     if (helpers_wanted_ > 0) close();
     is_busy_.store(false, std::memory_order_release);
   }
@@ -144,7 +144,7 @@ class Pool {
   void start_workers(int count) {
     if (workers_ >= count || is_refused_.load(std::memory_order_relaxed)) return;
     for (; workers_ < count; ++workers_) {
-      std::thread worker = start_thread([this] { serve(); });
+      std::thread worker = start_thread([this, thread = workers_ + 1] { serve(thread); });
       if (!worker.joinable())
         return is_refused_.store(true, std::memory_order_relaxed); // until another count is wanted
       worker.detach();
@@ -169,10 +169,30 @@ class Pool {
     }
   }
 
-  void work(std::byte* memory) {
+  // Tasks of a thread: in the next job it begins with the same part of them, which its caches may still hold.
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
+  void share_out(int64_t tasks, int threads) {
+    share_count_ = threads;
+    for (int i = 0; i < threads; ++i) {
+      Share& share = shares_[static_cast<size_t>(i)];
+      share.next.store(tasks * i / threads, std::memory_order_relaxed);
+      share.end = tasks * (i + 1) / threads;
+    }
+  }
+
+  // First the thread's own tasks, then what others have left.
+  void work(int thread, std::byte* memory) {
     const auto body = *body_;
-    const int64_t tasks = tasks_;
-    for (int64_t task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks;) body(task, memory);
+    const int count = share_count_;
+    for (int i = 0; i < count; ++i) {
+      Share& share = shares_[static_cast<size_t>((thread + i) % count)];
+      for (int64_t task; (task = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;)
+        body(task, memory);
+    }
   }
 
   // Whether this worker has become a helper of the job that `state` shows.
@@ -193,7 +213,7 @@ class Pool {
     departures_.notify_one();
   }
 
-  void serve() {
+  void serve(int thread) {
     uint32_t state = 0;
     ThreadMemory memory;
     while (true) {
@@ -204,7 +224,7 @@ class Pool {
       };
       while (!is_new() && !(may_spin() && spin_until(is_new))) state_.wait(state, std::memory_order_acquire);
       if (!join(state, memory)) continue;
-      work(memory.data());
+      work(thread, memory.data());
       leave();
     }
   }
@@ -213,11 +233,11 @@ class Pool {
   std::atomic<bool> is_busy_{false};
   std::atomic<bool> is_refused_{false}; // the system gave no more threads
   int workers_ = 0;                     // owned by the busy caller, like the job:
-  int64_t tasks_ = 0;
   std::optional<Body> body_;
+  int share_count_ = 0;
+  std::vector<Share> shares_ = std::vector<Share>(most_threads);
   std::atomic<int> helpers_wanted_{0};
   std::atomic<size_t> memory_bytes_{0};
-  alignas(64) std::atomic<int64_t> next_{0};
   alignas(64) std::atomic<uint32_t> state_{0};
   std::atomic<uint32_t> departures_{0};
 };
