@@ -19,6 +19,9 @@ constexpr int64_t alignment = 64;
 constexpr int64_t stepped_bytes = int64_t{1} << 10; // sizes from here on go in quarter steps
 constexpr int64_t large_bytes = int64_t{1} << 16;
 constexpr int64_t huge_page_bytes = int64_t{1} << 21;
+// Large blocks begin at different places of their first pages: a processor takes a load for one of a recent store if
+// their addresses are equal modulo a page, and its caches put such addresses into the same few places.
+constexpr int64_t page_bytes = 4096, shift_step = 17 * alignment;
 constexpr int64_t kept_small_limit_bytes = int64_t{32} << 20;
 constexpr int64_t kept_large_floor_bytes = int64_t{64} << 20;
 // A peak is forgotten once this many times its bytes have been allocated without reaching it again; twice at
@@ -213,12 +216,20 @@ void Allocator::trim() {
   }
 }
 
-void* Allocator::fresh_large(int64_t bytes) const {
-  return wants_huge_pages_ && bytes >= huge_page_bytes ? map_huge(bytes) : map(bytes);
+void* Allocator::fresh_large(int64_t bytes) {
+  const int64_t all = bytes + page_bytes;
+  void* const pages = wants_huge_pages_ && bytes >= huge_page_bytes ? map_huge(all) : map(all);
+  if (!pages) return nullptr;
+  shift_ = (shift_ + shift_step) % page_bytes;
+  return static_cast<std::byte*>(pages) + shift_;
 }
 
 // munmap, since free() may keep memory between blocks in use.
-void Allocator::return_large(void* data, int64_t bytes) noexcept { munmap(data, static_cast<size_t>(bytes)); }
+void Allocator::return_large(void* data, int64_t bytes) noexcept {
+  std::byte* const pages =
+      static_cast<std::byte*>(data) - reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(page_bytes);
+  munmap(pages, static_cast<size_t>(bytes + page_bytes));
+}
 
 void Allocator::release_small() {
   const std::lock_guard lock(small_mutex_);

@@ -38,7 +38,7 @@ class Allocator {
   void* allocate_large(SizeClass size);
   void free_small(void* data, SizeClass size) noexcept;
   void free_large(void* data, SizeClass size) noexcept;
-  void* fresh_large(int64_t bytes) const;
+  void* fresh_large(int64_t bytes);
   static void return_large(void* data, int64_t bytes) noexcept;
   void release_small();
   void release_large();
@@ -54,8 +54,9 @@ class Allocator {
   int64_t kept_small_bytes_ = 0;
   int64_t kept_large_bytes_ = 0;
   int64_t live_large_bytes_ = 0;
-  int64_t allocated_large_bytes_ = 0;                       // ever
-  int64_t window_end_ = 0;                                  // in bytes allocated
+  int64_t allocated_large_bytes_ = 0; // ever
+  int64_t window_end_ = 0;            // in bytes allocated
+  int64_t shift_ = 0;                 // of the latest fresh large block, in its first page
   int64_t window_peak_bytes_ = 0, previous_peak_bytes_ = 0; // of live bytes
   const int64_t capacity_bytes_ = usable_memory_bytes();
   const bool wants_huge_pages_;
