@@ -162,7 +162,7 @@ class Builder {
   size_t slot_bytes() const { return slot_bytes_; }
   bool has_block_slots() const {
     return std::any_of(values_.begin(), values_.end(), [](const ValuePlan& value) {
-      return value.needs_slot && value.extent != Extent::one;
+      return value.needs_slot && value.extent == Extent::elements;
     });
   }
 
@@ -695,10 +695,12 @@ bool prefers_across(const Analysis& analysis) {
   return is_possible && votes > 0;
 }
 
+// Of a block's elements.
 int64_t widest_bytes(const Analysis& analysis) {
   int64_t bytes = 4;
+  const Level level = analysis.has_elements ? Level::element : Level::row;
   for (size_t i = 0; i < analysis.kernel.steps.size(); ++i)
-    if (analysis.passes.is_needed[i] && analysis.levels[i] != Level::number && !analysis.is_absorbed[i])
+    if (analysis.passes.is_needed[i] && analysis.levels[i] >= level && !analysis.is_absorbed[i])
       bytes = std::max(bytes, bytes_of(analysis.kernel.steps[i].dtype));
   return bytes;
 }
@@ -753,7 +755,7 @@ CpuProgram compile_for(const FusedKernel& kernel, const Target& target) {
   const int64_t long_block = long_block_bytes / widest_bytes(analysis);
   const auto smaller = [&](int64_t size) { return size == long_block ? block : size / 2; };
   const auto is_good = [&](const Attempt& one, int64_t size) {
-    return size == long_block ? !one.has_block_slots : one.slot_bytes <= most_slot_bytes;
+    return one.slot_bytes <= most_slot_bytes && (size != long_block || !one.has_block_slots);
   };
   if (analysis.has_elements && prefers_across(analysis))
     return attempt(Traversal::across, analysis.passes.count == 1 ? 2 * block : block, 1).program;

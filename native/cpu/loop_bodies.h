@@ -3,7 +3,7 @@
 // instruction set.
 #pragma once
 #include <algorithm>
-#ifdef __F16C__
+#ifdef __AVX__
 #include <immintrin.h>
 #endif
 
@@ -137,8 +137,19 @@ template <class Row, class In, class Taken = Element> struct Reduction {
   static constexpr uint32_t vector_width = vector_bytes / sizeof(Lane);
   using Datum = std::conditional_t<has_vectors, In, int>;
   typedef Datum Data __attribute__((vector_size(vector_width * sizeof(Datum)), aligned(1)));
-  ADJOINT_FUNCTION static Vector taken_at(const In* data) {
-    return Taken::of(__builtin_convertvector(*reinterpret_cast<const Data*>(data), Vector));
+  ADJOINT_FUNCTION static Vector taken_at(const In* data) { return Taken::of(widened(data)); }
+  ADJOINT_FUNCTION static Vector widened(const In* data) {
+#ifdef __AVX__
+    // gcc takes halves of the vector one by one.
+    if constexpr (std::same_as<In, float> && std::same_as<T, double>) {
+#ifdef __AVX512F__
+      return _mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(data));
+#else
+      return _mm256_cvtps_pd(_mm_loadu_ps(data));
+#endif
+    }
+#endif
+    return __builtin_convertvector(*reinterpret_cast<const Data*>(data), Vector);
   }
   // The lanes that registers hold beside the data; left to itself, gcc takes lanes for separate numbers.
   static constexpr uint32_t most_vectors = 8;
