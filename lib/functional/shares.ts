@@ -21,7 +21,10 @@ export function shares(op: string, x: Tensor, dim: number, options: SoftmaxOptio
   return named(powers.div(powers.sum(axes, keepdim)), "Softmax");
 }
 
-/** The input less its largest element along `dim`, which changes no share, so that no power of e overflows. */
+/**
+ * The input less its largest element along `dim`, which changes no share, so that no power of e overflows; and that
+ * element, which an empty line does not have.
+ */
 export function below(
   op: string,
   kernel: string,
@@ -44,7 +47,7 @@ export function below(
       { code: "ERR_DTYPE", op },
     );
   }
-  // An empty line has no largest element.
-  const shifted = shape[axis] === 0 ? input : input.sub(input.detach().amax(axes, keepdim));
-  return { axes, shifted };
+  if (shape[axis] === 0) return { axes, shifted: input };
+  const largest = input.detach().amax(axes, keepdim);
+  return { axes, largest, shifted: input.sub(largest) };
 }

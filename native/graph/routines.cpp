@@ -73,8 +73,37 @@ Ref<Attributes> with_parameters(const Dims& parameters) {
   return attributes;
 }
 
+namespace {
+
+bool is_one_of_each_line(const Shape& indices, const Shape& whole, int64_t axis) {
+  if (whole.empty() || indices[static_cast<size_t>(axis)] != 1) return false;
+  for (size_t i = 0; i < whole.size(); ++i)
+    if (i != static_cast<size_t>(axis) && indices[i] != whole[i]) return false;
+  return true;
+}
+
+// The gradient of one element of each line, zero for all others, in whichever kernel wants it. The indices are looked up
+// in a vector of places, so that one out of range is an error here too.
+Value at_one_of_each_line(const Edge& edge, const Value& indices, const Value& grad, int64_t axis) {
+  Engine& engine = grad.node->engine;
+  const int64_t extent = edge.shape[static_cast<size_t>(axis)];
+  const DType dtype = extent <= int64_t{1} << 24 ? DType::float32 : DType::float64; // where places are exact
+  Dims along(edge.shape.size(), 1);
+  along[static_cast<size_t>(axis)] = extent;
+  const Value places = position(engine, Dims{extent}, dtype);
+  const Value lookup[] = {places, reshape(indices, {indices.node->elements()})};
+  const Value both[] = {reshape(places, along),
+                        reshape(routine(Op::indexSelect, lookup, {0}), indices.shape())};
+  const Value choice[] = {elementwise(Op::eq, both), grad, literal(engine, 0)};
+  return elementwise(Op::where, choice);
+}
+
+} // namespace
+
 Value gradient_of_taken(const Function& function, const Value& indices, const Value& grad, int64_t axis) {
   const Edge& edge = function.edges[0];
+  if (is_one_of_each_line(indices.shape(), edge.shape, axis))
+    return at_one_of_each_line(edge, indices, grad, axis);
   const Value inputs[] = {zeros(grad.node->engine, edge.shape, edge.dtype), indices, grad};
   return routine(Op::scatterAdd, inputs, {axis});
 }

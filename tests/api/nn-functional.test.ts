@@ -612,10 +612,34 @@ describe("kernels", () => {
   beforeEach(() => native.setFused(true));
   afterEach(() => native.setFused(isFused));
 
-  test("classes beside their logits are one kernel over the logits, with nothing as large stored", () => {
-    const plan = explain(F.crossEntropy(stored(), classes(Array.from({ length: 64 }, (_, i) => i % 48))));
-    expect(plan.split("\n").filter((line) => line.includes("reads float32 [64, 48]"))).toHaveLength(1);
+  /** The kernels of a plan in whose lines something stands. */
+  const kernelsWith = (plan: string, words: RegExp) =>
+    plan.split(/^(?=kernel )/m).filter((kernel) => kernel.startsWith("kernel") && words.test(kernel));
+  const targets = () => classes(Array.from({ length: 64 }, (_, i) => i % 48));
+
+  test("classes are looked up, and their logits are one kernel, with nothing as large stored", () => {
+    const plan = explain(F.crossEntropy(stored(), targets()));
+    const [lookup, ...others] = kernelsWith(plan, /reads .*float32 \[64, 48\]/);
+    expect(lookup).toContain("gather");
+    expect(others).toHaveLength(1);
     expect(plan).not.toContain("writes float32 [64, 48]");
+    expect(kernelsWith(explain(F.nllLoss(stored(), targets())), /float32 \[64, 48\]/)).toHaveLength(1);
+  });
+
+  test.each([
+    ["crossEntropy", F.crossEntropy],
+    ["nllLoss", F.nllLoss],
+  ])("the gradient of %s is one kernel, that finds classes out of range too", (_, loss) => {
+    const gradientOf = (target: Tensor) => {
+      const x = stored().requiresGrad_();
+      return autograd.grad(loss(x, target), [x])[0]!;
+    };
+    const plan = explain(gradientOf(targets()));
+    expect(plan).not.toContain("scatter");
+    expect(kernelsWith(plan, /writes .*float32 \[64, 48\]/)).toHaveLength(1);
+    expect(() => gradientOf(classes(new Array<number>(64).fill(48))).toArray()).toThrow(
+      /out of bounds|out of range/,
+    );
   });
 
   test.each<[string, (x: Tensor) => Tensor, number]>([
@@ -628,8 +652,8 @@ describe("kernels", () => {
     ["normalize", (x) => F.normalize(x), 1],
     ["mseLoss", (x) => F.mseLoss(x, x.mul(2)), 1],
     ["binaryCrossEntropyWithLogits", (x) => F.binaryCrossEntropyWithLogits(x, x.sigmoid()), 1],
-    // The logits, the ignored classes, the weights, their lookup and the mean.
-    ["crossEntropy", (x) => F.crossEntropy(x, classes(new Array<number>(64).fill(1))), 5],
+    // The logits, the ignored classes, the lookup and the mean.
+    ["crossEntropy", (x) => F.crossEntropy(x, classes(new Array<number>(64).fill(1))), 4],
   ])("%s", (_, f, most) => {
     const [, count] = /^(\d+) kernel/.exec(explain(f(stored())))!;
     expect(Number(count)).toBeLessThanOrEqual(most);

@@ -5,11 +5,17 @@ import { makeError } from "../../errors.js";
 import type { Tensor } from "../../tensor.js";
 import { requireDtypeOf, shapeError, sizes } from "./checks.js";
 
-// Targets that are classes. A class is compared with the places of elements, which takes part in the kernel that uses it,
-// where a gather would need an array between; the weights of classes are looked up, so that one out of range is an error
-// when the result is read.
+// Targets that are classes, which are looked up: one out of range is an error when the result is read.
 
-/** Of each line along a dimension of x the element that `index` names; the dimension goes away. */
+/** Of each line along a dimension of x, which lies in memory, the element that `index` names; the dimension goes away. */
+export function gatherAlong(x: Tensor, dim: number, index: Tensor): Tensor {
+  return x.gather(dim, index.unsqueeze(dim)).squeeze(dim);
+}
+
+/**
+ * The same where x is computed, and other parts of it are wanted too: the index is compared with the places of elements,
+ * which takes part in the kernel that makes them. An index out of range names nothing.
+ */
 export function pickAlong(x: Tensor, dim: number, index: Tensor): Tensor {
   const places = positionsAlong(x, dim);
   return places.eq(index.to(places.dtype).unsqueeze(dim)).where(x, 0).sum(dim);

@@ -1,6 +1,7 @@
 import { isFloating, wordOf } from "../../dtype.js";
 import { makeError } from "../../errors.js";
 import { named } from "../../functional/history.js";
+import { below, keepdim } from "../../functional/shares.js";
 import { readOptions } from "../../options.js";
 import { handleOf, type Tensor } from "../../tensor.js";
 import {
@@ -12,7 +13,7 @@ import {
   valueError,
   wholeFrom,
 } from "./checks.js";
-import { checkedWeight, classesFrom, pickAlong, weightsOf } from "./classes.js";
+import { checkedWeight, classesFrom, gatherAlong, weightsOf } from "./classes.js";
 import { linear } from "./linear.js";
 import {
   lossDefaults,
@@ -71,23 +72,25 @@ interface Picked {
 /** The dimension of the classes: the first of a vector, the second of everything else. */
 const classDim = (x: Tensor) => (x.ndim === 1 ? 0 : 1);
 
+/** What `target` picks; `logOf` turns elements of x, one for each class of the target, into logarithms. */
 function picked(
   op: string,
-  logs: Tensor,
+  x: Tensor,
   target: Tensor,
   weight: Tensor | undefined,
   ignoreIndex: number,
+  logOf = (elements: Tensor) => elements,
 ): Picked {
-  const dim = classDim(logs);
+  const dim = classDim(x);
   const classes = classesFrom(op, target);
   const isIgnored = classes.eq(ignoreIndex);
   const index = isIgnored.where(0, classes);
-  const weights = isIgnored.where(0, weightsOf(op, logs, dim, index, weight));
-  return {
-    losses: isIgnored.where(0, pickAlong(logs, dim, index).neg()).mul(weights),
-    weights,
-    isIgnored,
-  };
+  const weights =
+    weight === undefined
+      ? isIgnored.logicalNot().to(x.dtype)
+      : isIgnored.where(0, weightsOf(op, x, dim, index, weight));
+  const losses = isIgnored.where(0, logOf(gatherAlong(x, dim, index)).neg());
+  return { losses: weight === undefined ? losses : losses.mul(weights), weights, isIgnored };
 }
 
 function requireClassShapes(op: string, input: Tensor, target: Tensor): void {
@@ -174,10 +177,13 @@ function entropy(op: string, input: Tensor, target: Tensor, given: Required<Cros
     return ofProbabilities(op, input, target, weight, ignoreIndex, reduction, smoothing);
   requireClassShapes(op, input, target);
   const dim = classDim(input);
-  const logs = input.logSoftmax(dim);
-  const found = picked(op, logs, target, weight, ignoreIndex);
+  const { axes, largest, shifted } = below(op, "log_softmax", input, dim, undefined);
+  const logSum = shifted.exp().sum(axes, keepdim).log();
+  const logOf = (elements: Tensor) => elements.sub(largest?.squeeze(dim) ?? 0).sub(logSum.squeeze(dim));
+  const found = picked(op, input, target, weight, ignoreIndex, logOf);
   if (smoothing === 0) return named(mean(found, reduction), input.ndim > 2 ? "NllLoss2D" : "NllLoss");
   const { losses, weights, isIgnored } = found;
+  const logs = shifted.sub(logSum);
   const spread = isIgnored.where(0, weighted(op, logs, weight).sum(dim).neg());
   const mixed = losses.mul(1 - smoothing).add(spread.mul(smoothing / input.shape[dim]!));
   return mean({ losses: mixed, weights }, reduction);

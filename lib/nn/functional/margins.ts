@@ -10,7 +10,7 @@ import {
   tensorFrom,
   valueError,
 } from "./checks.js";
-import { pickAlong, weightsOf } from "./classes.js";
+import { gatherAlong, weightsOf } from "./classes.js";
 import { lossDefaults, olderWords, reduced, reductionFrom, type LossOptions } from "./reduction.js";
 
 // Losses of classes by the distances of their scores.
@@ -81,7 +81,7 @@ export function multiMarginLoss(input: Tensor, target: Tensor, options?: MultiMa
   const index = indicesFrom(op, "classes", target).reshape([count]);
   const places = positionsAlong(rows, 1);
   const missing = rows
-    .sub(pickAlong(rows, 1, index).unsqueeze(1))
+    .sub(gatherAlong(rows, 1, index).unsqueeze(1))
     .add(margin)
     .relu();
   const powers = given.p === 1 ? missing : missing.square();
