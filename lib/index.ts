@@ -38,6 +38,7 @@ export type {
 } from "./tensor.js";
 export type { BatchResult } from "./minimize/batch.js";
 export type { BoundsInit, Interval } from "./minimize/bounds.js";
+export type { Constraint } from "./minimize/constraints.js";
 export type { CurveFitOptions, CurveFitResult, Data } from "./minimize/curvefit.js";
 export type { LossName } from "./minimize/losses.js";
 export type {
@@ -55,6 +56,8 @@ export type {
 } from "./minimize/minimize.js";
 export type { Status } from "./minimize/outcome.js";
 export type { Argument, Start } from "./minimize/problem.js";
+export type { RootMethod, RootOptions, RootProgress, RootResult } from "./minimize/root.js";
+export type { ScalarMethod, ScalarOptions, ScalarProgress, ScalarResult } from "./minimize/scalar.js";
 import "./missing.js";
 export * from "./functions.js";
 export type { RunningOptions, SortOptions, ValuesAndIndices } from "./functional/along.js";
@@ -181,6 +184,8 @@ export const {
   manualSeed,
   meshgrid,
   minimize,
+  minimizeScalar,
+  minimizeScalarSync,
   minimizeSync,
   normal,
   ones,
@@ -194,6 +199,8 @@ export const {
   randnLike,
   randperm,
   realize,
+  root,
+  rootSync,
   rowStack,
   scalarTensor,
   searchsorted,

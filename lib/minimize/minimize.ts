@@ -13,11 +13,15 @@ import {
 import type { Tensor } from "../tensor.js";
 import { Bounds, type BoundsInit } from "./bounds.js";
 import { batched, type BatchResult } from "./batch.js";
+import { aFunction, type Budget, budgetRows, limitsFrom } from "./budget.js";
 import { bfgs, type BfgsOptions, bfgsRows } from "./methods/bfgs.js";
 import { cg, cgRows } from "./methods/cg.js";
 import { lbfgsb, type LbfgsOptions, lbfgsRows } from "./methods/lbfgsb.js";
 import { nelderMead, type NelderMeadOptions, nelderMeadRows } from "./methods/neldermead.js";
 import { newtonCg, type NewtonCgOptions, newtonCgRows } from "./methods/newtoncg.js";
+import { powell, type PowellOptions, powellRows } from "./methods/powell.js";
+import { slsqp, type SlsqpOptions, slsqpRows } from "./methods/slsqp.js";
+import { type Constraint, Constraints } from "./constraints.js";
 import {
   byOptimizer,
   type OptimizerName,
@@ -42,27 +46,26 @@ export interface Progress<X extends Start = Start> {
 }
 
 /** The options of all methods of {@link minimize}; each has some of its own beside these. */
-export interface CommonOptions<X extends Start = Start> {
-  /** The method; "bfgs" by default, "lbfgsb" where there are bounds. */
+export interface CommonOptions<X extends Start = Start> extends Budget<Progress<X>> {
+  /** The method; "bfgs" by default, "lbfgsb" where there are bounds, "slsqp" where there are constraints. */
   method?: Method;
-  /** Bounds of all elements, or of each, for "lbfgsb" and "nelder-mead"; null stands for none. */
+  /** Bounds of all elements, or of each, for "lbfgsb", "nelder-mead", "powell" and "slsqp"; null stands for none. */
   bounds?: BoundsInit;
+  /** What must hold of the point, for "slsqp": equations, and what is not to be negative. */
+  constraints?: Constraint<X> | readonly Constraint<X>[];
   /** The gradient, in the form of the start; by differentiation when left out. */
   jac?: (x: Argument<X>) => Tensor | readonly Tensor[];
   /** The Hessian over all elements, one after another. */
   hess?: (x: Argument<X>) => Tensor;
   /** The Hessian's product with v. */
   hessp?: (x: Argument<X>, v: Argument<X>) => Tensor | readonly Tensor[];
-  /** The most iterations; 200 for each element by default, 15000 of "lbfgs" and "lbfgsb", 1000 of optimizers. */
+  /** The most iterations; 200 for each element by default, 1000 of "powell", 100 in all of "slsqp", 15000 of "lbfgs" and "lbfgsb", 1000 of optimizers. */
   maxIter?: number;
-  /** The most evaluations of the function; as many as needed by default, but for "lbfgs", "lbfgsb" (15000) and "nelder-mead". */
+  /**
+   * The most evaluations of the function; as many as needed by default, but for "lbfgs", "lbfgsb" (15000), "nelder-mead" (200
+   * for each element) and "powell" (1000 for each).
+   */
   maxFev?: number;
-  /** Milliseconds after which to end with the best point so far; none by default. */
-  timeLimit?: number;
-  /** Ends it with the best point so far. */
-  signal?: AbortSignal;
-  /** Called after every iteration; ends it by returning true. */
-  onIteration?: (progress: Progress<X>) => unknown;
   /** Keep the points of all iterations in the result; false by default. */
   history?: boolean;
   /** Sets all tolerances of the method that are not given. */
@@ -76,6 +79,8 @@ export type MinimizeOptions<X extends Start = Start> = CommonOptions<X> &
   Given<NewtonCgOptions> &
   Given<TrustOptions> &
   Given<NelderMeadOptions> &
+  Given<PowellOptions> &
+  Given<SlsqpOptions> &
   Given<OptimizerOptions>;
 
 /** The names of the methods. */
@@ -88,6 +93,8 @@ export type Method =
   | "trust-ncg"
   | "trust-exact"
   | "nelder-mead"
+  | "powell"
+  | "slsqp"
   | OptimizerName;
 
 /** The result of {@link minimize}. */
@@ -116,12 +123,14 @@ interface MethodRow {
   readonly rows: OptionRows<object>;
   run(x0: Vector, options: never, bounds?: Bounds): Asking<Outcome>;
   readonly takesBounds?: boolean;
+  readonly takesConstraints?: boolean;
   /** Defaults for a problem of n elements. */
   maxIter(n: number): number;
   maxFev?(n: number): number;
 }
 
 const perElement = (n: number) => 200 * n;
+const perDirection = (n: number) => 1000 * n;
 const many = () => 15_000;
 const row = <O extends object>(
   rows: OptionRows<O>,
@@ -143,41 +152,31 @@ const methods: Record<Method, MethodRow> = {
   "trust-ncg": row(trustRows, (x0, options) => trustNcg(x0, options)),
   "trust-exact": row(trustRows, (x0, options) => trustExact(x0, options)),
   "nelder-mead": row(nelderMeadRows, nelderMead, { takesBounds: true, maxFev: perElement }),
+  powell: row(powellRows, powell, { takesBounds: true, maxIter: perDirection, maxFev: perDirection }),
+  slsqp: row(slsqpRows, slsqp, { takesBounds: true, takesConstraints: true, maxIter: () => 100 }),
   ...(Object.fromEntries(
     optimizerNames.map((name) => [name, row(optimizerRows, byOptimizer(name), { maxIter: () => 1000 })]),
   ) as Record<OptimizerName, MethodRow>),
 };
 
-const aFunction = (what: string, name: string, value: unknown): void => {
-  if (value !== undefined && typeof value !== "function")
-    throw optionError(TypeError, `${what}: ${name} must be a function, but got ${describe(value)}`);
-};
-const limit = (what: string, name: string, value: unknown): void => {
-  if (value !== undefined && value !== Infinity)
-    finite(`Invalid ${name}`, { min: 1, integer: true })(what, name, value);
-};
-
 const commonRows = {
+  ...budgetRows,
   method: option<unknown>(undefined, () => undefined),
   bounds: option<unknown>(undefined, () => undefined),
+  constraints: option<unknown>(undefined, () => undefined),
   jac: option<unknown>(undefined, aFunction),
   hess: option<unknown>(undefined, aFunction),
   hessp: option<unknown>(undefined, aFunction),
-  maxIter: option<number | undefined>(undefined, limit),
-  maxFev: option<number | undefined>(undefined, limit),
-  timeLimit: option<number>(Infinity, (what, name, value) => {
-    if (value !== Infinity) finite("Invalid time limit", { above: 0 })(what, name, value);
-  }),
-  signal: option<unknown>(undefined, (what, name, value) => {
-    if (value !== undefined && !(value instanceof AbortSignal))
-      throw optionError(TypeError, `${what}: ${name} must be an AbortSignal, but got ${describe(value)}`);
-  }),
-  onIteration: option<unknown>(undefined, aFunction),
   history: option<boolean>(false, flag),
   tol: option<number | undefined>(undefined, (what, name, value) => {
     if (value !== undefined) finite("Invalid tolerance", { min: 0 })(what, name, value);
   }),
 };
+
+/** The methods that keep to bounds, as they are written in code. */
+const boundedMethods = () =>
+  Object.entries(methods).flatMap(([name, { takesBounds }]) => (takesBounds === true ? [`"${name}"`] : []));
+const listed = (words: readonly string[]) => `${words.slice(0, -1).join(", ")} and ${words.at(-1)!}`;
 
 const tolerances = ["gtol", "xtol", "ftol", "xatol", "fatol"];
 
@@ -194,7 +193,8 @@ interface Plan<X extends Start> {
 function readAll(what: string, given: unknown, n: number) {
   const asked = (given as { method?: unknown } | undefined)?.method;
   const hasBounds = (given as { bounds?: unknown } | undefined)?.bounds !== undefined;
-  const name = asked ?? (hasBounds ? "lbfgsb" : "bfgs");
+  const hasConstraints = (given as { constraints?: unknown } | undefined)?.constraints !== undefined;
+  const name = asked ?? (hasConstraints ? "slsqp" : hasBounds ? "lbfgsb" : "bfgs");
   if (typeof name !== "string" || !Object.hasOwn(methods, name)) {
     const known = Object.keys(methods);
     const nearest = typeof name === "string" ? nearestName(name, known) : undefined;
@@ -213,15 +213,17 @@ function readAll(what: string, given: unknown, n: number) {
       if (one in method.rows && (given as Record<string, unknown>)[one] === undefined)
         options[one] = options["tol"];
   if (hasBounds && method.takesBounds !== true)
-    throw optionError(TypeError, `${what}: method '${name}' takes no bounds; "lbfgsb" and "nelder-mead" do`);
+    throw optionError(TypeError, `${what}: method '${name}' takes no bounds; ${listed(boundedMethods())} do`);
+  if (hasConstraints && method.takesConstraints !== true)
+    throw optionError(TypeError, `${what}: method '${name}' takes no constraints; "slsqp" does`);
   const bounds = hasBounds ? Bounds.from(what, options["bounds"], n) : undefined;
-  const limits = {
-    maxIter: (options["maxIter"] as number | undefined) ?? method.maxIter(n),
-    maxFev: (options["maxFev"] as number | undefined) ?? method.maxFev?.(n) ?? Infinity,
-    until: performance.now() + (options["timeLimit"] as number),
-    signal: (options["signal"] as AbortSignal | undefined) ?? null,
+  const most = { maxIter: method.maxIter(n), maxFev: method.maxFev?.(n) ?? Infinity };
+  return {
+    method,
+    options,
+    bounds,
+    limits: (onIteration: Limits["onIteration"]) => limitsFrom(options, most, onIteration),
   };
-  return { method, options, bounds, limits };
 }
 
 function checkInside(what: string, bounds: Bounds | undefined, x0: Vector): void {
@@ -252,13 +254,12 @@ function plan<X extends Start>(
   const history: { x: Vector; fun: number }[] = [];
   const keepsHistory = options["history"] === true;
   const restored = (x: Vector) => layout.restored(x) as Argument<X>;
-  const all: Limits = {
-    ...limits,
-    onIteration({ x, fun }, nit) {
-      if (keepsHistory) history.push({ x, fun });
-      return onIteration?.({ nit, x: restored(x), fun }) === true;
-    },
-  };
+  const all = limits(({ x, fun }, nit) => {
+    if (keepsHistory) history.push({ x, fun });
+    return onIteration?.({ nit, x: restored(x), fun }) === true;
+  });
+  const constraints =
+    options["constraints"] === undefined ? undefined : new Constraints(what, layout, options["constraints"]);
   const { jac, hess, hessp } = options as {
     jac?: () => unknown;
     hess?: () => unknown;
@@ -267,7 +268,7 @@ function plan<X extends Start>(
   return {
     what,
     layout,
-    problem: new Problem(what, layout, { f: f as () => unknown, jac, hess, hessp }),
+    problem: new Problem(what, layout, { f: f as () => unknown, jac, hess, hessp, constraints }),
     begin: (x0) => new Run(method.run(x0, options as never, bounds), all),
     result(run) {
       const { x, fun, grad, status, message } = run.outcome!;
@@ -388,10 +389,17 @@ function inBatch(what: string, f: unknown, start: Start, given: unknown) {
           TypeError,
           `${what}: '${name}' is not for batches, whose gradients are found by differentiation`,
         );
-    if (options["history"] === true) throw optionError(TypeError, `${what}: 'history' is not for batches`);
+    for (const name of ["history", "constraints"])
+      if (options[name] !== undefined && options[name] !== false)
+        throw optionError(TypeError, `${what}: '${name}' is not for batches`);
+    if (method.takesConstraints === true)
+      throw optionError(TypeError, `${what}: method 'slsqp' is not for batches; "lbfgsb" keeps to bounds`);
     return (x0) => {
       checkInside(what, bounds, x0);
-      return new Run(method.run(x0, options as never, bounds), { ...limits, onIteration: () => false });
+      return new Run(
+        method.run(x0, options as never, bounds),
+        limits(() => false),
+      );
     };
   });
 }

@@ -9,7 +9,8 @@ import { cat } from "../joining.js";
 import { describe } from "../options.js";
 import { optionError } from "../optim/checks.js";
 import { isTensor, type Tensor } from "../tensor.js";
-import type { Question, Vector } from "./questions.js";
+import type { Constraints } from "./constraints.js";
+import type { Constrained, Question, Vector } from "./questions.js";
 
 /** A start: a tensor, a list of tensors, a number or an array of numbers, of which tensors of float64 are made. */
 export type Start = Tensor | readonly Tensor[] | number | readonly number[];
@@ -25,6 +26,7 @@ export interface Functions {
   readonly jac?: ((x: never) => unknown) | undefined;
   readonly hess?: ((x: never) => unknown) | undefined;
   readonly hessp?: ((x: never, v: never) => unknown) | undefined;
+  readonly constraints?: Constraints | undefined;
 }
 
 /** Numbers that are on their way, and what they say once they are there. */
@@ -163,6 +165,8 @@ export class Problem {
           return this.#product(question.x, question.v);
         case "hessian":
           return this.#hessian(question.x);
+        case "constrained":
+          return question.withGradients ? this.#constrained(question.x) : this.#constrainedValue(question.x);
         default:
           throw new Error(`${this.what} cannot answer ${question.ask}`);
       }
@@ -180,6 +184,43 @@ export class Problem {
     return {
       packed: cat([loss.dtype === leaf.dtype ? loss : loss.to(leaf.dtype), grad], 0),
       decode: (values) => ({ fun: values[0]!, grad: toVector(values, 1) }),
+    };
+  }
+
+  #constrainedValue(x: Vector): Pending {
+    const { layout, functions } = this;
+    const leaf = layout.leaf(x, false);
+    const value = this.#call(leaf).detach().reshape(1).to(leaf.dtype);
+    const there = functions.constraints?.at(leaf);
+    return {
+      packed: there === undefined ? value : cat([value, there.values], 0),
+      decode: (values): Constrained => ({
+        fun: values[0]!,
+        constraints: toVector(values, 1),
+        equations: functions.constraints?.equations ?? 0,
+      }),
+    };
+  }
+
+  #constrained(x: Vector): Pending {
+    const { constraints } = this.functions;
+    const { leaf, value, grad } = this.#valueAndGradient(x, false);
+    const n = x.length;
+    const first = [value.detach().reshape(1).to(leaf.dtype), grad];
+    const there = constraints?.at(this.layout.leaf(x, true));
+    const count = there?.values.numel() ?? 0;
+    return {
+      packed: cat(there === undefined ? first : [...first, there.values, there.rows!], 0),
+      decode: (values): Constrained => {
+        const all = toVector(values, 0);
+        return {
+          fun: all[0]!,
+          grad: all.subarray(1, 1 + n),
+          constraints: all.subarray(1 + n, 1 + n + count),
+          rows: all.subarray(1 + n + count),
+          equations: constraints?.equations ?? 0,
+        };
+      },
     };
   }
 

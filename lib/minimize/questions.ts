@@ -12,6 +12,7 @@ export type Question =
   | { readonly ask: "gradient"; readonly x: Vector }
   | { readonly ask: "product"; readonly x: Vector; readonly v: Vector }
   | { readonly ask: "hessian"; readonly x: Vector }
+  | { readonly ask: "constrained"; readonly x: Vector; readonly withGradients: boolean }
   | { readonly ask: "residuals"; readonly x: Vector }
   | { readonly ask: "jacobian"; readonly x: Vector }
   | { readonly ask: "iterated"; readonly iterate: Iterate };
@@ -41,6 +42,15 @@ export interface ResidualsAndJacobian {
   readonly jacobian: Float64Array;
 }
 
+/** A value, and those of the constraints, equations first; with the gradient and a row of the Jacobian for each, if asked. */
+export interface Constrained {
+  readonly fun: number;
+  readonly constraints: Vector;
+  readonly equations: number;
+  readonly grad?: Vector;
+  readonly rows?: Float64Array;
+}
+
 /** The function's value, which may be infinite or NaN. */
 export function* valueAt(x: Vector): Asking<number> {
   return (yield { ask: "value", x }) as number;
@@ -49,6 +59,11 @@ export function* valueAt(x: Vector): Asking<number> {
 /** The function's value and gradient. */
 export function* gradientAt(x: Vector): Asking<ValueAndGradient> {
   return (yield { ask: "gradient", x }) as ValueAndGradient;
+}
+
+/** The function's value and the constraints'. */
+export function* constrainedAt(x: Vector, withGradients: boolean): Asking<Constrained> {
+  return (yield { ask: "constrained", x, withGradients }) as Constrained;
 }
 
 /** The Hessian times a vector. */

@@ -1,7 +1,10 @@
 import { ending, type Outcome, sentences, type Status } from "./outcome.js";
+import { length } from "./vectors.js";
+import type { RootOutcome } from "./methods/hybr.js";
 import type { SquaresOutcome } from "./methods/lm.js";
 import type {
   Asking,
+  Constrained,
   Iterate,
   Question,
   ResidualsAndJacobian,
@@ -91,9 +94,28 @@ abstract class AnyRun<R extends { readonly status: Status }> {
   }
 }
 
+/** A point that has been evaluated. */
+interface Met {
+  readonly x: Vector;
+  readonly fun: number;
+  readonly grad?: Vector;
+  /** By how much it violates constraints, where there are some. */
+  readonly violation?: number;
+}
+
+/** Violations up to this are as good as none. */
+const negligible = 1e-6;
+
+function isBetter(one: Met, other: Met): boolean {
+  if (!Number.isFinite(one.fun)) return false;
+  if (!Number.isFinite(other.fun)) return true;
+  const [a, b] = [one, other].map(({ violation = 0 }) => Math.max(violation, negligible)) as [number, number];
+  return a < b || (a === b && one.fun < other.fun);
+}
+
 /** A minimisation at work; it keeps the best point. */
 export class Run extends AnyRun<Outcome> {
-  #best: { x: Vector; fun: number; grad?: Vector } | undefined;
+  #best: Met | undefined;
 
   constructor(method: Asking<Outcome>, limits: Limits) {
     super(method, limits);
@@ -111,6 +133,18 @@ export class Run extends AnyRun<Outcome> {
         this.njev++;
         this.#keep({ x: question.x, ...(result as ValueAndGradient) });
         break;
+      case "constrained": {
+        // Gradients are asked for where the value is known, but for the start.
+        if (!question.withGradients || this.nfev === 0) this.nfev++;
+        if (question.withGradients) this.njev++;
+        const { fun, grad, constraints, equations } = result as Constrained;
+        const violation = constraints.reduce(
+          (most, value, j) => Math.max(most, -value, j < equations ? value : 0),
+          0,
+        );
+        this.#keep({ x: question.x, fun, ...(grad && { grad }), violation });
+        break;
+      }
       default:
         this.nhev++;
     }
@@ -122,18 +156,16 @@ export class Run extends AnyRun<Outcome> {
 
   protected override finished(outcome: Outcome): Outcome {
     const best = this.#best!;
+    // A lower point may violate constraints: the method knows.
+    if (best.violation !== undefined) return outcome;
     // The best point is kept, whatever the method ended with: without a lower bound, values may end at -Infinity.
     if (Number.isFinite(best.fun) && !Number.isFinite(outcome.fun)) return ending(best, "nonFinite");
     return best.fun < outcome.fun ? ending(best, outcome.status, outcome.message) : outcome;
   }
 
-  #keep(point: { x: Vector; fun: number; grad?: Vector }): void {
+  #keep(point: Met): void {
     const best = this.#best;
-    if (
-      best === undefined ||
-      (Number.isFinite(point.fun) && !(Number.isFinite(best.fun) && best.fun <= point.fun))
-    )
-      this.#best = point;
+    if (best === undefined || isBetter(point, best)) this.#best = point;
   }
 }
 
@@ -161,5 +193,44 @@ export class SquaresRun extends AnyRun<SquaresOutcome> {
 
   protected override finished(outcome: SquaresOutcome): SquaresOutcome {
     return outcome;
+  }
+}
+
+/** A search for a root at work; it keeps the point with the smallest residuals. */
+export class RootRun extends AnyRun<RootOutcome> {
+  #best: { x: Vector; residuals: Vector; norm: number } | undefined;
+
+  constructor(method: Asking<RootOutcome>, limits: Limits) {
+    super(method, limits);
+    this.proceed(undefined);
+  }
+
+  protected override note(question: Question, result: unknown): void {
+    const { x } = question as { x: Vector };
+    if (question.ask === "residuals") {
+      this.nfev++;
+      this.#keep(x, result as Vector);
+      return;
+    }
+    // The residuals of the start come with its Jacobian.
+    if (this.nfev === 0) this.nfev++;
+    this.njev++;
+    this.#keep(x, (result as ResidualsAndJacobian).residuals);
+  }
+
+  protected override stopped(status: Status): RootOutcome {
+    const { x, residuals } = this.#best!;
+    return { x, residuals, status, message: sentences[status] };
+  }
+
+  protected override finished(outcome: RootOutcome): RootOutcome {
+    const { x, residuals, norm } = this.#best!;
+    return norm < length(outcome.residuals) ? { ...outcome, x, residuals } : outcome;
+  }
+
+  #keep(x: Vector, residuals: Vector): void {
+    const norm = length(residuals);
+    if (this.#best === undefined || norm < this.#best.norm || !(this.#best.norm < Infinity))
+      this.#best = { x, residuals, norm };
   }
 }

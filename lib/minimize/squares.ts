@@ -1,30 +1,19 @@
 // Least squares: residuals of tensors, and the methods that minimise the sum of their squares.
-import * as autograd from "../gradients.js";
-import { refusePromise } from "../engine.js";
-import { tensor, zeros } from "../creation.js";
+import { tensor } from "../creation.js";
 import { makeError } from "../errors.js";
-import { cat } from "../joining.js";
 import { describe, readOptions } from "../options.js";
-import {
-  type Check,
-  checkOptions,
-  defaultsOf,
-  finite,
-  type Given,
-  oneOf,
-  option,
-  optionError,
-} from "../optim/checks.js";
-import { eye } from "../ranges.js";
-import { isTensor, type Tensor } from "../tensor.js";
+import { checkOptions, defaultsOf, finite, type Given, oneOf, option, optionError } from "../optim/checks.js";
+import type { Tensor } from "../tensor.js";
 import { Bounds, type BoundsInit } from "./bounds.js";
+import { aFunction, type Budget, budgetRows, limitsFrom } from "./budget.js";
 import { costOf, type LossName, losses, weighted } from "./losses.js";
 import { lm } from "./methods/lm.js";
 import { trf } from "./methods/trf.js";
 import type { Status } from "./outcome.js";
-import { type Argument, Layout, type Pending, type Start } from "./problem.js";
-import type { Question, ResidualsAndJacobian, Vector } from "./questions.js";
-import { type Limits, SquaresRun } from "./run.js";
+import { type Argument, Layout, type Start } from "./problem.js";
+import type { ResidualsAndJacobian } from "./questions.js";
+import { Residuals } from "./residuals.js";
+import { SquaresRun } from "./run.js";
 import { largest } from "./vectors.js";
 
 /** What `onIteration` is told. */
@@ -36,7 +25,10 @@ export interface SquaresProgress<X extends Start = Start> {
 }
 
 /** Options of {@link leastSquares}. */
-export interface LeastSquaresOptions<X extends Start = Start> {
+export interface LeastSquaresOptions<X extends Start = Start> extends Omit<
+  Budget<SquaresProgress<X>>,
+  "maxIter" | "maxFev"
+> {
   /** "lm", Levenberg and Marquardt's, without bounds and losses; "trf", a trust region that bounds reflect, the default. */
   method?: SquaresMethod;
   /** Bounds of all elements, or of each; null stands for none. */
@@ -58,12 +50,6 @@ export interface LeastSquaresOptions<X extends Start = Start> {
   fScale?: number;
   /** The most evaluations of the residuals; 100 for each element by default. */
   maxNfev?: number;
-  /** Milliseconds after which to end with the point so far; none by default. */
-  timeLimit?: number;
-  /** Ends it with the point so far. */
-  signal?: AbortSignal;
-  /** Called after every iteration; ends it by returning true. */
-  onIteration?: (progress: SquaresProgress<X>) => unknown;
 }
 
 /** The names of the methods. */
@@ -93,14 +79,15 @@ export interface LeastSquaresResult<X extends Start = Start> {
   success: boolean;
 }
 
-const aFunction: Check = (what, name, value) => {
-  if (value !== undefined && typeof value !== "function")
-    throw optionError(TypeError, `${what}: ${name} must be a function, but got ${describe(value)}`);
-};
 const tolerance = finite("Invalid tolerance", { min: 0 });
 const positive = finite("`x_scale` must be 'jac' or array_like with positive numbers", { above: 0 });
 
+const { timeLimit, signal, onIteration } = budgetRows;
+
 const rows = {
+  timeLimit,
+  signal,
+  onIteration,
   method: option<string | undefined>(undefined, (what, name, value) => {
     if (value !== undefined) oneOf(["lm", "trf"])(what, name, value);
   }),
@@ -120,96 +107,10 @@ const rows = {
     if (value !== undefined)
       finite("`max_nfev` must be None or positive integer", { min: 1, integer: true })(what, name, value);
   }),
-  timeLimit: option<number>(Infinity, (what, name, value) => {
-    if (value !== Infinity) finite("Invalid time limit", { above: 0 })(what, name, value);
-  }),
-  signal: option<unknown>(undefined, (what, name, value) => {
-    if (value !== undefined && !(value instanceof AbortSignal))
-      throw optionError(TypeError, `${what}: ${name} must be an AbortSignal, but got ${describe(value)}`);
-  }),
-  onIteration: option<unknown>(undefined, aFunction),
 };
 
 /** Defaults that differ from those of {@link leastSquares}. */
 export type SquaresDefaults = Given<Omit<LeastSquaresOptions, "onIteration" | "jac">>;
-
-/** Residuals as a method asks for them. */
-class Residuals {
-  constructor(
-    private readonly what: string,
-    private readonly layout: Layout,
-    private readonly f: (x: never) => unknown,
-    private readonly jac: ((x: never) => unknown) | undefined,
-  ) {}
-
-  ask({ ask, ...question }: Question): Pending {
-    const { x } = question as { x: Vector };
-    return autograd.enableGrad(() => (ask === "residuals" ? this.#residuals(x) : this.#jacobian(x)));
-  }
-
-  #residuals(x: Vector): Pending {
-    const { flat } = this.#call(this.layout.leaf(x, false));
-    return { packed: flat.detach(), decode: (values) => Float64Array.from(values) };
-  }
-
-  #jacobian(x: Vector): Pending {
-    const n = x.length;
-    const leaf = this.layout.leaf(x, true);
-    const { flat } = this.#call(leaf);
-    const m = flat.numel();
-    const like = { dtype: leaf.dtype, device: leaf.device } as never;
-    const decodeBy =
-      (place: (i: number, j: number) => number) =>
-      (values: ArrayLike<number>): ResidualsAndJacobian => {
-        const jacobian = new Float64Array(m * n);
-        for (let i = 0; i < m; ++i)
-          for (let j = 0; j < n; ++j) jacobian[i * n + j] = values[m + place(i, j)]!;
-        return { residuals: Float64Array.from({ length: m }, (_, i) => values[i]!), jacobian };
-      };
-    const byRows = decodeBy((i, j) => i * n + j);
-    const residuals = flat.detach();
-    if (this.jac !== undefined) {
-      const given: unknown = this.jac(this.layout.argument(leaf) as never);
-      refusePromise(`${this.what}: jac`, given);
-      if (isTensor(given) && given.numel() === m * n)
-        return { packed: cat([residuals, given.detach().reshape(-1).to(leaf.dtype)], 0), decode: byRows };
-      throw makeError(
-        TypeError,
-        `${this.what}: jac must return a Tensor of shape [${m}, ${n}], a row for each residual, but got ` +
-          (isTensor(given) ? `shape [${given.shape.join(", ")}]` : describe(given)),
-        { code: "ERR_ARGUMENT", op: this.what },
-      );
-    }
-    if (!flat.requiresGrad)
-      throw makeError(
-        Error,
-        `${this.what}: the residuals do not depend on x by operations of tensors, so they have no Jacobian; ` +
-          "compute with methods of tensors, not with numbers read from them, or give it as jac",
-        { code: "ERR_AUTOGRAD", op: this.what },
-      );
-    if (n > m) {
-      const [found] = autograd.grad(flat, leaf, { gradOutputs: eye(m, like), isGradsBatched: true });
-      return { packed: cat([residuals, found!.reshape(-1)], 0), decode: byRows };
-    }
-    // The product w^T J is linear in w, and its derivatives are the columns of J: one for each element of x, all at once.
-    const w = zeros([m], { ...(like as object), requiresGrad: true });
-    const [product] = autograd.grad(flat, leaf, { gradOutputs: w, createGraph: true });
-    const [columns] = autograd.grad(product!, w, { gradOutputs: eye(n, like), isGradsBatched: true });
-    return { packed: cat([residuals, columns!.reshape(-1)], 0), decode: decodeBy((i, j) => j * m + i) };
-  }
-
-  #call(leaf: Tensor): { flat: Tensor } {
-    const value: unknown = this.f(this.layout.argument(leaf) as never);
-    refusePromise(`${this.what}: the residuals`, value);
-    if (isTensor(value) && value.numel() > 0) return { flat: value.reshape(-1).to(leaf.dtype) };
-    throw makeError(
-      TypeError,
-      `${this.what}: the residuals must be a Tensor with at least one element, but got ` +
-        (isTensor(value) ? `shape [${value.shape.join(", ")}]` : describe(value)),
-      { code: "ERR_ARGUMENT", op: this.what },
-    );
-  }
-}
 
 function begin<X extends Start>(
   what: string,
@@ -230,16 +131,14 @@ function begin<X extends Start>(
     ...defaults,
   });
   checkOptions(what, rows as never, options);
-  const { ftol, xtol, gtol, loss, fScale, xScale, timeLimit, maxNfev, signal } = options as {
+  const { ftol, xtol, gtol, loss, fScale, xScale, maxNfev } = options as {
     ftol: number;
     xtol: number;
     gtol: number;
     loss: LossName;
     fScale: number;
     xScale: number | readonly number[] | "jac";
-    timeLimit: number;
     maxNfev: number | undefined;
-    signal: AbortSignal | undefined;
   };
   const hasBounds = options["bounds"] !== undefined;
   const method = options["method"] ?? "trf";
@@ -267,16 +166,19 @@ function begin<X extends Start>(
       ? xScale
       : Float64Array.from({ length: n }, (_, i) => 1 / (typeof xScale === "number" ? xScale : xScale[i]!));
   const onIteration = options["onIteration"] as ((progress: SquaresProgress<X>) => unknown) | undefined;
-  const limits: Limits = {
-    maxIter: Infinity,
-    maxFev: maxNfev ?? 100 * (n + 1),
-    until: performance.now() + timeLimit,
-    signal: signal ?? null,
-    onIteration: ({ x, fun }, nit) =>
-      onIteration?.({ nit, x: layout.restored(x) as Argument<X>, cost: fun }) === true,
-  };
+  const limits = limitsFrom(
+    options,
+    { maxIter: Infinity, maxFev: maxNfev ?? 100 * (n + 1) },
+    ({ x, fun }, nit) => onIteration?.({ nit, x: layout.restored(x) as Argument<X>, cost: fun }) === true,
+  );
   const shared = { ftol, xtol, gtol, scale };
-  const residuals = new Residuals(what, layout, f as () => unknown, options["jac"] as () => unknown);
+  const residuals = new Residuals(
+    what,
+    "the residuals",
+    layout,
+    f as () => unknown,
+    options["jac"] as () => unknown,
+  );
   const run = new SquaresRun(
     method === "lm" ? lm(layout.x0, shared) : trf(layout.x0, { ...shared, loss, fScale }, bounds),
     limits,

@@ -282,7 +282,7 @@ describe("what cannot be fitted", () => {
     [
       "what was read",
       () => leastSquaresSync((p) => tensor(p.toArray() as number[]), [0]),
-      "so they have no Jacobian",
+      "so it has no Jacobian",
     ],
     [
       "bounds with lm",
