@@ -8,14 +8,14 @@ import { oneOf, optionError } from "../optim/checks.js";
 import { eye } from "../ranges.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import { aFunction } from "./budget.js";
-import type { Argument, Layout, Start } from "./problem.js";
+import type { Layout } from "./problem.js";
 
-/** A constraint: all elements of what `fun` returns are zero ("eq"), or not less than zero ("ineq"). */
-export interface Constraint<X extends Start = Tensor> {
+/** A constraint on points of a form A: all elements of what `fun` returns are zero ("eq"), or not less than zero ("ineq"). */
+export interface Constraint<A = Tensor> {
   type: "eq" | "ineq";
-  fun: (x: Argument<X>) => Tensor;
+  fun: (x: A) => Tensor;
   /** Its Jacobian, a row for each element of `fun`; by differentiation when left out. */
-  jac?: (x: Argument<X>) => Tensor;
+  jac?: (x: A) => Tensor;
 }
 
 const defaults = Object.freeze({
@@ -34,7 +34,7 @@ interface Side {
 export class Constraints {
   /** How many values are to be zero; known after the first evaluation. */
   equations = 0;
-  readonly #list: readonly Constraint[];
+  readonly #list: readonly Constraint<unknown>[];
 
   constructor(
     private readonly what: string,
@@ -50,7 +50,7 @@ export class Constraints {
         throw optionError(TypeError, `${at}: fun must be a function, but got ${describe(fun)}`);
       aFunction(at, "fun", fun);
       aFunction(at, "jac", jac);
-      return { type, fun, jac } as Constraint;
+      return { type, fun, jac } as Constraint<unknown>;
     });
     this.#list = [
       ...checked.filter(({ type }) => type === "eq"),
@@ -77,7 +77,7 @@ export class Constraints {
     };
   }
 
-  #one({ type, fun, jac }: Constraint, leaf: Tensor): Side {
+  #one({ type, fun, jac }: Constraint<unknown>, leaf: Tensor): Side {
     const { what, layout } = this;
     const value = this.#checked("fun", fun(layout.argument(leaf)));
     if (!isTensor(value) || value.numel() === 0)

@@ -52,7 +52,7 @@ export interface CommonOptions<X extends Start = Start> extends Budget<Progress<
   /** Bounds of all elements, or of each, for "lbfgsb", "nelder-mead", "powell" and "slsqp"; null stands for none. */
   bounds?: BoundsInit;
   /** What must hold of the point, for "slsqp": equations, and what is not to be negative. */
-  constraints?: Constraint<X> | readonly Constraint<X>[];
+  constraints?: Constraint<Argument<X>> | readonly Constraint<Argument<X>>[];
   /** The gradient, in the form of the start; by differentiation when left out. */
   jac?: (x: Argument<X>) => Tensor | readonly Tensor[];
   /** The Hessian over all elements, one after another. */
