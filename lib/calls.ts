@@ -93,6 +93,8 @@ const hosts = new Set([
   "minimizeScalar",
   "minimizeScalarSync",
   "minimizeSync",
+  "multiStart",
+  "multiStartSync",
   "noGrad",
   "root",
   "rootSync",

@@ -47,13 +47,9 @@ export type {
   SquaresMethod,
   SquaresProgress,
 } from "./minimize/squares.js";
-export type {
-  CommonOptions,
-  Method,
-  MinimizeOptions,
-  MinimizeResult,
-  Progress,
-} from "./minimize/minimize.js";
+export type { GlobalOptions, Method } from "./minimize/methods.js";
+export type { MultiStartOptions, MultiStartResult, Sampler } from "./minimize/multistart.js";
+export type { CommonOptions, MinimizeOptions, MinimizeResult, Progress } from "./minimize/minimize.js";
 export type { Status } from "./minimize/outcome.js";
 export type { Argument, Start } from "./minimize/problem.js";
 export type { RootMethod, RootOptions, RootProgress, RootResult } from "./minimize/root.js";
@@ -187,6 +183,8 @@ export const {
   minimizeScalar,
   minimizeScalarSync,
   minimizeSync,
+  multiStart,
+  multiStartSync,
   normal,
   ones,
   onesLike,

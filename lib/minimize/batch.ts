@@ -126,7 +126,7 @@ export function batched(
       if (asked === "product") directions.fill(0);
       for (const { run, row } of active) {
         const question = run.question!;
-        if (question.ask === "iterated" || !isAnswered(question)) continue;
+        if (!("x" in question) || !isAnswered(question)) continue;
         put(points, row * n, question.x);
         if (question.ask === "product") put(directions, row * n, question.v);
       }

@@ -5,7 +5,6 @@ import {
   defaultsOf,
   finite,
   flag,
-  type Given,
   option,
   optionError,
   type OptionRows,
@@ -13,26 +12,12 @@ import {
 import type { Tensor } from "../tensor.js";
 import { Bounds, type BoundsInit } from "./bounds.js";
 import { batched, type BatchResult } from "./batch.js";
+import { boundedMethods, chanceFrom, listed, type Method, type MethodOptions, methods } from "./methods.js";
 import { aFunction, type Budget, budgetRows, limitsFrom } from "./budget.js";
-import { bfgs, type BfgsOptions, bfgsRows } from "./methods/bfgs.js";
-import { cg, cgRows } from "./methods/cg.js";
-import { lbfgsb, type LbfgsOptions, lbfgsRows } from "./methods/lbfgsb.js";
-import { nelderMead, type NelderMeadOptions, nelderMeadRows } from "./methods/neldermead.js";
-import { newtonCg, type NewtonCgOptions, newtonCgRows } from "./methods/newtoncg.js";
-import { powell, type PowellOptions, powellRows } from "./methods/powell.js";
-import { slsqp, type SlsqpOptions, slsqpRows } from "./methods/slsqp.js";
 import { type Constraint, Constraints } from "./constraints.js";
-import {
-  byOptimizer,
-  type OptimizerName,
-  type OptimizerOptions,
-  optimizerNames,
-  optimizerRows,
-} from "./methods/optimizers.js";
-import { trustExact, trustNcg, type TrustOptions, trustRows } from "./methods/trust.js";
-import type { Outcome, Status } from "./outcome.js";
+import type { Status } from "./outcome.js";
 import { type Argument, Layout, Problem, type Start } from "./problem.js";
-import type { Asking, Vector } from "./questions.js";
+import type { Vector } from "./questions.js";
 import { type Limits, Run } from "./run.js";
 
 /** What `onIteration` is told. */
@@ -73,29 +58,7 @@ export interface CommonOptions<X extends Start = Start> extends Budget<Progress<
 }
 
 /** Options of {@link minimize}: those of all methods, and those of the method. */
-export type MinimizeOptions<X extends Start = Start> = CommonOptions<X> &
-  Given<BfgsOptions> &
-  Given<LbfgsOptions> &
-  Given<NewtonCgOptions> &
-  Given<TrustOptions> &
-  Given<NelderMeadOptions> &
-  Given<PowellOptions> &
-  Given<SlsqpOptions> &
-  Given<OptimizerOptions>;
-
-/** The names of the methods. */
-export type Method =
-  | "bfgs"
-  | "cg"
-  | "lbfgs"
-  | "lbfgsb"
-  | "newton-cg"
-  | "trust-ncg"
-  | "trust-exact"
-  | "nelder-mead"
-  | "powell"
-  | "slsqp"
-  | OptimizerName;
+export type MinimizeOptions<X extends Start = Start> = CommonOptions<X> & MethodOptions;
 
 /** The result of {@link minimize}. */
 export interface MinimizeResult<X extends Start = Start> {
@@ -119,46 +82,6 @@ export interface MinimizeResult<X extends Start = Start> {
   history?: { x: Argument<X>; fun: number }[];
 }
 
-interface MethodRow {
-  readonly rows: OptionRows<object>;
-  run(x0: Vector, options: never, bounds?: Bounds): Asking<Outcome>;
-  readonly takesBounds?: boolean;
-  readonly takesConstraints?: boolean;
-  /** Defaults for a problem of n elements. */
-  maxIter(n: number): number;
-  maxFev?(n: number): number;
-}
-
-const perElement = (n: number) => 200 * n;
-const perDirection = (n: number) => 1000 * n;
-const many = () => 15_000;
-const row = <O extends object>(
-  rows: OptionRows<O>,
-  run: (x0: Vector, options: O, bounds?: Bounds) => Asking<Outcome>,
-  others: Partial<MethodRow> = {},
-): MethodRow => ({
-  maxIter: perElement,
-  ...others,
-  rows: rows,
-  run: run,
-});
-
-const methods: Record<Method, MethodRow> = {
-  bfgs: row(bfgsRows, (x0, options) => bfgs(x0, options)),
-  cg: row(cgRows, (x0, options) => cg(x0, options)),
-  lbfgs: row(lbfgsRows, (x0, options) => lbfgsb(x0, options), { maxIter: many, maxFev: many }),
-  lbfgsb: row(lbfgsRows, lbfgsb, { takesBounds: true, maxIter: many, maxFev: many }),
-  "newton-cg": row(newtonCgRows, (x0, options) => newtonCg(x0, options)),
-  "trust-ncg": row(trustRows, (x0, options) => trustNcg(x0, options)),
-  "trust-exact": row(trustRows, (x0, options) => trustExact(x0, options)),
-  "nelder-mead": row(nelderMeadRows, nelderMead, { takesBounds: true, maxFev: perElement }),
-  powell: row(powellRows, powell, { takesBounds: true, maxIter: perDirection, maxFev: perDirection }),
-  slsqp: row(slsqpRows, slsqp, { takesBounds: true, takesConstraints: true, maxIter: () => 100 }),
-  ...(Object.fromEntries(
-    optimizerNames.map((name) => [name, row(optimizerRows, byOptimizer(name), { maxIter: () => 1000 })]),
-  ) as Record<OptimizerName, MethodRow>),
-};
-
 const commonRows = {
   ...budgetRows,
   method: option<unknown>(undefined, () => undefined),
@@ -172,11 +95,6 @@ const commonRows = {
     if (value !== undefined) finite("Invalid tolerance", { min: 0 })(what, name, value);
   }),
 };
-
-/** The methods that keep to bounds, as they are written in code. */
-const boundedMethods = () =>
-  Object.entries(methods).flatMap(([name, { takesBounds }]) => (takesBounds === true ? [`"${name}"`] : []));
-const listed = (words: readonly string[]) => `${words.slice(0, -1).join(", ")} and ${words.at(-1)!}`;
 
 const tolerances = ["gtol", "xtol", "ftol", "xatol", "fatol"];
 
@@ -217,6 +135,12 @@ function readAll(what: string, given: unknown, n: number) {
   if (hasConstraints && method.takesConstraints !== true)
     throw optionError(TypeError, `${what}: method '${name}' takes no constraints; "slsqp" does`);
   const bounds = hasBounds ? Bounds.from(what, options["bounds"], n) : undefined;
+  const isFinite = bounds?.lower.every(Number.isFinite) === true && bounds.upper.every(Number.isFinite);
+  if (method.needsBounds === true && !isFinite)
+    throw optionError(
+      TypeError,
+      `${what}: method '${name}' draws points within bounds: give bounds, all of them finite`,
+    );
   const most = { maxIter: method.maxIter(n), maxFev: method.maxFev?.(n) ?? Infinity };
   return {
     method,
@@ -268,8 +192,15 @@ function plan<X extends Start>(
   return {
     what,
     layout,
-    problem: new Problem(what, layout, { f: f as () => unknown, jac, hess, hessp, constraints }),
-    begin: (x0) => new Run(method.run(x0, options as never, bounds), all),
+    problem: new Problem(what, layout, {
+      f: f as () => unknown,
+      jac,
+      hess,
+      hessp,
+      constraints,
+      vectorized: options["vectorized"] === true,
+    }),
+    begin: (x0) => new Run(method.run(x0, options as never, bounds, chanceFrom(method, options)), all),
     result(run) {
       const { x, fun, grad, status, message } = run.outcome!;
       const { nit, nfev, njev, nhev } = run;
@@ -283,7 +214,7 @@ function plan<X extends Start>(
         nhev,
         status,
         message,
-        success: status === "converged",
+        success: status === "converged" || (method.isOpenEnded === true && status === "maxIterations"),
         ...(keepsHistory && { history: history.map((one) => ({ x: restored(one.x), fun: one.fun })) }),
       };
     },
@@ -392,12 +323,15 @@ function inBatch(what: string, f: unknown, start: Start, given: unknown) {
     for (const name of ["history", "constraints"])
       if (options[name] !== undefined && options[name] !== false)
         throw optionError(TypeError, `${what}: '${name}' is not for batches`);
-    if (method.takesConstraints === true)
-      throw optionError(TypeError, `${what}: method 'slsqp' is not for batches; "lbfgsb" keeps to bounds`);
+    if (method.takesConstraints === true || "vectorized" in method.rows)
+      throw optionError(
+        TypeError,
+        `${what}: method '${options["method"] as string}' is not for batches; "lbfgsb" keeps to bounds`,
+      );
     return (x0) => {
       checkInside(what, bounds, x0);
       return new Run(
-        method.run(x0, options as never, bounds),
+        method.run(x0, options as never, bounds, chanceFrom(method, options)),
         limits(() => false),
       );
     };

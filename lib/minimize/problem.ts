@@ -4,6 +4,7 @@ import { refusePromise } from "../engine.js";
 import { tensor } from "../creation.js";
 import { isFloating, type DType } from "../dtype.js";
 import { makeError } from "../errors.js";
+import { vmap } from "../func/vmap.js";
 import { eye } from "../ranges.js";
 import { cat } from "../joining.js";
 import { describe } from "../options.js";
@@ -27,6 +28,8 @@ export interface Functions {
   readonly hess?: ((x: never) => unknown) | undefined;
   readonly hessp?: ((x: never, v: never) => unknown) | undefined;
   readonly constraints?: Constraints | undefined;
+  /** Whether f takes many points at once, along a first dimension, and gives a value for each. */
+  readonly vectorized?: boolean;
 }
 
 /** Numbers that are on their way, and what they say once they are there. */
@@ -119,6 +122,19 @@ export class Layout {
     });
   }
 
+  /** What functions get for many such vectors, one after another: each tensor has a first dimension that counts them. */
+  argumentOfMany(flat: Tensor, count: number): Argued {
+    const rows = flat.reshape(count, this.x0.length);
+    let offset = 0;
+    const parts = this.#shapes.map((shape) => {
+      const size = shape.reduce((product, extent) => product * extent, 1);
+      const part = rows.narrow(1, offset, size).reshape(count, ...shape);
+      offset += size;
+      return part;
+    });
+    return this.#isList ? parts : parts[0]!;
+  }
+
   /** One vector of what has the form of an argument. */
   flat(value: unknown, from: string): Tensor {
     const list: unknown[] = this.#isList ? (Array.isArray(value) ? value : [undefined]) : [value];
@@ -165,6 +181,10 @@ export class Problem {
           return this.#product(question.x, question.v);
         case "hessian":
           return this.#hessian(question.x);
+        case "values":
+          return this.#values(question.points);
+        case "gradients":
+          return this.#gradients(question.points);
         case "constrained":
           return question.withGradients ? this.#constrained(question.x) : this.#constrainedValue(question.x);
         default:
@@ -185,6 +205,55 @@ export class Problem {
       packed: cat([loss.dtype === leaf.dtype ? loss : loss.to(leaf.dtype), grad], 0),
       decode: (values) => ({ fun: values[0]!, grad: toVector(values, 1) }),
     };
+  }
+
+  /** The values of f at many points, in one vector. */
+  #ofMany(leaf: Tensor, count: number): Tensor {
+    const { f, vectorized } = this.functions;
+    const given = this.layout.argumentOfMany(leaf, count);
+    const one = (x: unknown) => {
+      const value = this.#checked("f", f(x as never));
+      if (isTensor(value) && value.numel() === 1) return value.reshape([]);
+      throw this.#notOne(value);
+    };
+    const values = vectorized === true ? this.#checked("f", f(given as never)) : vmap(one)(given);
+    if (isTensor(values) && values.numel() === count && values.shape.length <= 1) return values.reshape(-1);
+    throw makeError(
+      TypeError,
+      `${this.what}: with vectorized, f must return a Tensor of shape [${count}], a value for each point, but got ` +
+        (isTensor(values) ? `shape [${values.shape.join(", ")}]` : describe(values)),
+      { code: "ERR_ARGUMENT", op: this.what },
+    );
+  }
+
+  #values(points: readonly Vector[]): Pending {
+    const leaf = this.layout.leaf(joined(points), false);
+    return {
+      packed: this.#ofMany(leaf, points.length).detach().to(leaf.dtype),
+      decode: (values) => Float64Array.from(values),
+    };
+  }
+
+  #gradients(points: readonly Vector[]): Pending {
+    const count = points.length;
+    const n = this.layout.x0.length;
+    const decode = (values: ArrayLike<number>) => {
+      const all = toVector(values, 0);
+      return points.map((_, i) => ({
+        fun: all[i]!,
+        grad: all.subarray(count + i * n, count + (i + 1) * n),
+      }));
+    };
+    if (this.functions.jac !== undefined) {
+      const single = points.map((x) => this.#valueAndGradient(x, false));
+      const values = single.map(({ value, leaf }) => value.detach().reshape(1).to(leaf.dtype));
+      return { packed: cat([...values, ...single.map(({ grad }) => grad)], 0), decode };
+    }
+    const leaf = this.layout.leaf(joined(points), true);
+    const values = this.#ofMany(leaf, count);
+    if (!values.requiresGrad) throw this.#noGradient();
+    const [grad] = autograd.grad(values.sum(), leaf);
+    return { packed: cat([values.detach().to(leaf.dtype), grad!], 0), decode };
   }
 
   #constrainedValue(x: Vector): Pending {
@@ -275,26 +344,33 @@ export class Problem {
       const grad = layout.flat(given, "jac");
       return { leaf, value, grad: createGraph ? grad : grad.detach() };
     }
-    if (!value.requiresGrad)
-      throw makeError(
-        Error,
-        `${this.what}: the result of f does not depend on x by operations of tensors, so it has no gradient; ` +
-          "compute with methods of tensors, not with numbers read from them, or give its gradient as jac",
-        { code: "ERR_AUTOGRAD", op: this.what },
-      );
+    if (!value.requiresGrad) throw this.#noGradient();
     return { leaf, value, grad: autograd.grad(value, leaf, { createGraph })[0]! };
   }
 
   #call(leaf: Tensor): Tensor {
     const value = this.#checked("f", this.functions.f(this.layout.argument(leaf) as never));
     if (isTensor(value) && value.numel() === 1) return value;
-    throw makeError(
+    throw this.#notOne(value);
+  }
+
+  #notOne(value: unknown): Error {
+    return makeError(
       TypeError,
       `${this.what}: f must return a Tensor of one element, but got ` +
         (isTensor(value)
           ? `shape [${value.shape.join(", ")}]; reduce it, with sum() for example`
           : describe(value)),
       { code: "ERR_ARGUMENT", op: this.what },
+    );
+  }
+
+  #noGradient(): Error {
+    return makeError(
+      Error,
+      `${this.what}: the result of f does not depend on x by operations of tensors, so it has no gradient; ` +
+        "compute with methods of tensors, not with numbers read from them, or give its gradient as jac",
+      { code: "ERR_AUTOGRAD", op: this.what },
     );
   }
 
@@ -313,6 +389,16 @@ export function secondOrder(of: Tensor, leaf: Tensor, shape: readonly number[]):
       .reshape(...shape);
   if (!of.requiresGrad) return zero();
   return autograd.grad(of, leaf, { allowUnused: true })[0] ?? zero();
+}
+
+/** Vectors, one after another. */
+function joined(points: readonly Vector[]): Vector {
+  const n = points[0]!.length;
+  const all = new Float64Array(points.length * n);
+  points.forEach((point, i) => {
+    all.set(point, i * n);
+  });
+  return all;
 }
 
 function toVector(values: ArrayLike<number>, from: number): Vector {

@@ -13,6 +13,8 @@ export type Question =
   | { readonly ask: "product"; readonly x: Vector; readonly v: Vector }
   | { readonly ask: "hessian"; readonly x: Vector }
   | { readonly ask: "constrained"; readonly x: Vector; readonly withGradients: boolean }
+  | { readonly ask: "values"; readonly points: readonly Vector[] }
+  | { readonly ask: "gradients"; readonly points: readonly Vector[] }
   | { readonly ask: "residuals"; readonly x: Vector }
   | { readonly ask: "jacobian"; readonly x: Vector }
   | { readonly ask: "iterated"; readonly iterate: Iterate };
@@ -59,6 +61,16 @@ export function* valueAt(x: Vector): Asking<number> {
 /** The function's value and gradient. */
 export function* gradientAt(x: Vector): Asking<ValueAndGradient> {
   return (yield { ask: "gradient", x }) as ValueAndGradient;
+}
+
+/** The function's values at many points, all at once. */
+export function* valuesAt(points: readonly Vector[]): Asking<Vector> {
+  return (yield { ask: "values", points }) as Vector;
+}
+
+/** The function's values and gradients at many points, all at once. */
+export function* gradientsAt(points: readonly Vector[]): Asking<ValueAndGradient[]> {
+  return (yield { ask: "gradients", points }) as ValueAndGradient[];
 }
 
 /** The function's value and the constraints'. */

@@ -133,6 +133,19 @@ export class Run extends AnyRun<Outcome> {
         this.njev++;
         this.#keep({ x: question.x, ...(result as ValueAndGradient) });
         break;
+      case "values":
+        this.nfev += question.points.length;
+        question.points.forEach((x, i) => {
+          this.#keep({ x, fun: (result as Vector)[i]! });
+        });
+        break;
+      case "gradients":
+        this.nfev += question.points.length;
+        this.njev += question.points.length;
+        question.points.forEach((x, i) => {
+          this.#keep({ x, ...(result as ValueAndGradient[])[i]! });
+        });
+        break;
       case "constrained": {
         // Gradients are asked for where the value is known, but for the start.
         if (!question.withGradients || this.nfev === 0) this.nfev++;

@@ -540,7 +540,7 @@ describe("what cannot be minimised", () => {
     [
       "bounds where there are none",
       () => minimizeSync(rosenbrock, [0, 0], { method: "bfgs", bounds: [0, 1] }),
-      'method \'bfgs\' takes no bounds; "lbfgsb", "nelder-mead", "powell" and "slsqp" do',
+      'method \'bfgs\' takes no bounds; "lbfgsb", "nelder-mead", "powell", "slsqp", "differential-evolution"',
     ],
     [
       "a simplex of two points",
