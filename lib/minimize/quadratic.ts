@@ -103,9 +103,12 @@ export function quadraticProgram(
   const signs = new Float64Array(halfspaces.length).fill(1);
   let active: number[] = [];
   const slack = (i: number) => dot(normals[i]!, y) + halfspaces[i]!.offset;
+  /** Halfspaces that follow from others, and are met but for rounding. */
+  const implied = new Set<number>();
+  const scaleOf = (i: number) => Math.abs(halfspaces[i]!.offset) + sizes[i]! * (length(y) + 1e-3);
   const isViolated = (i: number) => {
-    const { offset, isEquation } = halfspaces[i]!;
-    const rounding = 1e-13 * (Math.abs(offset) + sizes[i]! * (length(y) + 1e-3));
+    const { isEquation } = halfspaces[i]!;
+    const rounding = (implied.has(i) ? 1e-9 : 1e-13) * scaleOf(i);
     return isEquation ? Math.abs(slack(i)) > rounding : slack(i) < -rounding;
   };
   for (let round = 0; round < 100 * (halfspaces.length + 1); ++round) {
@@ -136,7 +139,11 @@ export function quadraticProgram(
       const isDependent = steepness <= 1e-14 * sizes[next]! ** 2;
       const whole = isDependent ? Infinity : -(signs[next]! * slack(next)) / steepness;
       const t = Math.min(most, whole);
-      if (t === Infinity) return undefined;
+      if (t === Infinity) {
+        if (implied.has(next) || Math.abs(slack(next)) > 1e-9 * scaleOf(next)) return undefined;
+        implied.add(next);
+        break;
+      }
       if (!isDependent) advance(y, rest, t);
       active.forEach((i, k) => (multipliers[i]! -= t * weights[k]!));
       multipliers[next]! += t;
