@@ -39,14 +39,17 @@ export type {
 export type { BatchResult } from "./minimize/batch.js";
 export type { BoundsInit, Interval } from "./minimize/bounds.js";
 export type { Constraint } from "./minimize/constraints.js";
-export type { CurveFitOptions, CurveFitResult, Data } from "./minimize/curvefit.js";
-export type { LossName } from "./minimize/losses.js";
 export type {
-  LeastSquaresOptions,
-  LeastSquaresResult,
-  SquaresMethod,
-  SquaresProgress,
-} from "./minimize/squares.js";
+  BatchedFitOptions,
+  BatchedFitResult,
+  CurveFitOptions,
+  CurveFitResult,
+  Data,
+} from "./minimize/curvefit.js";
+export type { BatchedSquaresOptions, BatchedSquaresResult } from "./minimize/squaresbatch.js";
+export type { LossName } from "./minimize/losses.js";
+export type { LeastSquaresResult } from "./minimize/squares.js";
+export type { LeastSquaresOptions, SquaresMethod, SquaresProgress } from "./minimize/squaresoptions.js";
 export type { GlobalOptions, Method } from "./minimize/methods.js";
 export type { MultiStartOptions, MultiStartResult, Sampler } from "./minimize/multistart.js";
 export type { CommonOptions, MinimizeOptions, MinimizeResult, Progress } from "./minimize/minimize.js";

@@ -7,6 +7,7 @@ import { makeError } from "../errors.js";
 import { isFloating } from "../dtype.js";
 import { cat } from "../joining.js";
 import { describe } from "../options.js";
+import { flag } from "../optim/checks.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import type { Status } from "./outcome.js";
 import { secondOrder, type Start } from "./problem.js";
@@ -35,6 +36,26 @@ interface Pending {
 
 type Ask = Question["ask"];
 
+/** Whether options ask for a batch, and the others. */
+export function withoutBatch<O extends object>(what: string, options: (O & { batch?: boolean }) | undefined) {
+  if (typeof options !== "object" || (options as unknown) === null || !Object.hasOwn(options, "batch"))
+    return { batch: false, rest: options as O | undefined };
+  const { batch, ...rest } = options;
+  flag(what, "batch", batch ?? false);
+  return { batch: batch === true, rest: rest as unknown as O };
+}
+
+/** Refuses what is no start of a batch. */
+export function checkBatch(what: string, start: unknown): asserts start is Tensor {
+  if (isTensor(start) && start.shape.length > 0 && isFloating(start.dtype) && start.numel() > 0) return;
+  throw makeError(
+    TypeError,
+    `${what}: with batch, x0 must be a floating Tensor whose first dimension counts the problems, but got ` +
+      (isTensor(start) ? `shape [${start.shape.join(", ")}] of ${start.dtype}` : describe(start)),
+    { code: "ERR_ARGUMENT", op: what },
+  );
+}
+
 /** The rows of a batch at work: `next` begins to answer their questions, `answer` goes on with the numbers. */
 export function batched(
   what: string,
@@ -47,13 +68,7 @@ export function batched(
       code: "ERR_ARGUMENT",
       op: what,
     });
-  if (!isTensor(start) || start.shape.length === 0 || !isFloating(start.dtype) || start.numel() === 0)
-    throw makeError(
-      TypeError,
-      `${what}: with batch, x0 must be a floating Tensor whose first dimension counts the problems, but got ` +
-        (isTensor(start) ? `shape [${start.shape.join(", ")}] of ${start.dtype}` : describe(start)),
-      { code: "ERR_ARGUMENT", op: what },
-    );
+  checkBatch(what, start);
   const { shape, dtype, device } = start;
   const count = shape[0]!;
   const n = start.numel() / count;
@@ -173,12 +188,12 @@ export function batched(
 }
 
 /** Writes a vector into a longer one. Of a few elements, this is faster than what the language has for it. */
-function put(into: Float64Array, at: number, from: Vector): void {
+export function put(into: Float64Array, at: number, from: Vector): void {
   for (let i = 0; i < from.length; ++i) into[at + i] = from[i]!;
 }
 
 /** A part of a longer vector. */
-function part(values: ArrayLike<number>, from: number, n: number): Vector {
+export function part(values: ArrayLike<number>, from: number, n: number): Vector {
   const result = new Float64Array(n);
   for (let i = 0; i < n; ++i) result[i] = values[from + i]!;
   return result;

@@ -7,14 +7,12 @@ import { cholesky } from "../linalg/factors.js";
 import { describe } from "../options.js";
 import { flag, optionError } from "../optim/checks.js";
 import { isTensor, type Tensor } from "../tensor.js";
+import { vmap } from "../func/vmap.js";
+import { withoutBatch } from "./batch.js";
 import { factored, forwardSolved } from "./dense.js";
-import {
-  type LeastSquaresOptions,
-  type LeastSquaresResult,
-  squares,
-  type SquaresDefaults,
-  squaresSync,
-} from "./squares.js";
+import { type BatchedSquaresResult, manySquares, manySquaresSync } from "./squaresbatch.js";
+import { type LeastSquaresResult, squares, squaresSync } from "./squares.js";
+import type { LeastSquaresOptions, SquaresDefaults } from "./squaresoptions.js";
 
 /** Data: a tensor, or numbers, of which a tensor of float64 is made. */
 export type Data = Tensor | readonly number[] | Float32Array | Float64Array;
@@ -34,6 +32,17 @@ export interface CurveFitResult extends LeastSquaresResult {
   /** Their covariance; infinite where the data say nothing of them. */
   covariance: Tensor;
   /** The parameters' standard errors. */
+  stderr: Tensor;
+}
+
+/** Options of batches of fits. */
+export type BatchedFitOptions = Omit<CurveFitOptions, "onIteration">;
+
+/** The result of a batch: of every row what {@link CurveFitResult} says. */
+export interface BatchedFitResult extends BatchedSquaresResult {
+  /** The covariances of the parameters, `[B, n, n]`. */
+  covariance: Tensor;
+  /** Their standard errors, `[B, n]`. */
   stderr: Tensor;
 }
 
@@ -73,25 +82,13 @@ function prepare(
   start: unknown,
   given: CurveFitOptions | undefined,
 ): Fit {
-  if (typeof f !== "function")
-    throw makeError(
-      TypeError,
-      `${what}: f must be a function of xdata and the parameters, but got ${describe(f)}`,
-      {
-        code: "ERR_ARGUMENT",
-        op: what,
-      },
-    );
+  checkCurve(what, f);
   const x = dataOf(what, "xdata", xdata);
   const y = dataOf(what, "ydata", ydata);
   const p0 = dataOf(what, "p0", start);
   const dtype = isFloating(p0.dtype) ? p0.dtype : "float64";
   const begin = p0.to(dtype);
-  const { sigma, absoluteSigma = false, ...options } = { ...given };
-  flag(what, "absoluteSigma", absoluteSigma);
-  for (const name of ["jac", "loss", "fScale"])
-    if (Object.hasOwn(options, name))
-      throw optionError(TypeError, `${what}: unknown option '${name}'; it is one of leastSquares`);
+  const { sigma, absoluteSigma = false, ...options } = checkedOptions(what, given);
   const n = begin.numel();
   const hasBounds = options.bounds !== undefined;
   const method = options.method ?? (hasBounds ? "trf" : "lm");
@@ -117,13 +114,100 @@ function prepare(
     residuals,
     p0: begin,
     options: { ...options, method },
-    defaults:
-      method === "lm"
-        ? // MINPACK's own 1.5e-8 ends early where residuals are large and convergence is slow, as with NIST's MGH09.
-          { ftol: 1e-12, xtol: 1e-12, gtol: 0, xScale: "jac", maxNfev: 200 * (n + 1) }
-        : { xScale: "jac" },
+    defaults: defaultsFor(method, n),
     isAbsolute: absoluteSigma && sigma !== undefined,
   };
+}
+
+const defaultsFor = (method: string, n: number): SquaresDefaults =>
+  method === "lm"
+    ? // MINPACK's own 1.5e-8 ends early where residuals are large and convergence is slow, as with NIST's MGH09.
+      { ftol: 1e-12, xtol: 1e-12, gtol: 0, xScale: "jac", maxNfev: 200 * (n + 1) }
+    : { xScale: "jac" };
+
+/** The same for as many fits as ydata has rows. */
+function prepareMany(
+  what: string,
+  f: unknown,
+  xdata: unknown,
+  ydata: unknown,
+  start: unknown,
+  given: CurveFitOptions | undefined,
+): Fit {
+  checkCurve(what, f);
+  const x = dataOf(what, "xdata", xdata);
+  const y = dataOf(what, "ydata", ydata);
+  const first = dataOf(what, "p0", start);
+  const dtype = isFloating(first.dtype) ? first.dtype : "float64";
+  const count = y.shape[0] ?? 1;
+  const isShared = first.ndim < 2;
+  if (y.ndim < 2 || !(isShared || first.shape[0] === count))
+    throw makeError(
+      RangeError,
+      `${what}: with batch, ydata must have a row for each fit, and p0 may; got ydata of [${y.shape.join(", ")}] and p0 of [${first.shape.join(", ")}]`,
+      { code: "ERR_SHAPE", op: what, shapes: [y.shape, first.shape] },
+    );
+  const p0 = (isShared ? first.reshape(-1).expand(count, first.numel()) : first).to(dtype);
+  const { sigma, absoluteSigma = false, ...options } = checkedOptions(what, given);
+  const method = options.method ?? (options.bounds !== undefined ? "trf" : "lm");
+  const data = y.to(dtype);
+  const row = y.shape.slice(1);
+  const isOwn = x.ndim === y.ndim && x.shape[0] === count;
+  const one = (p: Tensor, own: Tensor): Tensor => {
+    const value: unknown = (f as (x: Tensor, p: Tensor) => unknown)(isOwn ? own : x, p);
+    if (!isTensor(value)) return value as Tensor;
+    if (String(value.shape) === String(row)) return value.to(dtype);
+    throw makeError(
+      RangeError,
+      `${what}: f must return what has the shape of a row of ydata, [${row.join(", ")}], but got [${value.shape.join(", ")}]`,
+      { code: "ERR_SHAPE", op: what, shapes: [value.shape, row] },
+    );
+  };
+  const many = vmap(one, { inDims: [0, isOwn ? 0 : null] });
+  const errors = sigma === undefined ? undefined : dataOf(what, "sigma", sigma);
+  if (errors !== undefined && ![String(y.shape), String(row), "", "1"].includes(String(errors.shape)))
+    throw makeError(
+      RangeError,
+      `${what}: \`sigma\` has incorrect shape [${errors.shape.join(", ")}]; expected [${y.shape.join(", ")}] or [${row.join(", ")}]`,
+      { code: "ERR_SHAPE", op: what, shapes: [errors.shape, y.shape] },
+    );
+  if (errors?.le(0).any().item())
+    throw optionError(
+      RangeError,
+      `${what}: sigma must be positive: a standard deviation of 0 would weigh infinitely much`,
+    );
+  const spread = errors?.to(dtype);
+  return {
+    residuals(p) {
+      const difference = many(p, x).sub(data);
+      return spread === undefined ? difference : difference.div(spread);
+    },
+    p0,
+    options: { ...options, method },
+    defaults: defaultsFor(method, p0.shape[1]!),
+    isAbsolute: absoluteSigma && sigma !== undefined,
+  };
+}
+
+function checkCurve(what: string, f: unknown): void {
+  if (typeof f !== "function")
+    throw makeError(
+      TypeError,
+      `${what}: f must be a function of xdata and the parameters, but got ${describe(f)}`,
+      {
+        code: "ERR_ARGUMENT",
+        op: what,
+      },
+    );
+}
+
+function checkedOptions(what: string, given: CurveFitOptions | undefined): CurveFitOptions {
+  const options = { ...given };
+  flag(what, "absoluteSigma", options.absoluteSigma ?? false);
+  for (const name of ["jac", "loss", "fScale"])
+    if (Object.hasOwn(options, name))
+      throw optionError(TypeError, `${what}: unknown option '${name}'; it is one of leastSquares`);
+  return options;
 }
 
 /** What residuals are multiplied by. */
@@ -148,27 +232,58 @@ function weightsOf(what: string, sigma: Tensor, y: Tensor): (r: Tensor) => Tenso
   );
 }
 
+/** The covariance of parameters, from a Jacobian of m rows; infinite where the data say nothing of them. */
+function covarianceOf(jacobian: Float64Array, m: number, n: number, cost: number, isAbsolute: boolean) {
+  const inverse = inverseSquares(jacobian, m, n);
+  const spread = isAbsolute ? 1 : m > n ? (2 * cost) / (m - n) : Infinity;
+  const isKnown = inverse !== undefined && Number.isFinite(spread);
+  const entries = isKnown ? inverse.map((value) => value * spread) : new Float64Array(n * n).fill(Infinity);
+  return { isKnown, entries };
+}
+
+const errorsOf = (entries: Float64Array, n: number) =>
+  Float64Array.from({ length: n }, (_, i) => Math.sqrt(entries[i * n + i]!));
+
+function warn(what: string): void {
+  process.emitWarning(`${what}: Covariance of the parameters could not be estimated`, {
+    code: "ADJOINT_COVARIANCE",
+  });
+}
+
 function finished(what: string, { p0, isAbsolute }: Fit, result: LeastSquaresResult): CurveFitResult {
   const n = p0.numel();
-  const m = result.fun.numel();
   const jacobian = Float64Array.from(result.jac.dataSync() as ArrayLike<number>);
-  const covariance = inverseSquares(jacobian, m, n);
-  const spread = isAbsolute ? 1 : m > n ? (2 * result.cost) / (m - n) : Infinity;
-  const isKnown = covariance !== undefined && Number.isFinite(spread);
-  if (!isKnown)
-    process.emitWarning(`${what}: Covariance of the parameters could not be estimated`, {
-      code: "ADJOINT_COVARIANCE",
-    });
-  const entries = isKnown
-    ? covariance.map((value) => value * spread)
-    : new Float64Array(n * n).fill(Infinity);
+  const { isKnown, entries } = covarianceOf(jacobian, result.fun.numel(), n, result.cost, isAbsolute);
+  if (!isKnown) warn(what);
   const like = { dtype: p0.dtype, device: p0.device } as never;
-  const stderr = Float64Array.from({ length: n }, (_, i) => Math.sqrt(entries[i * n + i]!));
   return {
     ...result,
     x: result.x as Tensor,
     covariance: tensor(entries, like).reshape(n, n),
-    stderr: tensor(stderr, like).reshape(...p0.shape),
+    stderr: tensor(errorsOf(entries, n), like).reshape(...p0.shape),
+  };
+}
+
+function finishedMany(what: string, { p0, isAbsolute }: Fit, result: BatchedSquaresResult): BatchedFitResult {
+  const [count, m, n] = result.jac.shape as [number, number, number];
+  const jacobians = Float64Array.from(result.jac.dataSync() as ArrayLike<number>);
+  const costs = result.cost.dataSync() as ArrayLike<number>;
+  const found = Array.from({ length: count }, (_, i) =>
+    covarianceOf(jacobians.slice(i * m * n, (i + 1) * m * n), m, n, costs[i]!, isAbsolute),
+  );
+  if (!found.every(({ isKnown }) => isKnown)) warn(what);
+  const like = { dtype: p0.dtype, device: p0.device } as never;
+  const joined = (size: number, of: (entries: Float64Array) => Float64Array) => {
+    const all = new Float64Array(count * size);
+    found.forEach(({ entries }, i) => {
+      all.set(of(entries), i * size);
+    });
+    return tensor(all, like);
+  };
+  return {
+    ...result,
+    covariance: joined(n * n, (entries) => entries).reshape(count, n, n),
+    stderr: joined(n, (entries) => errorsOf(entries, n)).reshape(count, n),
   };
 }
 
@@ -198,6 +313,9 @@ function inverseSquares(jacobian: Float64Array, m: number, n: number): Float64Ar
  * Fits the parameters of a curve to data by least squares: `f(xdata, p)` gives what `ydata` should be. The method is "lm", with
  * tolerances of 1e-12, or "trf" where there are bounds.
  *
+ * With `batch: true` every row of `ydata` is fitted, all of them at once: `f` is a function of one row, of which vmap makes one of
+ * many; `xdata` and `sigma` are for all rows, or have rows of their own, and so does `p0`.
+ *
  * @example
  * import { curveFit } from "adjoint";
  *
@@ -211,14 +329,30 @@ export async function curveFit(
   xdata: Data,
   ydata: Data,
   p0: Data,
+  options: BatchedFitOptions & { batch: true },
+): Promise<BatchedFitResult>;
+export async function curveFit(
+  f: (x: Tensor, p: Tensor) => Tensor,
+  xdata: Data,
+  ydata: Data,
+  p0: Data,
   options?: CurveFitOptions,
-): Promise<CurveFitResult> {
-  const fit = prepare("curveFit", f, xdata, ydata, p0, options);
-  return finished(
-    "curveFit",
-    fit,
-    await squares("curveFit", fit.residuals, fit.p0, fit.options, fit.defaults),
-  );
+): Promise<CurveFitResult>;
+export async function curveFit(
+  f: (x: Tensor, p: Tensor) => Tensor,
+  xdata: Data,
+  ydata: Data,
+  p0: Data,
+  options?: CurveFitOptions & { batch?: boolean },
+): Promise<CurveFitResult | BatchedFitResult> {
+  const what = "curveFit";
+  const { batch, rest } = withoutBatch(what, options);
+  if (batch) {
+    const fit = prepareMany(what, f, xdata, ydata, p0, rest);
+    return finishedMany(what, fit, await manySquares(what, fit.residuals, fit.p0, fit.options, fit.defaults));
+  }
+  const fit = prepare(what, f, xdata, ydata, p0, rest);
+  return finished(what, fit, await squares(what, fit.residuals, fit.p0, fit.options, fit.defaults));
 }
 
 /** {@link curveFit}, at once. */
@@ -227,12 +361,28 @@ export function curveFitSync(
   xdata: Data,
   ydata: Data,
   p0: Data,
+  options: BatchedFitOptions & { batch: true },
+): BatchedFitResult;
+export function curveFitSync(
+  f: (x: Tensor, p: Tensor) => Tensor,
+  xdata: Data,
+  ydata: Data,
+  p0: Data,
   options?: CurveFitOptions,
-): CurveFitResult {
-  const fit = prepare("curveFitSync", f, xdata, ydata, p0, options);
-  return finished(
-    "curveFitSync",
-    fit,
-    squaresSync("curveFitSync", fit.residuals, fit.p0, fit.options, fit.defaults),
-  );
+): CurveFitResult;
+export function curveFitSync(
+  f: (x: Tensor, p: Tensor) => Tensor,
+  xdata: Data,
+  ydata: Data,
+  p0: Data,
+  options?: CurveFitOptions & { batch?: boolean },
+): CurveFitResult | BatchedFitResult {
+  const what = "curveFitSync";
+  const { batch, rest } = withoutBatch(what, options);
+  if (batch) {
+    const fit = prepareMany(what, f, xdata, ydata, p0, rest);
+    return finishedMany(what, fit, manySquaresSync(what, fit.residuals, fit.p0, fit.options, fit.defaults));
+  }
+  const fit = prepare(what, f, xdata, ydata, p0, rest);
+  return finished(what, fit, squaresSync(what, fit.residuals, fit.p0, fit.options, fit.defaults));
 }

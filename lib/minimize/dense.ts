@@ -1,6 +1,6 @@
 // Least squares of small dense matrices: Householder's QR with columns exchanged, and what MINPACK does with it.
 import type { Vector } from "./questions.js";
-import { length } from "./vectors.js";
+import { length, lengthWithin, product } from "./vectors.js";
 
 /** A factorization A P = Q R: R upper triangular, row by row; Q^T b; and which column of A each column of R is. */
 export interface Factors {
@@ -11,56 +11,67 @@ export interface Factors {
   readonly norms: Vector;
 }
 
+/** Columns that are worked on, one after another: kept, since a fit factors many matrices of one size. */
+let workspace = new Float64Array(0);
+
 /** Factors an m by n matrix, row by row, with a right-hand side. Columns are taken the longest rest first. */
 export function factored(matrix: Float64Array, right: Vector, n: number): Factors {
   const m = right.length;
   const most = Math.min(m, n);
-  // By columns, which Householder's reflections work on; the right-hand side is one more.
-  const a: Vector[] = [];
+  // Householder's reflections work on columns; the right-hand side is one more.
+  if (workspace.length < m * (n + 1)) workspace = new Float64Array(m * (n + 1));
+  const a = workspace;
+  for (let j = 0; j < n; ++j) for (let i = 0; i < m; ++i) a[j * m + i] = matrix[i * n + j]!;
+  for (let i = 0; i < m; ++i) a[n * m + i] = right[i]!;
+  const norms = new Float64Array(n);
+  const rest = new Float64Array(n);
+  const columns: number[] = [];
   for (let j = 0; j < n; ++j) {
-    const column = new Float64Array(m);
-    for (let i = 0; i < m; ++i) column[i] = matrix[i * n + j]!;
-    a.push(column);
+    norms[j] = rest[j] = lengthWithin(a, j * m, (j + 1) * m);
+    columns.push(j);
   }
-  const b = right.slice();
-  const norms = Float64Array.from(a, length);
-  const rest = norms.slice();
-  const columns = Array.from(a.keys());
+  const r = new Float64Array(n * n);
   for (let k = 0; k < most; ++k) {
     let longest = k;
     for (let j = k + 1; j < n; ++j) if (rest[j]! > rest[longest]!) longest = j;
     if (longest !== k) {
-      [a[k], a[longest]] = [a[longest]!, a[k]!];
+      for (let i = 0; i < m; ++i) {
+        const value = a[k * m + i]!;
+        a[k * m + i] = a[longest * m + i]!;
+        a[longest * m + i] = value;
+      }
+      for (let i = 0; i < k; ++i) {
+        const value = r[i * n + k]!;
+        r[i * n + k] = r[i * n + longest]!;
+        r[i * n + longest] = value;
+      }
       [rest[k], rest[longest]] = [rest[longest]!, rest[k]!];
       [columns[k], columns[longest]] = [columns[longest]!, columns[k]!];
     }
-    const v = a[k]!;
-    const size = length(v.subarray(k)) * (v[k]! < 0 ? -1 : 1);
-    if (size === 0) continue;
-    for (let i = k; i < m; ++i) v[i]! /= size;
-    v[k]! += 1;
-    for (let j = k + 1; j < n; ++j) {
-      reflect(a[j]!, v, k);
-      rest[j] = length(a[j]!.subarray(k + 1));
+    const [begin, end] = [k * m, (k + 1) * m];
+    const size = lengthWithin(a, begin + k, end) * (a[begin + k]! < 0 ? -1 : 1);
+    if (size !== 0) {
+      for (let i = begin + k; i < end; ++i) a[i]! /= size;
+      a[begin + k]! += 1;
+      for (let j = k + 1; j <= n; ++j) {
+        reflect(a, j * m + k, begin + k, m - k);
+        if (j < n) rest[j] = lengthWithin(a, j * m + k + 1, (j + 1) * m);
+      }
     }
-    reflect(b, v, k);
-    // The diagonal of R; below it nothing is read any more.
-    v.fill(0, k);
-    v[k] = -size;
+    r[k * n + k] = -size;
+    for (let j = k + 1; j < n; ++j) r[k * n + j] = a[j * m + k]!;
   }
-  const r = new Float64Array(n * n);
-  for (let j = 0; j < n; ++j) for (let i = 0; i <= j && i < m; ++i) r[i * n + j] = a[j]![i]!;
   const qtb = new Float64Array(n);
-  qtb.set(b.subarray(0, most));
+  for (let i = 0; i < most; ++i) qtb[i] = a[n * m + i]!;
   return { r, qtb, columns, norms };
 }
 
-/** Householder's reflection that v stands for, from element k on. */
-function reflect(x: Vector, v: Vector, k: number): void {
+/** Householder's reflection of `count` elements of a, by others that begin with what is not zero. */
+function reflect(a: Float64Array, x: number, v: number, count: number): void {
   let sum = 0;
-  for (let i = k; i < x.length; ++i) sum += v[i]! * x[i]!;
-  const factor = sum / v[k]!;
-  for (let i = k; i < x.length; ++i) x[i]! -= factor * v[i]!;
+  for (let i = 0; i < count; ++i) sum += a[v + i]! * a[x + i]!;
+  const factor = sum / a[v]!;
+  for (let i = 0; i < count; ++i) a[x + i]! -= factor * a[v + i]!;
 }
 
 /** Solves R x = b, as if what a zero on the diagonal decides were 0. */
@@ -147,7 +158,7 @@ export function dampedToRadius(
 ): { par: number; x: Vector } {
   const { r, qtb, columns } = factors;
   const n = qtb.length;
-  const scaled = (x: Vector) => Float64Array.from(x, (value, i) => scale[i]! * value);
+  const scaled = (x: Vector) => product(scale, x);
   const newton = unpermuted(backSolved(r, qtb), columns);
   let dx = scaled(newton);
   let size = length(dx);

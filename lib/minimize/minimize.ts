@@ -11,7 +11,7 @@ import {
 } from "../optim/checks.js";
 import type { Tensor } from "../tensor.js";
 import { Bounds, type BoundsInit } from "./bounds.js";
-import { batched, type BatchResult } from "./batch.js";
+import { batched, type BatchResult, withoutBatch } from "./batch.js";
 import { boundedMethods, chanceFrom, listed, type Method, type MethodOptions, methods } from "./methods.js";
 import { aFunction, type Budget, budgetRows, limitsFrom } from "./budget.js";
 import { type Constraint, Constraints } from "./constraints.js";
@@ -301,14 +301,6 @@ export function minimizeSync<const X extends Start>(
     run.answer(decode(packed.dataSync() as ArrayLike<number>));
   }
   return result(run);
-}
-
-function withoutBatch<O extends object>(what: string, options: (O & { batch?: boolean }) | undefined) {
-  if (typeof options !== "object" || (options as unknown) === null || !Object.hasOwn(options, "batch"))
-    return { batch: false, rest: options as O | undefined };
-  const { batch, ...rest } = options;
-  flag(what, "batch", batch ?? false);
-  return { batch: batch === true, rest: rest as unknown as O };
 }
 
 function inBatch(what: string, f: unknown, start: Start, given: unknown) {

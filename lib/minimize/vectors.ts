@@ -32,6 +32,20 @@ export function times(x: Vector, t: number): Vector {
   return result;
 }
 
+/** a b, element by element. */
+export function product(a: Vector, b: Vector): Vector {
+  const result = new Float64Array(a.length);
+  for (let i = 0; i < a.length; ++i) result[i] = a[i]! * b[i]!;
+  return result;
+}
+
+/** The length of some elements, without over- or underflow of the squares. */
+export function lengthWithin(x: Vector, begin: number, end: number): number {
+  let sum = 0;
+  for (let i = begin; i < end; ++i) sum += x[i]! * x[i]!;
+  return sum > 1e-280 && sum < 1e280 ? Math.sqrt(sum) : length(x.subarray(begin, end));
+}
+
 /** The length, without over- or underflow of the squares. */
 export function length(x: Vector): number {
   const sum = dot(x, x);
@@ -62,7 +76,7 @@ export function normOf(x: Vector, order: number): number {
 
 /** Whether all elements are finite. */
 export function isFiniteVector(x: Vector): boolean {
-  for (const value of x) if (!Number.isFinite(value)) return false;
+  for (let i = 0; i < x.length; ++i) if (!Number.isFinite(x[i])) return false;
   return true;
 }
 

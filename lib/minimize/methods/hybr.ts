@@ -7,7 +7,7 @@ import {
   residualsAt,
   type Vector,
 } from "../questions.js";
-import { along, applied, dot, isFiniteVector, length, minus, times } from "../vectors.js";
+import { along, applied, dot, isFiniteVector, length, minus, product, times } from "../vectors.js";
 import { backSolved, factored, unpermuted } from "../dense.js";
 
 /** Where a search for a root ends. */
@@ -35,7 +35,6 @@ const endings = {
     "The iteration is not making good progress, as measured by the improvement from the last ten iterations.",
   nonFinite: "The function or its Jacobian is NaN or infinite where a finite value is needed.",
 };
-const product = (a: Vector, b: Vector): Vector => a.map((value, i) => value * b[i]!);
 
 /**
  * Powell's hybrid method: steps of a dog's leg within a trust region, and Broyden's updates of the Jacobian, which is only

@@ -1,6 +1,6 @@
 import { dampedToRadius, type Factors, factored } from "../dense.js";
 import { type Asking, iterated, jacobianAt, residualsAt, type Vector } from "../questions.js";
-import { along, isFiniteVector, length, times } from "../vectors.js";
+import { along, isFiniteVector, length, product, times } from "../vectors.js";
 import type { Status } from "../outcome.js";
 
 /** Options of "lm". */
@@ -58,7 +58,7 @@ export function* lm(x0: Vector, { ftol, xtol, gtol, scale: given }: LmOptions): 
     const factors = factored(jacobian, residuals, n);
     if (given === "jac")
       scale = scale.map((value, j) => Math.max(value, factors.norms[j]! || (iteration === 1 ? 1 : 0)));
-    const scaled = (v: Vector) => Float64Array.from(v, (value, j) => scale[j]! * value);
+    const scaled = (v: Vector) => product(scale, v);
     if (iteration === 1) radius = 100 * length(scaled(x)) || 100;
     const cosine = largestCosine(factors, size);
     if (cosine <= gtol) return ended("converged", squaresSentences.gtol);
@@ -127,9 +127,7 @@ function largestCosine({ r, qtb, columns, norms }: Factors, size: number): numbe
 /** R P^T v */
 function rTimes({ r, columns }: Factors, v: Vector): Vector {
   const n = v.length;
-  return Float64Array.from(columns, (_, i) => {
-    let sum = 0;
-    for (let j = i; j < n; ++j) sum += r[i * n + j]! * v[columns[j]!]!;
-    return sum;
-  });
+  const result = new Float64Array(n);
+  for (let i = 0; i < n; ++i) for (let j = i; j < n; ++j) result[i]! += r[i * n + j]! * v[columns[j]!]!;
+  return result;
 }
