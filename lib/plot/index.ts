@@ -10,3 +10,13 @@ export {
   type PlotOptions,
   type ScatterOptions,
 } from "./figure.js";
+export {
+  lossCurves,
+  pathsOver,
+  Trajectory,
+  type LossOptions,
+  type PathsOptions,
+  type Point,
+  type Step,
+  type Value,
+} from "./trajectory.js";
