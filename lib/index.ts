@@ -54,7 +54,7 @@ export type { GlobalOptions, Method } from "./minimize/methods.js";
 export type { MultiStartOptions, MultiStartResult, Sampler } from "./minimize/multistart.js";
 export type { CommonOptions, MinimizeOptions, MinimizeResult, Progress } from "./minimize/minimize.js";
 export type { Status } from "./minimize/outcome.js";
-export type { Argument, Start } from "./minimize/problem.js";
+export type { Argument, Start } from "./minimize/layout.js";
 export type { RootMethod, RootOptions, RootProgress, RootResult } from "./minimize/root.js";
 export type { ScalarMethod, ScalarOptions, ScalarProgress, ScalarResult } from "./minimize/scalar.js";
 import "./missing.js";

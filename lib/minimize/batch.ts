@@ -10,7 +10,8 @@ import { describe } from "../options.js";
 import { flag } from "../optim/checks.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import type { Status } from "./outcome.js";
-import { secondOrder, type Start } from "./problem.js";
+import { type Start } from "./layout.js";
+import { secondOrder } from "./problem.js";
 import type { Question, Vector } from "./questions.js";
 import type { Run } from "./run.js";
 

@@ -1,6 +1,7 @@
 // What ends a minimisation beside its method, as options say it.
 import { describe } from "../options.js";
-import { type Check, finite, option, optionError } from "../optim/checks.js";
+import { type Check, finite, flag, option, optionError } from "../optim/checks.js";
+import { progressBar } from "./progress.js";
 import type { Iterate } from "./questions.js";
 import type { Limits } from "./run.js";
 
@@ -16,6 +17,8 @@ export interface Budget<P> {
   signal?: AbortSignal;
   /** Called after every iteration; ends it by returning true. */
   onIteration?: (progress: P) => unknown;
+  /** Show a bar with the iterations and the value in the terminal, if there is one; needs the package cli-progress. */
+  progress?: boolean;
 }
 
 /** A function, or nothing. */
@@ -41,20 +44,35 @@ export const budgetRows = {
       throw optionError(TypeError, `${what}: ${name} must be an AbortSignal, but got ${describe(value)}`);
   }),
   onIteration: option<unknown>(undefined, aFunction),
+  progress: option<boolean>(false, flag),
 };
 
 /** The limits that options set, from now on; `defaults` for those that they leave out. */
 export function limitsFrom(
+  what: string,
   options: object,
   defaults: { readonly maxIter: number; readonly maxFev: number },
   onIteration: (iterate: Iterate, nit: number) => boolean,
 ): Limits {
-  const { maxIter, maxFev, timeLimit, signal } = options as Budget<never>;
+  const {
+    maxFev = defaults.maxFev,
+    timeLimit = Infinity,
+    signal = null,
+    progress,
+  } = options as Budget<never>;
+  const maxIter = (options as Budget<never>).maxIter ?? defaults.maxIter;
+  const bar = progress === true ? progressBar(what, maxIter) : undefined;
   return {
-    maxIter: maxIter ?? defaults.maxIter,
-    maxFev: maxFev ?? defaults.maxFev,
-    until: performance.now() + (timeLimit ?? Infinity),
-    signal: signal ?? null,
-    onIteration,
+    maxIter,
+    maxFev,
+    until: performance.now() + timeLimit,
+    signal,
+    onIteration(iterate, nit) {
+      bar?.update(nit, iterate.fun);
+      return onIteration(iterate, nit);
+    },
+    onEnd() {
+      bar?.stop();
+    },
   };
 }

@@ -8,7 +8,7 @@ import { oneOf, optionError } from "../optim/checks.js";
 import { eye } from "../ranges.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import { aFunction } from "./budget.js";
-import type { Layout } from "./problem.js";
+import type { Layout } from "./layout.js";
 
 /** A constraint on points of a form A: all elements of what `fun` returns are zero ("eq"), or not less than zero ("ineq"). */
 export interface Constraint<A = Tensor> {

@@ -36,7 +36,7 @@ export interface CurveFitResult extends LeastSquaresResult {
 }
 
 /** Options of batches of fits. */
-export type BatchedFitOptions = Omit<CurveFitOptions, "onIteration">;
+export type BatchedFitOptions = Omit<CurveFitOptions, "onIteration" | "progress">;
 
 /** The result of a batch: of every row what {@link CurveFitResult} says. */
 export interface BatchedFitResult extends BatchedSquaresResult {

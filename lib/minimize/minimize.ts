@@ -16,9 +16,10 @@ import { boundedMethods, chanceFrom, listed, type Method, type MethodOptions, me
 import { aFunction, type Budget, budgetRows, limitsFrom } from "./budget.js";
 import { type Constraint, Constraints } from "./constraints.js";
 import type { Status } from "./outcome.js";
-import { type Argument, Layout, Problem, type Start } from "./problem.js";
+import { type Argument, Layout, type Start } from "./layout.js";
+import { Problem } from "./problem.js";
 import type { Vector } from "./questions.js";
-import { type Limits, Run } from "./run.js";
+import { drive, driveSync, type Limits, Run } from "./run.js";
 
 /** What `onIteration` is told. */
 export interface Progress<X extends Start = Start> {
@@ -146,7 +147,7 @@ function readAll(what: string, given: unknown, n: number) {
     method,
     options,
     bounds,
-    limits: (onIteration: Limits["onIteration"]) => limitsFrom(options, most, onIteration),
+    limits: (onIteration: Limits["onIteration"]) => limitsFrom(what, options, most, onIteration),
   };
 }
 
@@ -264,10 +265,7 @@ export async function minimize<const X extends Start>(
   }
   const { problem, layout, begin, result } = plan("minimize", f, x0, rest);
   const run = begin(layout.x0);
-  while (run.question !== undefined) {
-    const { packed, decode } = problem.ask(run.question);
-    run.answer(decode((await packed.data()) as ArrayLike<number>));
-  }
+  await drive(run, (question) => problem.ask(question));
   return result(run);
 }
 
@@ -296,10 +294,7 @@ export function minimizeSync<const X extends Start>(
   }
   const { problem, layout, begin, result } = plan("minimizeSync", f, x0, rest);
   const run = begin(layout.x0);
-  while (run.question !== undefined) {
-    const { packed, decode } = problem.ask(run.question);
-    run.answer(decode(packed.dataSync() as ArrayLike<number>));
-  }
+  driveSync(run, (question) => problem.ask(question));
   return result(run);
 }
 
@@ -312,7 +307,7 @@ function inBatch(what: string, f: unknown, start: Start, given: unknown) {
           TypeError,
           `${what}: '${name}' is not for batches, whose gradients are found by differentiation`,
         );
-    for (const name of ["history", "constraints"])
+    for (const name of ["history", "constraints", "progress"])
       if (options[name] !== undefined && options[name] !== false)
         throw optionError(TypeError, `${what}: '${name}' is not for batches`);
     if (method.takesConstraints === true || "vectorized" in method.rows)

@@ -22,7 +22,7 @@ export type Sampler = Tensor | ((count: number) => Tensor) | readonly Interval[]
 /** Options of {@link multiStart}: those of {@link minimize} for batches, and these. */
 export type MultiStartOptions = Omit<
   MinimizeOptions<Tensor>,
-  "jac" | "hess" | "hessp" | "onIteration" | "history" | "constraints" | "seed" | "vectorized"
+  "jac" | "hess" | "hessp" | "onIteration" | "progress" | "history" | "constraints" | "seed" | "vectorized"
 > & {
   /** How many starts are made; 100 by default. */
   count?: number;

@@ -7,7 +7,7 @@ import { cat } from "../joining.js";
 import { describe } from "../options.js";
 import { eye } from "../ranges.js";
 import { isTensor, type Tensor } from "../tensor.js";
-import type { Layout, Pending } from "./problem.js";
+import type { Layout, Pending } from "./layout.js";
 import type { Question, ResidualsAndJacobian, Vector } from "./questions.js";
 
 /** Residuals as a method asks for them. */

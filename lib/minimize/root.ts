@@ -9,9 +9,9 @@ import { tolerance } from "./methods/bfgs.js";
 import { hybr, newton, type RootOutcome } from "./methods/hybr.js";
 import { lm } from "./methods/lm.js";
 import type { Status } from "./outcome.js";
-import { type Argument, Layout, type Start } from "./problem.js";
+import { type Argument, Layout, type Start } from "./layout.js";
 import type { Asking, ResidualsAndJacobian, Vector } from "./questions.js";
-import { RootRun } from "./run.js";
+import { drive, driveSync, RootRun } from "./run.js";
 import { Residuals } from "./residuals.js";
 
 /** What `onIteration` is told. */
@@ -107,6 +107,7 @@ function begin<X extends Start>(what: string, f: unknown, start: X, given: RootO
   const run = new RootRun(
     search,
     limitsFrom(
+      what,
       options,
       { maxIter: Infinity, maxFev: 100 * (n + 1) },
       ({ x, fun }, nit) =>
@@ -161,10 +162,7 @@ export async function root<const X extends Start>(
   options?: RootOptions<X>,
 ): Promise<RootResult<X>> {
   const { run, residuals, answer, result } = begin("root", f, x0, options);
-  while (run.question !== undefined) {
-    const { packed, decode } = residuals.ask(run.question);
-    answer(decode((await packed.data()) as ArrayLike<number>));
-  }
+  await drive(run, (question) => residuals.ask(question), answer);
   return result();
 }
 
@@ -175,9 +173,6 @@ export function rootSync<const X extends Start>(
   options?: RootOptions<X>,
 ): RootResult<X> {
   const { run, residuals, answer, result } = begin("rootSync", f, x0, options);
-  while (run.question !== undefined) {
-    const { packed, decode } = residuals.ask(run.question);
-    answer(decode(packed.dataSync() as ArrayLike<number>));
-  }
+  driveSync(run, (question) => residuals.ask(question), answer);
   return result();
 }

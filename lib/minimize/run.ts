@@ -1,5 +1,6 @@
 import { ending, type Outcome, sentences, type Status } from "./outcome.js";
 import { length } from "./vectors.js";
+import type { Pending } from "./layout.js";
 import type { RootOutcome } from "./methods/hybr.js";
 import type { SquaresOutcome } from "./methods/lm.js";
 import type {
@@ -21,7 +22,48 @@ export interface Limits {
   readonly signal: AbortSignal | null;
   /** Told of every iteration; may end the run by returning true. */
   onIteration(iterate: Iterate, nit: number): boolean;
+  /** Told when nothing more is to come, be it of an error. */
+  onEnd(): void;
 }
+
+/** Answers the questions of a run until it has ended, while the event loop goes on. */
+export async function drive(
+  run: Driven,
+  ask: (question: Question) => Pending,
+  answer = (values: unknown): void => {
+    run.answer(values);
+  },
+): Promise<void> {
+  try {
+    while (run.question !== undefined) {
+      const { packed, decode } = ask(run.question);
+      answer(decode((await packed.data()) as ArrayLike<number>));
+    }
+  } finally {
+    run.close();
+  }
+}
+
+/** The same at once. */
+export function driveSync(
+  run: Driven,
+  ask: (question: Question) => Pending,
+  answer = (values: unknown): void => {
+    run.answer(values);
+  },
+): void {
+  try {
+    while (run.question !== undefined) {
+      const { packed, decode } = ask(run.question);
+      answer(decode(packed.dataSync() as ArrayLike<number>));
+    }
+  } finally {
+    run.close();
+  }
+}
+
+/** What is driven: see {@link Run}. */
+export type Driven = Pick<Run, "question" | "answer" | "close">;
 
 /** A method at work: what it asks next, and how often it has asked. */
 abstract class AnyRun<R extends { readonly status: Status }> {
@@ -39,6 +81,11 @@ abstract class AnyRun<R extends { readonly status: Status }> {
     private readonly method: Asking<R>,
     private readonly limits: Limits,
   ) {}
+
+  /** Nothing more will be answered. */
+  close(): void {
+    this.limits.onEnd();
+  }
 
   /** Answers what was asked. */
   answer(result: unknown): void {

@@ -13,9 +13,10 @@ import {
   goldenSections,
 } from "./methods/onedimension.js";
 import { ending, type Outcome, type Status } from "./outcome.js";
-import { Layout, Problem } from "./problem.js";
+import { Layout } from "./layout.js";
+import { Problem } from "./problem.js";
 import { type Asking, iterated, valueAt } from "./questions.js";
-import { Run } from "./run.js";
+import { drive, driveSync, Run } from "./run.js";
 import { type Budget, budgetRows, limitsFrom } from "./budget.js";
 
 /** What `onIteration` is told. */
@@ -186,7 +187,7 @@ function begin(what: string, f: unknown, given: unknown) {
   const history: { x: number; fun: number }[] = [];
   const run = new Run(
     search(what, asked),
-    limitsFrom(options, { maxIter: defaultIterations[method], maxFev: Infinity }, ({ x, fun }, nit) => {
+    limitsFrom(what, options, { maxIter: defaultIterations[method], maxFev: Infinity }, ({ x, fun }, nit) => {
       if (options.history === true) history.push({ x: x[0]!, fun });
       return options.onIteration?.({ nit, x: x[0]!, fun }) === true;
     }),
@@ -225,19 +226,13 @@ export async function minimizeScalar(
   options?: ScalarOptions,
 ): Promise<ScalarResult> {
   const { run, problem, result } = begin("minimizeScalar", f, options);
-  while (run.question !== undefined) {
-    const { packed, decode } = problem.ask(run.question);
-    run.answer(decode((await packed.data()) as ArrayLike<number>));
-  }
+  await drive(run, (question) => problem.ask(question));
   return result();
 }
 
 /** {@link minimizeScalar}, at once. */
 export function minimizeScalarSync(f: (x: Tensor) => Tensor, options?: ScalarOptions): ScalarResult {
   const { run, problem, result } = begin("minimizeScalarSync", f, options);
-  while (run.question !== undefined) {
-    const { packed, decode } = problem.ask(run.question);
-    run.answer(decode(packed.dataSync() as ArrayLike<number>));
-  }
+  driveSync(run, (question) => problem.ask(question));
   return result();
 }

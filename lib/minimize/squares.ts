@@ -3,9 +3,10 @@ import { tensor } from "../creation.js";
 import type { Tensor } from "../tensor.js";
 import { withoutBatch } from "./batch.js";
 import type { Status } from "./outcome.js";
-import { type Argument, Layout, type Start } from "./problem.js";
+import { type Argument, Layout, type Start } from "./layout.js";
 import type { ResidualsAndJacobian } from "./questions.js";
 import { Residuals } from "./residuals.js";
+import { drive, driveSync } from "./run.js";
 import {
   type BatchedSquaresOptions,
   type BatchedSquaresResult,
@@ -103,10 +104,7 @@ export function squaresSync<X extends Start>(
   defaults: SquaresDefaults,
 ): LeastSquaresResult<X> {
   const { run, residuals, proceed, result } = begin(what, f, x0, options, defaults);
-  while (run.question !== undefined) {
-    const { packed, decode } = residuals.ask(run.question);
-    proceed(decode(packed.dataSync() as ArrayLike<number>));
-  }
+  driveSync(run, (question) => residuals.ask(question), proceed);
   return result();
 }
 
@@ -119,10 +117,7 @@ export async function squares<X extends Start>(
   defaults: SquaresDefaults,
 ): Promise<LeastSquaresResult<X>> {
   const { run, residuals, proceed, result } = begin(what, f, x0, options, defaults);
-  while (run.question !== undefined) {
-    const { packed, decode } = residuals.ask(run.question);
-    proceed(decode((await packed.data()) as ArrayLike<number>));
-  }
+  await drive(run, (question) => residuals.ask(question), proceed);
   return result();
 }
 

@@ -20,7 +20,7 @@ import {
 } from "./squaresoptions.js";
 
 /** Options of batches of least squares: those of each problem. */
-export type BatchedSquaresOptions = Omit<LeastSquaresOptions, "jac" | "onIteration">;
+export type BatchedSquaresOptions = Omit<LeastSquaresOptions, "jac" | "onIteration" | "progress">;
 
 /** The result of a batch: of every row what `LeastSquaresResult` says. */
 export interface BatchedSquaresResult {
@@ -62,8 +62,8 @@ function begin(
   const count = shape[0]!;
   const n = start.numel() / count;
   const problem = readSquares(what, given, defaults, n);
-  for (const name of ["jac", "onIteration"])
-    if (problem.options[name] !== undefined)
+  for (const name of ["jac", "onIteration", "progress"])
+    if (problem.options[name] !== undefined && problem.options[name] !== false)
       throw optionError(TypeError, `${what}: '${name}' is not for batches`);
   const points = Float64Array.from(start.detach().dataSync() as ArrayLike<number>);
   const bad = points.findIndex((value) => !Number.isFinite(value));

@@ -8,7 +8,7 @@ import { aFunction, type Budget, budgetRows, limitsFrom } from "./budget.js";
 import { costOf, type LossName, losses, weighted } from "./losses.js";
 import { lm } from "./methods/lm.js";
 import { trf } from "./methods/trf.js";
-import type { Argument, Start } from "./problem.js";
+import type { Argument, Start } from "./layout.js";
 import type { Vector } from "./questions.js";
 import { type Limits, SquaresRun } from "./run.js";
 import { largest } from "./vectors.js";
@@ -55,12 +55,13 @@ export type SquaresMethod = "lm" | "trf";
 const tolerance = finite("Invalid tolerance", { min: 0 });
 const positive = finite("`x_scale` must be 'jac' or array_like with positive numbers", { above: 0 });
 
-const { timeLimit, signal, onIteration } = budgetRows;
+const { timeLimit, signal, onIteration, progress } = budgetRows;
 
 const rows = {
   timeLimit,
   signal,
   onIteration,
+  progress,
   method: option<string | undefined>(undefined, (what, name, value) => {
     if (value !== undefined) oneOf(["lm", "trf"])(what, name, value);
   }),
@@ -134,7 +135,7 @@ export function readSquares(what: string, given: unknown, defaults: SquaresDefau
         );
       return new SquaresRun(
         method === "lm" ? lm(x0, shared) : trf(x0, { ...shared, loss, fScale }, bounds),
-        limitsFrom(options, budget, onIteration),
+        limitsFrom(what, options, budget, onIteration),
       );
     },
     /** Refuses a number of residuals that the method cannot do with. */
