@@ -6,10 +6,11 @@ import type { Tensor } from "../tensor.js";
 import { Bounds, type BoundsInit } from "./bounds.js";
 import { aFunction, type Budget, budgetRows, limitsFrom } from "./budget.js";
 import { costOf, type LossName, losses, weighted } from "./losses.js";
-import { lm } from "./methods/lm.js";
+import { dogbox } from "./methods/dogbox.js";
+import { lm, type SquaresOutcome } from "./methods/lm.js";
 import { trf } from "./methods/trf.js";
 import type { Argument, Start } from "./layout.js";
-import type { Vector } from "./questions.js";
+import type { Asking, Vector } from "./questions.js";
 import { type Limits, SquaresRun } from "./run.js";
 import { largest } from "./vectors.js";
 
@@ -26,7 +27,10 @@ export interface LeastSquaresOptions<X extends Start = Start> extends Omit<
   Budget<SquaresProgress<X>>,
   "maxIter" | "maxFev"
 > {
-  /** "lm", Levenberg and Marquardt's, without bounds and losses; "trf", a trust region that bounds reflect, the default. */
+  /**
+   * "lm", Levenberg and Marquardt's, without bounds and losses; "trf", a trust region that bounds reflect, the default;
+   * "dogbox", doglegs in a box, for few elements with bounds.
+   */
   method?: SquaresMethod;
   /** Bounds of all elements, or of each; null stands for none. */
   bounds?: BoundsInit;
@@ -36,8 +40,8 @@ export interface LeastSquaresOptions<X extends Start = Start> extends Omit<
   ftol?: number;
   /** And where a step is shorter than this part of the point; 1e-8 by default. */
   xtol?: number;
-  /** And where the gradient is smaller than this: its elements, scaled by the distance to bounds ("trf"), or the cosines of
-   * its angles with the Jacobian's columns ("lm"); 1e-8 by default. */
+  /** And where the gradient is smaller than this: its elements, scaled by the distance to bounds ("trf"), those that
+   * lead out of no bound ("dogbox"), or the cosines of its angles with the Jacobian's columns ("lm"); 1e-8 by default. */
   gtol?: number;
   /** What the elements of a step are measured by: numbers, or the Jacobian's columns ("jac"); 1 by default. */
   xScale?: number | readonly number[] | "jac";
@@ -50,7 +54,7 @@ export interface LeastSquaresOptions<X extends Start = Start> extends Omit<
 }
 
 /** The names of the methods. */
-export type SquaresMethod = "lm" | "trf";
+export type SquaresMethod = "lm" | "trf" | "dogbox";
 
 const tolerance = finite("Invalid tolerance", { min: 0 });
 const positive = finite("`x_scale` must be 'jac' or array_like with positive numbers", { above: 0 });
@@ -63,7 +67,7 @@ const rows = {
   onIteration,
   progress,
   method: option<string | undefined>(undefined, (what, name, value) => {
-    if (value !== undefined) oneOf(["lm", "trf"])(what, name, value);
+    if (value !== undefined) oneOf(["lm", "trf", "dogbox"])(what, name, value);
   }),
   bounds: option<unknown>(undefined, () => undefined),
   jac: option<unknown>(undefined, aFunction),
@@ -103,7 +107,7 @@ export function readSquares(what: string, given: unknown, defaults: SquaresDefau
     maxNfev: number | undefined;
   };
   const hasBounds = options["bounds"] !== undefined;
-  const method = options["method"] ?? "trf";
+  const method = (options["method"] ?? "trf") as SquaresMethod;
   if (method === "lm" && hasBounds)
     throw optionError(TypeError, `${what}: Method 'lm' doesn't support bounds. Use 'trf' instead.`);
   if (method === "lm" && loss !== "linear")
@@ -122,6 +126,12 @@ export function readSquares(what: string, given: unknown, defaults: SquaresDefau
       ? xScale
       : Float64Array.from({ length: n }, (_, i) => 1 / (typeof xScale === "number" ? xScale : xScale[i]!));
   const shared = { ftol, xtol, gtol, scale };
+  const all = { ...shared, loss, fScale };
+  const byMethod: Record<SquaresMethod, (x0: Vector) => Asking<SquaresOutcome>> = {
+    lm: (x0) => lm(x0, shared),
+    trf: (x0) => trf(x0, all, bounds),
+    dogbox: (x0) => dogbox(x0, all, bounds),
+  };
   const budget = { maxIter: Infinity, maxFev: maxNfev ?? 100 * (n + 1) };
   return {
     options,
@@ -133,10 +143,7 @@ export function readSquares(what: string, given: unknown, defaults: SquaresDefau
           RangeError,
           `${what}: Initial guess is outside of provided bounds (element ${outside} is ${x0[outside]})`,
         );
-      return new SquaresRun(
-        method === "lm" ? lm(x0, shared) : trf(x0, { ...shared, loss, fScale }, bounds),
-        limitsFrom(what, options, budget, onIteration),
-      );
+      return new SquaresRun(byMethod[method](x0), limitsFrom(what, options, budget, onIteration));
     },
     /** Refuses a number of residuals that the method cannot do with. */
     checkCount(count: number): void {
@@ -155,7 +162,13 @@ export function readSquares(what: string, given: unknown, defaults: SquaresDefau
       f1.forEach((value, i) => {
         for (let j = 0; j < n; ++j) gradient[j]! += value * j1[i * n + j]!;
       });
+      const activeMask = Array.from(x, (value, j) => {
+        const near = (bound: number) =>
+          Number.isFinite(bound) && Math.abs(value - bound) <= xtol * Math.max(1, Math.abs(bound));
+        return near(bounds.lower[j]!) ? -1 : near(bounds.upper[j]!) ? 1 : 0;
+      });
       const scaled = gradient.map((g, j) => {
+        if (method === "dogbox") return activeMask[j]! * g < 0 ? 0 : g;
         const bound = g < 0 ? bounds.upper[j]! - x[j]! : x[j]! - bounds.lower[j]!;
         return Number.isFinite(bound) ? g * bound : g;
       });
@@ -165,11 +178,7 @@ export function readSquares(what: string, given: unknown, defaults: SquaresDefau
         jacobian: j1,
         gradient,
         optimality: largest(scaled),
-        activeMask: Array.from(x, (value, j) => {
-          const near = (bound: number) =>
-            Number.isFinite(bound) && Math.abs(value - bound) <= xtol * Math.max(1, Math.abs(bound));
-          return near(bounds.lower[j]!) ? -1 : near(bounds.upper[j]!) ? 1 : 0;
-        }),
+        activeMask,
       };
     },
   };

@@ -45,6 +45,15 @@ if __name__ == "__main__":
     for loss, name in [("linear", "linear"), ("soft_l1", "softL1")]:
         given = {"loss": name, "bounds": [list(pair) for pair in zip(*bounds)]}
         cases.append({"options": given, "start": start, **said(least_squares(f, start, j, bounds=bounds, loss=loss))})
+    wide = ([0, -1, 0.5, 0], [4, 2, 3, 1])
+    for x_scale in [1.0, "jac"]:
+        given = {"method": "dogbox", "xScale": x_scale}
+        cases.append({"options": given, **said(least_squares(f, p0, j, method="dogbox", x_scale=x_scale))})
+        for around in [bounds, wide]:
+            for loss, name in [("linear", "linear"), ("soft_l1", "softL1"), ("cauchy", "cauchy")]:
+                result = least_squares(f, start, j, bounds=around, loss=loss, method="dogbox", x_scale=x_scale)
+                within = {"loss": name, "bounds": [list(pair) for pair in zip(*around)]}
+                cases.append({"options": {**given, **within}, "start": start, **said(result)})
     fits = []
     for options in [{}, {"sigma": sigma}, {"sigma": sigma, "absolute_sigma": True}, {"sigma": noise, "absolute_sigma": True}]:
         x, covariance = curve_fit(lambda t, *p: peak(t, p), t, y, p0, jac=lambda t, *p: peak_jacobian(t, p), ftol=1e-14, xtol=1e-14, **options)

@@ -37,6 +37,7 @@ describe("leastSquares in batches", () => {
   test.each<[string, LeastSquaresOptions]>([
     ["lm", { method: "lm" }],
     ["trf", {}],
+    ["dogbox", {}],
     ["bounds", { bounds: [[-2, 0.5], [-1.5, 2]] }], // prettier-ignore
     ["a loss", { loss: "softL1", fScale: 0.3 }],
     ["few evaluations", { maxNfev: 4 }],

@@ -64,6 +64,40 @@ describe("leastSquares", () => {
     },
   );
 
+  const boxed = goldens.cases.filter(({ options }) => options.method === "dogbox");
+  test.each(boxed.map((golden) => [JSON.stringify(golden.options), golden] as const))(
+    "takes SciPy's doglegs, with %s",
+    (_name, { options, start = goldens.p0, x, cost, nfev, optimality }) => {
+      const result = leastSquaresSync((p) => peak(t, p).sub(y), start, options);
+      expect(result.nfev).toBe(nfev);
+      expectClose(result.x.toArray(), x, 1e-9);
+      expect(result.cost / cost).toBeCloseTo(1, 12);
+      expect(result.optimality / optimality).toBeCloseTo(1, 4);
+    },
+  );
+
+  test("doglegs end at bounds exactly, begin at them, and stay within", () => {
+    const bounds = [
+      [-2, 0.3],
+      [-1, 2],
+    ] as const;
+    const seen: number[][] = [];
+    const within = (p: Tensor) => {
+      seen.push(p.detach().toArray() as number[]);
+      return valley(p);
+    };
+    const { x, activeMask, success } = leastSquaresSync(within, [-2, 2], { method: "dogbox", bounds });
+    expect([x.toArray(), activeMask, success]).toEqual([[0.3, 0.09], [1, 0], true]);
+    for (const point of seen)
+      point.forEach((value, j) => {
+        expect(value).toBeGreaterThanOrEqual(bounds[j]![0]);
+        expect(value).toBeLessThanOrEqual(bounds[j]![1]);
+      });
+    // Nothing is free to move.
+    const still = leastSquaresSync((p) => p.add(1), [0, 0], { method: "dogbox", bounds: [0, 1] });
+    expect(still).toMatchObject({ nfev: 1, success: true, activeMask: [-1, -1], optimality: 0 });
+  });
+
   test("needs MINPACK's evaluations on Rosenbrock's valley", () => {
     const { x, nfev, njev, cost } = leastSquaresSync(valley, [-1.2, 1], { method: "lm" });
     expect([x.toArray(), nfev, njev, cost]).toEqual([[1, 1], 21, 16, 0]);
@@ -148,7 +182,7 @@ describe("leastSquares", () => {
     expect((await leastSquares(valley, [-1.2, 1], { signal: controller.signal })).status).toBe("aborted");
   });
 
-  test.each(["lm", "trf"] as const)("residuals that are not finite, of %s", (method) => {
+  test.each(["lm", "trf", "dogbox"] as const)("residuals that are not finite, of %s", (method) => {
     const nowhere = leastSquaresSync((p) => p.sqrt(), [-1], { method });
     expect(nowhere).toMatchObject({ status: "nonFinite", success: false });
     const beside = leastSquaresSync((p) => p.log().sub(1), [0.01], { method });
