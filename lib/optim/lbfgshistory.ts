@@ -123,7 +123,7 @@ export class History {
     for (const update of updates) {
       this.stage(update);
       // As they are computed when an update is taken, so that a run that is resumed goes on with the same bits.
-      const withChange = cat(this.#products(update.change), 0).dataSync<Float64Array>();
+      const withChange = cat(this.#products(update.change, this.#wideRows()), 0).dataSync<Float64Array>();
       this.#accept({ withGrad: [], withChange });
     }
     this.#moment = { ...this.#moment, hDiag };
@@ -144,7 +144,9 @@ export class History {
 
   /** The products of all rows with the gradient and with its change, to be read one after the other. */
   products(grad: Tensor, change: Tensor): { withGrad: Tensor; withChange: Tensor } {
-    return { withGrad: cat(this.#products(grad), 0), withChange: cat(this.#products(change), 0) };
+    // Rows are converted once for both.
+    const rows = this.#wideRows();
+    return { withGrad: cat(this.#products(grad, rows), 0), withChange: cat(this.#products(change, rows), 0) };
   }
 
   /** Makes an update part of the history, unless its curvature is too small; `products` were read when it was staged. */
@@ -213,8 +215,13 @@ export class History {
     this.#staged = undefined;
   }
 
-  #products(vector: Tensor): Tensor[] {
-    return this.#blocks.slice(0, this.#inUse).map((block) => inner(block, vector));
+  #wideRows(): Tensor[] {
+    return this.#blocks.slice(0, this.#inUse).map((block) => block.to("float64"));
+  }
+
+  #products(vector: Tensor, rows: readonly Tensor[]): Tensor[] {
+    const wide = vector.to("float64");
+    return rows.map((some) => inner(some, wide));
   }
 
   #row(row: number): Tensor {
