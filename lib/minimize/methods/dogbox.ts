@@ -117,7 +117,7 @@ interface Model {
   readonly gradient: Vector;
   /** The step to its minimum. */
   readonly newton: Vector;
-  value(step: Vector): number;
+  readonly value: (step: Vector) => number;
 }
 
 function modelOf({ residuals, jacobian }: ResidualsAndJacobian, whole: Vector, free: number[]): Model {
