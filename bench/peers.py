@@ -82,8 +82,18 @@ try:
 except ImportError:
     cupy = None
 
-NUMPY, CUPY, TORCH, FOREACH, FUSED, COMPILE, JAX = (
+try:
+    if on_gpu:
+        raise ImportError("SciPy computes on the CPU alone")
+    import scipy.optimize
+
+    versions["scipy"] = scipy.__version__
+except ImportError:
+    scipy = None
+
+NUMPY, SCIPY, CUPY, TORCH, FOREACH, FUSED, COMPILE, JAX = (
     "NumPy",
+    "SciPy",
     "CuPy",
     "PyTorch",
     "PyTorch foreach",
@@ -93,6 +103,7 @@ NUMPY, CUPY, TORCH, FOREACH, FUSED, COMPILE, JAX = (
 )
 peers = [
     *([] if on_gpu else [NUMPY]),
+    *([SCIPY] if scipy else []),
     *([CUPY] if cupy else []),
     *([TORCH, FOREACH, FUSED, COMPILE] if torch else []),
     *([JAX] if jax else []),
@@ -383,21 +394,87 @@ def _(peer, p):
     return step, lambda: [x, m, v]
 
 
+def with_gradients(shapes):
+    """Parameters of these shapes with their gradients."""
+
+    def made(low, high, seed, grad):
+        return [
+            leaf(spread(math.prod(shape), low, high, seed + i % 8), shape, grad)
+            for i, shape in enumerate(shapes)
+        ]
+
+    params = made(-1, 1, 0, True)
+    for param, grad in zip(params, made(-0.1, 0.1, 10, False)):
+        param.grad = grad
+    return params
+
+
 for name, kind in [("adam-lists", "Adam"), ("adamw-lists", "AdamW")]:
 
     @task(name, *LOOPS)
     def _(peer, p, kind=kind):
-        def made(low, high, seed, grad):
-            return [
-                leaf(spread(math.prod(shape), low, high, seed + i % 8), shape, grad)
-                for i, shape in enumerate(p["shapes"])
-            ]
-
-        params = made(-1, 1, 0, True)
-        for param, grad in zip(params, made(-0.1, 0.1, 10, False)):
-            param.grad = grad
+        params = with_gradients(p["shapes"])
         optimizer = getattr(torch.optim, kind)(params, **LOOPS[peer])
         return optimizer.step, lambda: [*params, *moments(optimizer, params)]
+
+
+@task("optimizers", FOREACH, FUSED)
+def _(peer, p):
+    make = getattr(torch.optim, p["kind"], None)
+    is_fused = p["kind"] in ("Adagrad", "Adam", "AdamW", "SGD")
+    if make is None or is_fused != (peer == FUSED):
+        return None
+    params = with_gradients(p["shapes"])
+    return make(params, **LOOPS[peer]).step, lambda: params
+
+
+# --- lbfgs, bfgs, curve-fit -------------------------------------------------------------------------------------------
+
+
+@task("lbfgs", TORCH)
+def _(p):
+    n = p["n"]
+    start = leaf(spread(n, 0.8, 1.2).astype("float64" if n < 1e6 else "float32"))
+
+    def compute():
+        x = start.clone().requires_grad_()
+        optimizer = torch.optim.LBFGS([x], line_search_fn="strong_wolfe")
+
+        def closure():
+            optimizer.zero_grad()
+            f = valley(x)
+            f.backward()
+            return f
+
+        optimizer.step(closure)
+        return [x]
+
+    return remembering(compute)
+
+
+def valley_gradient(x):
+    gradient = np.zeros_like(x)
+    steep = x[1:] - x[:-1] ** 2
+    gradient[:-1] = -400 * x[:-1] * steep - 2 * (1 - x[:-1])
+    gradient[1:] += 200 * steep
+    return gradient
+
+
+@task("bfgs", SCIPY)
+def _(p):
+    start = np.where(np.arange(p["n"]) % 2 == 0, -1.2, 1.0)
+    return remembering(lambda: [scipy.optimize.minimize(valley, start, jac=valley_gradient, method="BFGS").x])
+
+
+def peak(t, height, place, width):
+    return height * np.exp(-((t - place) ** 2) / (2 * width**2))
+
+
+@task("curve-fit", SCIPY)
+def _(p):
+    t = np.linspace(-4, 4, p["n"])
+    y = peak(t, 2.5, 0.7, 0.9) + spread(p["n"], -0.1, 0.1).astype("float64")
+    return remembering(lambda: scipy.optimize.curve_fit(peak, t, y, [1.0, 0.0, 1.0]))
 
 
 # --- reductions -------------------------------------------------------------------------------------------------------

@@ -28,24 +28,38 @@ export function resnet50(): Shapes {
 }
 
 const shapesOf: Readonly<Record<string, () => Shapes>> = {
+  "1": () => [[1]],
+  "1e6": () => [[1000, 1000]],
   "ResNet-50": resnet50,
   "1000 of 1000": () => Array.from({ length: 1000 }, () => [1000]),
   "3 of 2 x 5": () => Array.from({ length: 3 }, () => [2, 5]),
 };
 
+const size = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+
+/** The shapes that a list is called by. */
+export function shapesNamed(list: string): Shapes {
+  return shapesOf[list]!();
+}
+
+/** Parameters of these shapes with their gradients. */
+export function withGradients(shapes: Shapes): Tensor[] {
+  const made = (low: number, high: number, seed: number) => (shape: readonly number[], i: number) =>
+    tensor(spread(size(shape), low, high, seed + (i % 8))).reshape(shape);
+  const grads = shapes.map(made(-0.1, 0.1, 10));
+  const parameters = shapes.map(made(-1, 1, 0)).map((x) => x.requiresGrad_());
+  for (const [i, x] of parameters.entries()) x.grad = grads[i]!;
+  return parameters;
+}
+
 /** What both have in common. */
 function lists(list: string, optimizerOf: (parameters: readonly Tensor[]) => optim.Adam | optim.AdamW) {
-  const shapes = shapesOf[list]!();
-  const size = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+  const shapes = shapesNamed(list);
   return {
     label: list,
     parameters: { shapes },
     adjoint: () => {
-      const made = (low: number, high: number, seed: number) => (shape: readonly number[], i: number) =>
-        tensor(spread(size(shape), low, high, seed + (i % 8))).reshape(shape);
-      const grads = shapes.map(made(-0.1, 0.1, 10));
-      const parameters = shapes.map(made(-1, 1, 0)).map((x) => x.requiresGrad_());
-      for (const [i, x] of parameters.entries()) x.grad = grads[i]!;
+      const parameters = withGradients(shapes);
       return stepping(optimizerOf(parameters), parameters);
     },
     bytes: adamBytes * shapes.reduce((sum, shape) => sum + size(shape), 0),

@@ -9,6 +9,8 @@ import { firstRun } from "./first-run.js";
 import { functions } from "./functions.js";
 import { matmul } from "./matmul.js";
 import { matrices } from "./matrices.js";
+import { bfgs, gaussian, lbfgs } from "./minimising.js";
+import { optimizers } from "./optimizers.js";
 import { ordering } from "./ordering.js";
 import { reductions } from "./reductions.js";
 import { rosenbrock } from "./rosenbrock.js";
@@ -26,6 +28,10 @@ export const workloads: readonly Workload[] = [
   adam,
   adamLists,
   adamwLists,
+  optimizers,
+  lbfgs,
+  bfgs,
+  gaussian,
   train,
   reductions,
   matmul,

@@ -3,7 +3,8 @@ import { spread } from "../data.js";
 import { keeping, tf, type TfScalar, type TfTensor } from "../tfjs.js";
 import { power, realizing, tfjsTargets, workload, type Target } from "../workload.js";
 
-function valley(x: Tensor): Tensor {
+/** Rosenbrock's function. */
+export function valley(x: Tensor): Tensor {
   const n = x.size(0);
   const here = x.narrow(0, 0, n - 1);
   const next = x.narrow(0, 1, n - 1);
