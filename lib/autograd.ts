@@ -7,7 +7,7 @@ import { guardedAll } from "./modules.js";
 export type * from "./gradients.js";
 export type { CheckedFunction, GradcheckOptions } from "./gradcheck.js";
 export type { GradientHook } from "./functional/hooks.js";
-export { Function, FunctionContext } from "./customs.js";
+export { customFunction, Function, FunctionContext, type FunctionParts } from "./customs.js";
 export { RemovableHandle } from "./removable.js";
 export const {
   detectAnomaly,

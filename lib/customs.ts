@@ -1,10 +1,10 @@
 import { refusePromise } from "./engine.js";
 import { makeError } from "./errors.js";
-import { isGradEnabled, noGrad } from "./gradients.js";
+import { enableGrad, grad as gradientsOf, isGradEnabled, noGrad } from "./gradients.js";
 import { native } from "./native.js";
-import { describe } from "./options.js";
+import { describe, readOptions } from "./options.js";
 import { zerosLike } from "./creation.js";
-import { fresh, handleOf, isTensor, type Tensor } from "./tensor.js";
+import { create, fresh, handleOf, isTensor, type Tensor } from "./tensor.js";
 
 /** What a {@link Function}'s forward and backward share: of one call. What they need beside tensors may be set on it. */
 export class FunctionContext {
@@ -68,13 +68,31 @@ interface Custom {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what each takes is its own affair
   forward(context: FunctionContext, ...args: any[]): Tensor | readonly Tensor[];
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as forward
-  backward(context: FunctionContext, ...grads: any[]): unknown;
+  backward?(context: FunctionContext, ...grads: any[]): unknown;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as forward
+  jvp?(context: FunctionContext, ...tangents: any[]): unknown;
+}
+
+/** How many callers of {@link inForwardMode} there are. */
+let forwardCallers = 0;
+
+/** Calls what makes functions whose products with tangents are wanted: of those with a jvp of their own, by that. */
+export function inForwardMode<T>(call: () => T): T {
+  ++forwardCallers;
+  try {
+    return call();
+  } finally {
+    --forwardCallers;
+  }
 }
 
 /**
  * A function whose gradient is its own, of ordinary ops that fuse with those around it. A subclass has a static `forward`,
  * which computes the results without history, and a static `backward`, which gives a gradient for each argument of
  * forward, null for those that have none; the gradient of the gradient is that of backward's ops.
+ *
+ * A static `jvp` gives the tangents of the results for those of the arguments (null for what is no tensor), with which it has to
+ * be linear: `func.jvp`, `jacfwd` and `linearize` use it. Where there is no backward, gradients are its transposed products.
  *
  * @example
  * class Exp extends autograd.Function {
@@ -100,8 +118,58 @@ export abstract class Function {
   }
 }
 
+/** The functions that make a function with derivatives of its own; see {@link customFunction}. */
+export interface FunctionParts<A extends readonly unknown[], R extends Tensor | readonly Tensor[]> {
+  /** Its name in errors and graphs; "Function" when left out. */
+  name?: string;
+  /** Computes the results, without history. */
+  forward: (context: FunctionContext, ...args: A) => R;
+  /** Gives a gradient for each argument, null for what has none, from those of the results. */
+  backward?: (context: FunctionContext, ...grads: Tensor[]) => unknown;
+  /** Gives the tangents of the results from those of the arguments. */
+  jvp?: (context: FunctionContext, ...tangents: (Tensor | null)[]) => unknown;
+}
+
+/**
+ * A function with derivatives of its own, of an object of functions: what {@link Function} is as a class.
+ *
+ * @example
+ * const exp = autograd.customFunction({
+ *   forward(context, x) {
+ *     const y = x.exp();
+ *     context.saveForBackward(y);
+ *     return y;
+ *   },
+ *   backward: (context, grad) => grad.mul(context.savedTensors[0]),
+ * });
+ * const y = exp(x);
+ *
+ * @throws TypeError (`ERR_OPTION`) for what are no functions, or other names.
+ */
+export function customFunction<A extends readonly unknown[], R extends Tensor | readonly Tensor[]>(
+  parts: FunctionParts<A, R>,
+): (...args: A) => R {
+  const what = "customFunction";
+  const { name, forward, backward, jvp } = readOptions(what, parts, {
+    name: "Function",
+    forward: undefined,
+    backward: undefined,
+    jvp: undefined,
+  });
+  for (const [key, value] of Object.entries({ forward, backward, jvp }))
+    if (typeof value !== "function" && (key === "forward" || value !== undefined))
+      throw makeError(TypeError, `${what}: ${key} must be a function, but got ${describe(value)}`, {
+        code: "ERR_OPTION",
+        op: what,
+      });
+  const custom = { name, forward, backward, jvp } as Partial<Custom>;
+  return (...args) => applied(custom, args) as R;
+}
+
 function applied(custom: Partial<Custom>, args: readonly unknown[]): unknown {
   const { name = "Function" } = custom;
+  const byTangents =
+    typeof custom.jvp === "function" && (custom.backward === undefined || forwardCallers > 0);
   const implemented = (method: "forward" | "backward", sentence: string) => {
     if (typeof custom[method] !== "function")
       throw makeError(TypeError, `${sentence}; ${name}.${method} is a static method`, {
@@ -131,13 +199,16 @@ function applied(custom: Partial<Custom>, args: readonly unknown[]): unknown {
       made.slice(0, tensors.length),
       made.slice(tensors.length) as Tensor[],
     );
-    implemented(
-      "backward",
-      "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD.",
-    );
+    if (!byTangents)
+      implemented(
+        "backward",
+        "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD.",
+      );
     let given: unknown;
     try {
-      given = custom.backward!(context, ...grads);
+      given = byTangents
+        ? transposed(custom, context, args, wanted, tensors, grads)
+        : custom.backward!(context, ...grads);
     } finally {
       FunctionContext.left(context);
     }
@@ -177,4 +248,57 @@ function applied(custom: Partial<Custom>, args: readonly unknown[]): unknown {
   ) as Tensor[];
   const results = made.map((one, i) => (without.has(tensors[i]!) ? one.detach() : one));
   return Array.isArray(result) ? results : results[0];
+}
+
+/** The gradients of arguments, from the products with tangents that `jvp` gives: what is linear is transposed by differentiation. */
+function transposed(
+  custom: Partial<Custom>,
+  context: FunctionContext,
+  args: readonly unknown[],
+  wanted: readonly boolean[],
+  outputs: readonly Tensor[],
+  grads: readonly (Tensor | null)[],
+): (Tensor | null)[] {
+  const { name = "Function" } = custom;
+  const createGraph = isGradEnabled();
+  return enableGrad(() => {
+    const tangents = args.map((arg, i) => {
+      if (!isTensor(arg)) return null;
+      if (!wanted[i]) return zerosLike(arg);
+      // Of what is linear in a tangent, the derivative is the same at any tangent.
+      return create((out) => native.variable(out, handleOf(arg, name)));
+    });
+    const given = custom.jvp!(context, ...tangents);
+    refusePromise(`${name}.jvp`, given);
+    const list = (Array.isArray(given) ? given : [given]) as readonly unknown[];
+    if (list.length !== outputs.length)
+      throw makeError(
+        Error,
+        `${name}.jvp returned an incorrect number of tangents (expected ${outputs.length}, got ${list.length})`,
+        { code: "ERR_AUTOGRAD", op: name },
+      );
+    const results: Tensor[] = [];
+    const weights: Tensor[] = [];
+    list.forEach((one, i) => {
+      if (one === null || grads[i] === null) return;
+      const { shape } = outputs[i]!;
+      if (!isTensor(one) || String(one.shape) !== String(shape))
+        throw makeError(
+          TypeError,
+          `${name}.jvp: the tangent of result ${i} must be a Tensor of shape [${shape.join(", ")}] or null, but got ` +
+            (isTensor(one) ? `shape [${one.shape.join(", ")}]` : describe(one)),
+          { code: "ERR_AUTOGRAD", op: name },
+        );
+      if (!one.requiresGrad) return;
+      results.push(one);
+      weights.push(grads[i]!);
+    });
+    const sought = tangents.filter((_, i) => wanted[i]) as Tensor[];
+    const found =
+      results.length === 0
+        ? sought.map(() => null)
+        : gradientsOf(results, sought, { gradOutputs: weights, createGraph, allowUnused: true });
+    let next = 0;
+    return args.map((_, i) => (wanted[i] ? (found[next++] ?? null) : null));
+  });
 }

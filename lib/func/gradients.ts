@@ -4,6 +4,7 @@
 // The forward mode is the reverse mode twice: a product with a transposed Jacobian, J' u, is linear in u, and the gradient of
 // its product with a tangent t by u is J t. Nothing of J' u itself is asked for, so that the engine, which computes what is
 // asked for, computes J t as forward mode would (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
+import { inForwardMode } from "../customs.js";
 import { enableGrad } from "../gradients.js";
 import { makeError } from "../errors.js";
 import { native } from "../native.js";
@@ -192,13 +193,8 @@ class Linear<Output> {
 
   constructor(op: string, f: AnyFunction, primals: readonly unknown[], hasAux: boolean) {
     this.#op = op;
-    this.call = new Call<Output>(
-      op,
-      f,
-      primals,
-      primals.map((_, i) => i),
-      hasAux,
-    );
+    const positions = primals.map((_, i) => i);
+    this.call = inForwardMode(() => new Call<Output>(op, f, primals, positions, hasAux));
     this.#weights = leavesOf(this.call.output).map((output) =>
       output.requiresGrad ? create((out) => native.variable(out, handleOf(zerosLike(output), op))) : null,
     );

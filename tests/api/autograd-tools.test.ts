@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { autograd, func, noGrad, tensor, where, type Tensor } from "adjoint";
+import { autograd, explain, func, noGrad, tensor, where, type Tensor } from "adjoint";
+import { errorOf } from "../helpers/reference.js";
 
 const leaf = (...elements: number[]) => tensor(elements, { dtype: "float64", requiresGrad: true });
 type Context = autograd.FunctionContext;
@@ -425,5 +426,111 @@ describe("anomalies", () => {
     expect(() => autograd.setDetectAnomaly(1 as never)).toThrow(
       "setDetectAnomaly: mode must be true or false, got 1",
     );
+  });
+});
+
+describe("functions with products of their own with tangents", () => {
+  const f64 = (values: number[]) => tensor(values, { dtype: "float64" });
+  const used: string[] = [];
+  class Both2 extends autograd.Function {
+    static forward(context: autograd.FunctionContext, x: Tensor, y: Tensor) {
+      context.saveForBackward(x, y);
+      return [x.mul(y), x.sin()];
+    }
+    static backward(context: autograd.FunctionContext, a: Tensor, b: Tensor) {
+      used.push("backward");
+      const [x, y] = context.savedTensors as [Tensor, Tensor];
+      return [a.mul(y).add(b.mul(x.cos())), a.mul(x)];
+    }
+    static jvp(context: autograd.FunctionContext, dx: Tensor, dy: Tensor) {
+      used.push("jvp");
+      const [x, y] = context.savedTensors as [Tensor, Tensor];
+      return [dx.mul(y).add(dy.mul(x)), dx.mul(x.cos())];
+    }
+  }
+  const cube = autograd.customFunction({
+    name: "Cube",
+    forward(context, x: Tensor) {
+      context.saveForBackward(x);
+      return x.pow(3);
+    },
+    jvp: (context, t) => t!.mul(context.savedTensors[0]!.square()).mul(3),
+  });
+
+  test("are used where these are wanted, and backward elsewhere", () => {
+    const [x, y, dx, dy] = [[1, 2], [3, 4], [0.5, -1], [2, 1]].map(f64) as [Tensor, Tensor, Tensor, Tensor]; // prettier-ignore
+    const both = (a: Tensor, b: Tensor) => Both2.apply(a, b);
+    const plain = (a: Tensor, b: Tensor) => [a.mul(b), a.sin()];
+    used.length = 0;
+    expect(func.jvp(both, [x, y], [dx, dy]).flat().map(String)).toEqual(
+      func.jvp(plain, [x, y], [dx, dy]).flat().map(String),
+    );
+    const product = (a: Tensor) => both(a, y)[0]!;
+    expect(func.jacfwd(product)(x).toArray()).toEqual(
+      func
+        .jacfwd((a: Tensor) => a.mul(y))(x)
+        .toArray(),
+    );
+    const [, linear] = func.linearize(product, x);
+    expect(linear(dx).toArray()).toEqual(dx.mul(y).toArray());
+    expect(new Set(used)).toEqual(new Set(["jvp"]));
+    used.length = 0;
+    expect(func.jacrev(product)(x).toArray()).toEqual(
+      func
+        .jacfwd((a: Tensor) => a.mul(y))(x)
+        .toArray(),
+    );
+    expect(new Set(used)).toEqual(new Set(["backward"]));
+  });
+
+  test("alone give gradients of any order, in batches too", () => {
+    const x = f64([0.5, -2]).requiresGrad_();
+    const [grad] = autograd.grad(cube(x).sum(), x, { createGraph: true });
+    expect(grad!.toArray()).toEqual([0.75, 12]);
+    expect(autograd.grad(grad!.sum(), x)[0]!.toArray()).toEqual([3, -12]);
+    expect(autograd.gradcheck(cube, [x])).toBe(true);
+    expect(autograd.gradgradcheck(cube, [x])).toBe(true);
+    expect(func.hessian((a: Tensor) => cube(a).sum())(x.detach()).add(0).toArray()).toEqual([[3, 0], [0, -12]]); // prettier-ignore
+    expect(
+      func
+        .vmap(func.grad((a: Tensor) => cube(a)))(x.detach())
+        .toArray(),
+    ).toEqual([0.75, 12]);
+    expect(explain(cube(x))).toContain("1 kernel");
+  });
+
+  test("are refused where they give what is none", () => {
+    const make = (jvp: () => unknown) =>
+      autograd.customFunction({ name: "Odd", forward: (_, x: Tensor) => x.mul(2), jvp });
+    const x = f64([1, 2]).requiresGrad_();
+    const failing = (jvp: () => unknown) => errorOf(() => { make(jvp)(x).sum().backward(); }).message; // prettier-ignore
+    expect(failing(() => [x, x])).toContain(
+      "Odd.jvp returned an incorrect number of tangents (expected 1, got 2)",
+    );
+    expect(failing(() => f64([1]))).toContain(
+      "the tangent of result 0 must be a Tensor of shape [2] or null, but got shape [1]",
+    );
+    expect(failing(() => 3)).toContain("must be a Tensor of shape [2] or null, but got 3");
+    expect(failing(() => Promise.resolve(x))).toContain("Promise");
+    expect(failing(() => { throw new Error("from jvp"); })).toBe("from jvp"); // prettier-ignore
+    make(() => null)(x)
+      .sum()
+      .backward();
+    expect(x.grad).toBeNull();
+  });
+
+  test("and customFunction takes functions alone", () => {
+    const loose = autograd.customFunction as (parts: unknown) => unknown;
+    expect(errorOf(() => loose({ backward: () => null })).message).toContain(
+      "forward must be a function, but got undefined",
+    );
+    expect(errorOf(() => loose({ forward: () => null, jvp: 3 })).message).toContain(
+      "jvp must be a function, but got 3",
+    );
+    expect(errorOf(() => loose({ forward: () => null, backwards: () => null })).message).toContain(
+      "backward",
+    );
+    const none = autograd.customFunction({ forward: (_, x: Tensor) => x.mul(2) });
+    expect(errorOf(() => { none(f64([1]).requiresGrad_()).sum().backward(); }).message).toContain("You must implement either"); // prettier-ignore
   });
 });
