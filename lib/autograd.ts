@@ -15,8 +15,10 @@ export const {
   grad,
   gradcheck,
   gradgradcheck,
+  inferenceMode,
   isAnomalyEnabled,
   isGradEnabled,
+  isInferenceModeEnabled,
   noGrad,
   setDetectAnomaly,
 } = guardedAll({

@@ -81,6 +81,7 @@ const hosts = new Set([
   "enableGrad",
   "gradcheck",
   "gradgradcheck",
+  "inferenceMode",
   "hvp",
   "jvp",
   "checkpoint",

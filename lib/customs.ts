@@ -150,12 +150,13 @@ export function customFunction<A extends readonly unknown[], R extends Tensor | 
   parts: FunctionParts<A, R>,
 ): (...args: A) => R {
   const what = "customFunction";
-  const { name, forward, backward, jvp } = readOptions(what, parts, {
+  const known: Record<string, unknown> = {
     name: "Function",
     forward: undefined,
     backward: undefined,
     jvp: undefined,
-  });
+  };
+  const { name, forward, backward, jvp } = readOptions(what, parts, known);
   for (const [key, value] of Object.entries({ forward, backward, jvp }))
     if (typeof value !== "function" && (key === "forward" || value !== undefined))
       throw makeError(TypeError, `${what}: ${key} must be a function, but got ${describe(value)}`, {

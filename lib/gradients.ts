@@ -29,6 +29,29 @@ export function noGrad<T>(body: () => T): T {
 export function enableGrad<T>(body: () => T): T {
   return withGradMode("enableGrad", true, body);
 }
+/**
+ * Runs `body` without recording history, and returns its result. What it makes never takes part in differentiation, so that it
+ * cannot be kept for a gradient by mistake: see {@link Tensor.isInference}.
+ *
+ * @throws TypeError (`ERR_ASYNC`) when it returns a Promise; the mode is restored in any case.
+ */
+export function inferenceMode<T>(body: () => T): T {
+  if (typeof body !== "function")
+    throw makeError(TypeError, "inferenceMode: expected a function", {
+      code: "ERR_ARGUMENT",
+      op: "inferenceMode",
+    });
+  const before = native.setInference(true);
+  try {
+    return withGradMode("inferenceMode", false, body);
+  } finally {
+    native.setInference(before);
+  }
+}
+/** Whether {@link inferenceMode} is running. */
+export function isInferenceModeEnabled(): boolean {
+  return native.isInference();
+}
 /** Whether history is being recorded. */
 export function isGradEnabled(): boolean {
   return native.isGradEnabled();

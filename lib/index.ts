@@ -113,7 +113,7 @@ export type { GradientOptions, TrapezoidOptions } from "./calculus.js";
 export type { CdistOptions } from "./distances.js";
 export type { HistogramOfPoints } from "./histograms.js";
 export type { BucketizeOptions, IsinOptions, SearchOptions } from "./searching.js";
-export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
+export { enableGrad, inferenceMode, isGradEnabled, isInferenceModeEnabled, noGrad } from "./autograd.js";
 export type { GradOptions } from "./autograd.js";
 export * as autograd from "./autograd.js";
 export * as func from "./func.js";

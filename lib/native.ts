@@ -357,6 +357,9 @@ export interface Native {
   requireGrad(handle: Handle, wanted: boolean): void;
   setGradEnabled(enabled: boolean): boolean;
   isGradEnabled(): boolean;
+  /** Sets the mode and returns the one before. */
+  setInference(enabled: boolean): boolean;
+  isInference(): boolean;
 
   zeroGrad(handles: Uint32Array): void;
 

@@ -381,6 +381,13 @@ export class Tensor {
   get isLeaf(): boolean {
     return (native.flags(this.#handle) & 2) !== 0;
   }
+  /**
+   * Whether it was made inside `inferenceMode`. Outside, an op that would keep it for its gradient refuses it (`ERR_AUTOGRAD`), and
+   * so do changes in place and `requiresGrad_`; a clone is an ordinary tensor.
+   */
+  isInference(): boolean {
+    return (native.flags(this.#handle) & 4) !== 0;
+  }
   /** The accumulated gradient of a leaf: the same tensor until it is set to null. */
   get grad(): Tensor | null {
     const grad = native.grad(this.#handle);

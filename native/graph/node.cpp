@@ -19,7 +19,8 @@ int64_t product_of_sizes(const Dims& dims) {
 // Every value of a program becomes a node, so this is where sizes are bounded. Most ops have bounded their result
 // before, by the memory of the device and with words of their own.
 Node::Node(Engine& engine, Op op, DType dtype, Shape shape)
-    : engine(engine), op(op), dtype(dtype), shape(std::move(shape)) {
+    : engine(engine), op(op), dtype(dtype), is_inference(engine.session.is_inference),
+      shape(std::move(shape)) {
   // No division, since every op comes here; a product of that size times eight fits.
   if (const int64_t product = this->shape.product();
       product > most_countable || product * bytes_of(dtype) > most_countable)

@@ -106,6 +106,7 @@ struct Node final : RefCounted {
   Engine& engine;
   const Op op;
   const DType dtype;
+  bool is_inference;          // made where nothing is to be differentiated, by Session::is_inference
   bool is_persistent = false; // state that a program rebinds: stored by the first run that computes it
   uint8_t input_count = 0;
   uint8_t times_computed = 0;

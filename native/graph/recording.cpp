@@ -14,8 +14,19 @@ void check_parameters(Op op, const Ref<Attributes>& attributes) {
                          std::string(info(op).name));
 }
 
+const Ref<Node>& checked_for_backward(const Ref<Node>& node, Op op) {
+  if (node->is_inference && !node->is_number())
+    throw autograd_error(
+        "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
+        "inference mode in computation tracked by autograd. To work around this, you can make a "
+        "clone to get a normal tensor and use it in autograd, or use noGrad instead of "
+        "inferenceMode.",
+        std::string(info(op).name));
+  return node;
+}
+
 bool wants_history(const Engine& engine, std::span<const Value> inputs) {
-  if (!engine.session.grad_enabled) return false;
+  if (!engine.session.grad_enabled || engine.session.is_inference) return false;
   bool is_tracked = false;
   for (const Value& input : inputs) is_tracked |= static_cast<bool>(input.source);
   return is_tracked;
@@ -67,7 +78,7 @@ GradientNeeds begin(Function& function, std::span<const Value> inputs, const Ref
     needs.names |= gradient_needs(function.op, i).names;
   }
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (needs.input(i)) function.save_input(i, inputs[i].node);
+    if (needs.input(i)) function.save_input(i, checked_for_backward(inputs[i].node, function.op));
   return needs;
 }
 

@@ -30,6 +30,7 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   bool grad_enabled = true;
+  bool is_inference = false; // what is made is never saved for backward
   DType default_dtype = DType::float32;
   uint64_t seed = unpredictable_seed();
   uint64_t random_offset = 0; // counters drawn so far

@@ -34,7 +34,8 @@ Napi::Value grad_function_entry(const Binding& binding, const Napi::CallbackInfo
 // Bit 0: requires grad; bit 1: leaf.
 Napi::Value flags_entry(const Binding& binding, const Napi::CallbackInfo& info) {
   const Cell& cell = binding.addon.cell(info, 0, "requiresGrad");
-  return Napi::Number::New(info.Env(), (cell.tracks() ? 1 : 0) | (cell.function ? 0 : 2));
+  return Napi::Number::New(info.Env(), (cell.tracks() ? 1 : 0) | (cell.function ? 0 : 2) |
+                                           (cell.node->is_inference ? 4 : 0));
 }
 
 // What vmap works on has no value of its own.
@@ -108,6 +109,12 @@ void check_rebinding(const Session& session, const Cell& cell, const Value& valu
                     "its input, so the input would not change. Use x.set(index, value) on the input, or "
                     "clone() this one first",
                 op);
+  if (cell.node->is_inference && !session.is_inference)
+    throw autograd_error(
+        "Inplace update to inference tensor outside InferenceMode is not allowed. You can make "
+        "a clone to get a normal tensor before doing inplace update.; " +
+            op,
+        op);
   if (session.grad_enabled && cell.requires_grad)
     throw autograd_error(
         op == "set" ? "a view of a leaf Variable that requires grad is being used in an in-place operation.; "
@@ -175,6 +182,8 @@ Napi::Value rebind_entry(const Binding& binding, const Napi::CallbackInfo& info)
   value = with_function(value);
   // A value that is replaced before any run is no state, only the last one is.
   cell.node->is_persistent = false;
+  // A tensor stays what it was made as.
+  value.node->is_inference = cell.node->is_inference;
   cell.node = value.node;
   cell.node->is_persistent = true;
   if (addon.session.grad_enabled)

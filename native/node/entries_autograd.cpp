@@ -139,6 +139,11 @@ Napi::Value require_grad_entry(const Binding& binding, const Napi::CallbackInfo&
         "requiresGrad_",
         "only Tensors of floating point dtype can require gradients; requiresGrad: this one is " +
             std::string(adjoint::info(cell.node->dtype).label) + ", convert with .to(\"float32\") first");
+  if (wanted && cell.node->is_inference && !cell.node->engine.session.is_inference)
+    throw autograd_error(
+        "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.; "
+        "requiresGrad_: clone() it first",
+        "requiresGrad_");
   cell.requires_grad = wanted;
   // A parameter is a variable of its own, however its first value was made: optimizers update it in place.
   if (wanted) cell.view_of = nullptr;
@@ -156,6 +161,17 @@ Napi::Value is_grad_enabled_entry(const Binding& binding, const Napi::CallbackIn
   return Napi::Boolean::New(info.Env(), binding.addon.session.grad_enabled);
 }
 
+// Sets whether what is made is never differentiated, and returns what was before.
+Napi::Value set_inference_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  const bool before = binding.addon.session.is_inference;
+  binding.addon.session.is_inference = read_flag(info, 0);
+  return Napi::Boolean::New(info.Env(), before);
+}
+
+Napi::Value is_inference_entry(const Binding& binding, const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), binding.addon.session.is_inference);
+}
+
 } // namespace
 
 void export_autograd(Exports& exports) {
@@ -169,6 +185,8 @@ void export_autograd(Exports& exports) {
   exports.add<zero_grad_entry>("zeroGrad", "set gradients");
   exports.add<set_grad_enabled_entry>("setGradEnabled");
   exports.add<is_grad_enabled_entry>("isGradEnabled");
+  exports.add<set_inference_entry>("setInference");
+  exports.add<is_inference_entry>("isInference");
 }
 
 } // namespace adjoint::node

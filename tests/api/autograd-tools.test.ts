@@ -1,5 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { autograd, explain, func, noGrad, tensor, where, type Tensor } from "adjoint";
+import {
+  autograd,
+  enableGrad,
+  explain,
+  func,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  tensor,
+  where,
+  type Tensor,
+} from "adjoint";
 import { errorOf } from "../helpers/reference.js";
 
 const leaf = (...elements: number[]) => tensor(elements, { dtype: "float64", requiresGrad: true });
@@ -532,5 +544,73 @@ describe("functions with products of their own with tangents", () => {
     );
     const none = autograd.customFunction({ forward: (_, x: Tensor) => x.mul(2) });
     expect(errorOf(() => { none(f64([1]).requiresGrad_()).sum().backward(); }).message).toContain("You must implement either"); // prettier-ignore
+  });
+});
+
+describe("inferenceMode", () => {
+  const ones = (requiresGrad = false) => tensor([1, 2], { dtype: "float64", requiresGrad });
+
+  test("records nothing, and marks what it makes", () => {
+    const w = ones(true);
+    expect(isInferenceModeEnabled()).toBe(false);
+    const [inside, made] = inferenceMode(() => {
+      expect([isInferenceModeEnabled(), isGradEnabled()]).toEqual([true, false]);
+      // Of what is made here no history is recorded, whatever is asked for.
+      const forced = enableGrad(() => w.mul(3));
+      expect(forced.requiresGrad).toBe(false);
+      return [w.mul(2), ones()] as const;
+    });
+    expect([isInferenceModeEnabled(), isGradEnabled()]).toEqual([false, true]);
+    expect([inside.requiresGrad, inside.isInference(), made.isInference()]).toEqual([false, true, true]);
+    expect([w.isInference(), made.clone().isInference(), noGrad(() => w.mul(2)).isInference()]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(inside.add(made).toArray()).toEqual([3, 6]);
+  });
+
+  test("keeps what it has made out of gradients, unless it is not needed for them", () => {
+    const w = ones(true);
+    const made = inferenceMode(() => ones());
+    for (const call of [() => w.mul(made), () => made.div(w), () => w.pow(made)])
+      expect(errorOf(call)).toMatchObject({
+        code: "ERR_AUTOGRAD",
+        message: expect.stringContaining("Inference tensors cannot be saved for backward.") as string,
+      });
+    w.add(made).sum().backward();
+    expect(w.grad!.toArray()).toEqual([1, 1]);
+    w.mul(made.clone()).sum().backward();
+    expect(w.grad!.toArray()).toEqual([2, 3]);
+  });
+
+  test("allows changes in place inside alone, and of tensors that were there before", () => {
+    const [w, x] = [ones(true), ones()];
+    const made = inferenceMode(() => {
+      const y = ones();
+      y.mul_(3);
+      x.add_(y);
+      w.add_(1);
+      return y;
+    });
+    expect([made.toArray(), x.toArray(), w.toArray()]).toEqual([[3, 6], [4, 8], [2, 3]]); // prettier-ignore
+    expect([made.isInference(), x.isInference(), w.isInference()]).toEqual([true, false, false]);
+    expect(errorOf(() => made.add_(1)).message).toContain(
+      "Inplace update to inference tensor outside InferenceMode is not allowed.",
+    );
+    expect(errorOf(() => made.requiresGrad_()).message).toContain(
+      "Setting requires_grad=True on inference tensor outside",
+    );
+    w.mul(x).sum().backward();
+    expect(w.grad!.toArray()).toEqual([4, 8]);
+    expect(inferenceMode(() => made.add_(1).toArray())).toEqual([4, 7]);
+  });
+
+  test("refuses promises and what is no function, and ends with an error", () => {
+    const loose = inferenceMode as (body: unknown) => unknown;
+    expect(errorOf(() => loose(3)).message).toContain("inferenceMode: expected a function");
+    expect(errorOf(() => loose(() => Promise.resolve(1)))).toMatchObject({ code: "ERR_ASYNC" });
+    expect(() => loose(() => { throw new Error("from inside"); })).toThrow("from inside"); // prettier-ignore
+    expect(isInferenceModeEnabled()).toBe(false);
   });
 });
