@@ -1,5 +1,6 @@
 // PyTorch's torch.autograd.
 import * as anomalies from "./anomalies.js";
+import * as customs from "./customs.js";
 import * as checks from "./gradcheck.js";
 import * as gradients from "./gradients.js";
 import { guardedAll } from "./modules.js";
@@ -7,9 +8,10 @@ import { guardedAll } from "./modules.js";
 export type * from "./gradients.js";
 export type { CheckedFunction, GradcheckOptions } from "./gradcheck.js";
 export type { GradientHook } from "./functional/hooks.js";
-export { customFunction, Function, FunctionContext, type FunctionParts } from "./customs.js";
+export { Function, FunctionContext, type FunctionParts } from "./customs.js";
 export { RemovableHandle } from "./removable.js";
 export const {
+  customFunction,
   detectAnomaly,
   enableGrad,
   grad,
@@ -25,4 +27,5 @@ export const {
   ...anomalies,
   ...gradients,
   ...checks,
+  customFunction: customs.customFunction,
 });
