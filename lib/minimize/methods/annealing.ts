@@ -79,7 +79,9 @@ class Jumps {
 
 /**
  * Generalised simulated annealing with searches for local minima: Xiang, Sun, Fan and Gong, Physics Letters A 233, 1997, with
- * SciPy's numbers. All jumps of an iteration, of all elements together and of each alone, are evaluated as one batch.
+ * SciPy's numbers. All jumps of an iteration, of all elements together and of each alone, are evaluated as one batch: they
+ * begin at one point, or, where most of the last iteration's were accepted, each where the one before has led. Otherwise a
+ * plain, where all are accepted, would be crossed by one jump of an iteration.
  */
 export function* dualAnnealing(
   x0: Vector,
@@ -108,6 +110,7 @@ export function* dualAnnealing(
   }
   let best = current;
   let inVain = 0;
+  let isWandering = false;
   const search = function* (from: { x: Vector; fun: number }): Asking<void> {
     if (noLocalSearch) return;
     const most = Math.min(Math.max(6 * n, 100), 1000);
@@ -126,18 +129,26 @@ export function* dualAnnealing(
     }
     const before = best.fun;
     const from = current.x;
-    const trials = Array.from({ length: 2 * n }, (_, j) =>
-      from.map((value, i) => (j < n || i === j - n ? around(value + jumps.at(temperature), i) : value)),
-    );
+    const trials: Vector[] = [];
+    for (let j = 0; j < 2 * n; ++j) {
+      const base = isWandering ? (trials.at(-1) ?? from) : from;
+      trials.push(
+        base.map((value, i) => (j < n || i === j - n ? around(value + jumps.at(temperature), i) : value)),
+      );
+    }
     const values = (yield* valuesAt(trials)).map(valueOf);
     const cooled = temperature / (step + 1);
+    let accepted = 0;
     trials.forEach((x, j) => {
       const fun = values[j]!;
       if (fun < best.fun) best = { x, fun };
       const odds = 1 - ((1 - accept) * (fun - current.fun)) / cooled;
-      if (fun < current.fun || (odds > 0 && chance.uniform() <= Math.exp(Math.log(odds) / (1 - accept))))
+      if (fun < current.fun || (odds > 0 && chance.uniform() <= Math.exp(Math.log(odds) / (1 - accept)))) {
         current = { x, fun };
+        accepted++;
+      }
     });
+    isWandering = accepted > n;
     inVain = best.fun < before ? 0 : inVain + trials.length;
     if (best.fun < before) yield* search(best);
     else if (inVain >= mostInVain) {

@@ -69,7 +69,8 @@ export const evolutionRows = {
 
 /**
  * Differential evolution: Storn and Price, Journal of Global Optimization 11, 1997, with SciPy's options, and its deferred
- * updates: a whole generation of trials is evaluated at once, and each replaces its parent where it is lower.
+ * updates: a whole generation of trials is evaluated at once, and each replaces its parent where it is no higher, so that
+ * populations cross plains.
  */
 export function* evolution(
   x0: Vector,
@@ -106,7 +107,7 @@ export function* evolution(
     const trials = members.map((member, i) => trialOf(members, best, i, scale, options, chance, member));
     const found = yield* valuesAt(trials.map(placed));
     trials.forEach((trial, i) => {
-      if (found[i]! < values[i]!) [members[i], values[i]] = [trial, found[i]!];
+      if (found[i]! <= values[i]!) [members[i], values[i]] = [trial, found[i]!];
     });
     const now = lowest();
     yield* iterated({ x: placed(members[now]!), fun: values[now]! });
