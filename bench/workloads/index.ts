@@ -6,6 +6,7 @@ import { compositions } from "./compositions.js";
 import { copy } from "./copy.js";
 import { elementwise } from "./elementwise.js";
 import { firstRun } from "./first-run.js";
+import { fits } from "./fits.js";
 import { functions } from "./functions.js";
 import { matmul } from "./matmul.js";
 import { matrices } from "./matrices.js";
@@ -43,6 +44,7 @@ export const workloads: readonly Workload[] = [
   functions,
   logistic,
   network,
+  fits,
   firstRun,
 ];
 
