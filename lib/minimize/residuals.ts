@@ -12,6 +12,8 @@ import type { Question, ResidualsAndJacobian, Vector } from "./questions.js";
 
 /** Residuals as a method asks for them. */
 export class Residuals {
+  #probes: { w: Tensor; directions: readonly Tensor[] } | undefined;
+
   constructor(
     private readonly what: string,
     /** What f is called in errors. */
@@ -37,15 +39,7 @@ export class Residuals {
     const { flat } = this.#call(leaf);
     const m = flat.numel();
     const like = { dtype: leaf.dtype, device: leaf.device } as never;
-    const decodeBy =
-      (place: (i: number, j: number) => number) =>
-      (values: ArrayLike<number>): ResidualsAndJacobian => {
-        const jacobian = new Float64Array(m * n);
-        for (let i = 0; i < m; ++i)
-          for (let j = 0; j < n; ++j) jacobian[i * n + j] = values[m + place(i, j)]!;
-        return { residuals: Float64Array.from({ length: m }, (_, i) => values[i]!), jacobian };
-      };
-    const byRows = decodeBy((i, j) => i * n + j);
+    const byRows = decodeBy(m, n, n, 1);
     const residuals = flat.detach();
     if (this.jac !== undefined) {
       const given: unknown = this.jac(this.layout.argument(leaf) as never);
@@ -70,11 +64,23 @@ export class Residuals {
       const [found] = autograd.grad(flat, leaf, { gradOutputs: eye(m, like), isGradsBatched: true });
       return { packed: cat([residuals, found!.reshape(-1)], 0), decode: byRows };
     }
-    // The product w^T J is linear in w, and its derivatives are the columns of J: one for each element of x, all at once.
-    const w = zeros([m], { ...(like as object), requiresGrad: true });
+    // The product w^T J is linear in w, and its derivatives are the columns of J: one for each element of x, all in one run.
+    const { w, directions } = this.#probesOf(m, n, like);
     const [product] = autograd.grad(flat, leaf, { gradOutputs: w, createGraph: true });
-    const [columns] = autograd.grad(product!, w, { gradOutputs: eye(n, like), isGradsBatched: true });
-    return { packed: cat([residuals, columns!.reshape(-1)], 0), decode: decodeBy((i, j) => j * m + i) };
+    const columns = directions.map(
+      (gradOutputs, j) => autograd.grad(product!, w, { gradOutputs, retainGraph: j + 1 < n })[0]!,
+    );
+    return { packed: cat([residuals, ...columns], 0), decode: decodeBy(m, n, 1, m) };
+  }
+
+  /** What the columns are found with, kept while the number of residuals stays. */
+  #probesOf(m: number, n: number, like: never): { w: Tensor; directions: readonly Tensor[] } {
+    if (this.#probes?.w.shape[0] !== m)
+      this.#probes = {
+        w: zeros([m], { ...(like as object), requiresGrad: true }),
+        directions: [...eye(n, like)],
+      };
+    return this.#probes;
   }
 
   #call(leaf: Tensor): { flat: Tensor } {
@@ -88,4 +94,18 @@ export class Residuals {
       { code: "ERR_ARGUMENT", op: this.what },
     );
   }
+}
+
+/**
+ * Reads m residuals, and behind them a Jacobian for n elements, in which neighbours within a column are `down` apart and those
+ * within a row `across`.
+ */
+function decodeBy(m: number, n: number, down: number, across: number) {
+  return (values: ArrayLike<number>): ResidualsAndJacobian => {
+    const all = values instanceof Float64Array ? values : Float64Array.from(values);
+    const jacobian = new Float64Array(m * n);
+    for (let i = 0; i < m; ++i)
+      for (let j = 0; j < n; ++j) jacobian[i * n + j] = all[m + i * down + j * across]!;
+    return { residuals: all.slice(0, m), jacobian };
+  };
 }
