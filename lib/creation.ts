@@ -46,10 +46,10 @@ export function readCreation(op: string, options: CreationOptions | undefined) {
         op,
       },
     );
-  const { device, ...given } = readOptions(op, options, creationDefaults);
-  if (typeof given.requiresGrad !== "boolean")
+  const { dtype, device, requiresGrad } = readOptions(op, options, creationDefaults);
+  if (typeof requiresGrad !== "boolean")
     throw makeError(TypeError, `${op}: requiresGrad must be true or false`, { code: "ERR_OPTION", op });
-  return { ...given, device: deviceNumber(op, device) };
+  return { dtype, requiresGrad, device: deviceNumber(op, device) };
 }
 
 /** The tensor that has been made, with a gradient if that is wanted. */

@@ -212,7 +212,8 @@ export class Tensor {
         else forgetOpaque(tensor);
     };
     fresh = (count, record) => {
-      const out = Array.from({ length: count }, () => new Tensor(key));
+      const out: Tensor[] = [];
+      while (out.length < count) out.push(new Tensor(key));
       return record(out).map((handle, i) => {
         if (handle === 0) return null;
         out[i]!.#handle = handle;

@@ -60,10 +60,10 @@ export class Problem {
   }
 
   #gradient(x: Vector): Pending {
-    const { leaf, value, grad } = this.#valueAndGradient(x, false);
+    const { value, grad } = this.#valueAndGradient(x, false);
     const loss = value.detach().reshape(1);
     return {
-      packed: cat([loss.dtype === leaf.dtype ? loss : loss.to(leaf.dtype), grad], 0),
+      packed: cat([loss.dtype === this.layout.dtype ? loss : loss.to(this.layout.dtype), grad], 0),
       decode: (values) => ({ fun: values[0]!, grad: toVector(values, 1) }),
     };
   }
