@@ -82,12 +82,7 @@ function prepare(
   start: unknown,
   given: CurveFitOptions | undefined,
 ): Fit {
-  checkCurve(what, f);
-  const x = dataOf(what, "xdata", xdata);
-  const y = dataOf(what, "ydata", ydata);
-  const p0 = dataOf(what, "p0", start);
-  const dtype = isFloating(p0.dtype) ? p0.dtype : "float64";
-  const begin = p0.to(dtype);
+  const { x, y, p0: begin, dtype } = readData(what, f, xdata, ydata, start);
   const { sigma, absoluteSigma = false, ...options } = checkedOptions(what, given);
   const n = begin.numel();
   const hasBounds = options.bounds !== undefined;
@@ -134,11 +129,7 @@ function prepareMany(
   start: unknown,
   given: CurveFitOptions | undefined,
 ): Fit {
-  checkCurve(what, f);
-  const x = dataOf(what, "xdata", xdata);
-  const y = dataOf(what, "ydata", ydata);
-  const first = dataOf(what, "p0", start);
-  const dtype = isFloating(first.dtype) ? first.dtype : "float64";
+  const { x, y, p0: first, dtype } = readData(what, f, xdata, ydata, start);
   const count = y.shape[0] ?? 1;
   const isShared = first.ndim < 2;
   if (y.ndim < 2 || !(isShared || first.shape[0] === count))
@@ -147,7 +138,7 @@ function prepareMany(
       `${what}: with batch, ydata must have a row for each fit, and p0 may; got ydata of [${y.shape.join(", ")}] and p0 of [${first.shape.join(", ")}]`,
       { code: "ERR_SHAPE", op: what, shapes: [y.shape, first.shape] },
     );
-  const p0 = (isShared ? first.reshape(-1).expand(count, first.numel()) : first).to(dtype);
+  const p0 = isShared ? first.reshape(-1).expand(count, first.numel()) : first;
   const { sigma, absoluteSigma = false, ...options } = checkedOptions(what, given);
   const method = options.method ?? (options.bounds !== undefined ? "trf" : "lm");
   const data = y.to(dtype);
@@ -189,16 +180,19 @@ function prepareMany(
   };
 }
 
-function checkCurve(what: string, f: unknown): void {
+/** What is fitted, to what, from where: the parameters are floating. */
+function readData(what: string, f: unknown, xdata: unknown, ydata: unknown, start: unknown) {
   if (typeof f !== "function")
     throw makeError(
       TypeError,
       `${what}: f must be a function of xdata and the parameters, but got ${describe(f)}`,
-      {
-        code: "ERR_ARGUMENT",
-        op: what,
-      },
+      { code: "ERR_ARGUMENT", op: what },
     );
+  const x = dataOf(what, "xdata", xdata);
+  const y = dataOf(what, "ydata", ydata);
+  const given = dataOf(what, "p0", start);
+  const dtype = isFloating(given.dtype) ? given.dtype : "float64";
+  return { x, y, p0: given.to(dtype), dtype };
 }
 
 function checkedOptions(what: string, given: CurveFitOptions | undefined): CurveFitOptions {
