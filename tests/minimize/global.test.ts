@@ -220,6 +220,41 @@ describe("options", () => {
   });
 });
 
+describe("covariances of many elements", () => {
+  /** An ellipsoid whose axes, turned by a reflection, differ by a factor of 1000. */
+  const n = 20;
+  const ellipsoid = (x: Tensor) => {
+    const normal = tensor(Float64Array.from({ length: n }, (_, i) => Math.cos(i + 1)));
+    const turned = x.sub(normal.mul(x.dot(normal).mul(2).div(normal.dot(normal))));
+    return turned
+      .mul(tensor(Float64Array.from({ length: n }, (_, i) => 1000 ** (i / (n - 1)))))
+      .square()
+      .sum();
+  };
+  const given = { method: "cma-es", seed: 1, restarts: 0 } as const;
+  const start = new Array<number>(n).fill(1);
+
+  test("adapt to turned axes", () => {
+    const result = minimizeSync(ellipsoid, start, given);
+    expect(result).toMatchObject({ status: "converged", success: true });
+    expect(result.fun).toBeLessThan(1e-9);
+    // As many as without the turn, 1.4e4 or a little more.
+    expect(result.nfev).toBeLessThan(1.8e4);
+  });
+
+  test("end where their condition is too large, and begin again", () => {
+    const once = minimizeSync(ellipsoid, start, { ...given, conditioncov: 100 });
+    expect(once).toMatchObject({ status: "badModel", success: false });
+    expect(once.message).toContain("too long and narrow");
+    const again = minimizeSync(ellipsoid, start, { ...given, conditioncov: 100, restarts: 1 });
+    expect(again.nfev).toBeGreaterThan(once.nfev);
+    expect(again.fun).toBeLessThanOrEqual(once.fun);
+    expect(errorOf(() => minimizeSync(ellipsoid, start, { ...given, conditioncov: 0.5 })).message).toContain(
+      "Invalid conditioncov",
+    );
+  });
+});
+
 describe("multiStart", () => {
   test("finds all minima, and how many starts lead to each", async () => {
     const { x, fun, minima, success, runs, nfev } = await multiStart(

@@ -1,7 +1,10 @@
+import { tensor } from "../../creation.js";
+import { noGrad } from "../../gradients.js";
+import { eigh } from "../../linalg.js";
 import { finite, option } from "../../optim/checks.js";
 import type { Bounds } from "../bounds.js";
 import type { Chance } from "../chance.js";
-import { ending, type Outcome } from "../outcome.js";
+import { ending, type Outcome, type Status } from "../outcome.js";
 import { type Asking, iterated, valuesAt, type Vector } from "../questions.js";
 import { advance, dot, eigen, identity, length, minus, times } from "../vectors.js";
 import { tolerance } from "./bfgs.js";
@@ -16,6 +19,8 @@ export interface CmaOptions {
   tolx: number;
   /** And where the values of many generations differ by less than this; 1e-11 by default. */
   tolfun: number;
+  /** Or where the largest eigenvalue of the covariance is so many times the smallest; 1e14 by default. */
+  conditioncov: number;
   /** How often it may begin again, with twice the population, until that finds nothing lower; 6 by default. */
   restarts: number;
 }
@@ -31,8 +36,29 @@ export const cmaRows = {
   popsize: option<number | undefined>(undefined, optional(whole(2))),
   tolx: option<number>(1e-11, tolerance),
   tolfun: option<number>(1e-11, tolerance),
+  conditioncov: option<number>(1e14, finite("Invalid conditioncov", { min: 1 })),
   restarts: option<number>(6, whole(0)),
 };
+
+/** Where another population may have more luck. */
+const mayRestart: ReadonlySet<Status> = new Set<Status>(["converged", "badModel"]);
+
+/** From so many elements on, the library's eigenvectors are faster than those of plain arrays. */
+const large = 12;
+
+function axesOf(covariance: Float64Array, n: number): { values: Vector; vectors: Vector[] } {
+  if (n < large) return eigen(covariance, n);
+  return noGrad(() => {
+    const { eigenvalues, eigenvectors } = eigh(
+      tensor(covariance, { dtype: "float64", device: "cpu" }).reshape(n, n),
+    );
+    const rows = eigenvectors.t().contiguous().dataSync<Vector>();
+    return {
+      values: eigenvalues.dataSync<Vector>(),
+      vectors: Array.from({ length: n }, (_, k) => rows.subarray(k * n, (k + 1) * n)),
+    };
+  });
+}
 
 /** The numbers that a population of a size goes by: table 1 of the tutorial. */
 function parametersOf(n: number, lambda: number) {
@@ -83,7 +109,7 @@ export function* cmaEs(
   const lambda0 = options.popsize ?? 4 + Math.floor(3 * Math.log(n));
   let best = yield* adapted(x0, spreads, lambda0, options, bounds, chance);
   let inVain = 0;
-  for (let restart = 1; restart <= options.restarts && best.status === "converged"; ++restart) {
+  for (let restart = 1; restart <= options.restarts && mayRestart.has(best.status); ++restart) {
     const start = x0.map((value, i) =>
       widths[i]! < Infinity
         ? chance.between(bounds!.lower[i]!, bounds!.upper[i]!)
@@ -120,7 +146,7 @@ function* adapted(
   start: Vector,
   spreads: Vector,
   lambda: number,
-  { tolx, tolfun }: CmaOptions,
+  { tolx, tolfun, conditioncov }: CmaOptions,
   bounds: Bounds | undefined,
   chance: Chance,
 ): Asking<Outcome> {
@@ -135,7 +161,7 @@ function* adapted(
     );
   let sigma = 1;
   let covariance = identity(n);
-  let axes = eigen(covariance, n);
+  let axes = axesOf(covariance, n);
   let pathSigma: Vector = new Float64Array(n);
   let pathC: Vector = new Float64Array(n);
   let best = { x: start, fun: Infinity };
@@ -191,7 +217,7 @@ function* adapted(
     covariance = next;
     sigma *= Math.exp((cSigma / damping) * (length(pathSigma) / expected - 1));
     if (++sinceAxes >= 1 / ((c1 + cMu) * n * 10)) {
-      axes = eigen(covariance, n);
+      axes = axesOf(covariance, n);
       sinceAxes = 0;
     }
 
@@ -204,7 +230,7 @@ function* adapted(
     const isFlat = recent.length === remembered && range < tolfun;
     const isNarrow = sigma * Math.sqrt(widest) < tolx && sigma * length(pathC) < tolx;
     if (isFlat || isNarrow) return ending(best, "converged");
-    if (widest > 1e14 * Math.max(narrowest, 0))
+    if (widest > conditioncov * Math.max(narrowest, 0))
       return ending(best, "badModel", "The population has become too long and narrow to go on.");
     if (!Number.isFinite(sigma) || sigma * Math.sqrt(widest) > 1e150)
       return ending(
