@@ -7,6 +7,7 @@ import { describe } from "../options.js";
 import { optionError } from "../optim/checks.js";
 import { isTensor, type Tensor } from "../tensor.js";
 import type { Vector } from "./questions.js";
+import { joined } from "./vectors.js";
 
 /** A start: a tensor, a list of tensors, a number or an array of numbers, of which tensors of float64 are made. */
 export type Start = Tensor | readonly Tensor[] | number | readonly number[];
@@ -138,6 +139,11 @@ export class Layout {
       );
     });
     return parts.length === 1 ? parts[0]! : cat(parts, 0);
+  }
+
+  /** Many vectors in the form of the start, with a first dimension that counts them. */
+  restoredMany(points: readonly Vector[]): Argued {
+    return this.argumentOfMany(this.leaf(joined(points), false), points.length);
   }
 
   /** A vector in the form of the start. */

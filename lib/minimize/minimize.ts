@@ -79,6 +79,10 @@ export interface MinimizeResult<X extends Start = Start> {
   message: string;
   /** Whether the method says that it has converged. */
   success: boolean;
+  /** The last population of "differential-evolution", in the form of the start with a first dimension of its members. */
+  population?: Argument<X>;
+  /** The function's values of its members. */
+  populationEnergies?: Tensor;
   /** The points of all iterations, the start first, where `history` asks for them. */
   history?: { x: Argument<X>; fun: number }[];
 }
@@ -204,7 +208,7 @@ function plan<X extends Start>(
     begin: (x0) => new Run(method.run(x0, options as never, bounds, chanceFrom(method, options)), all),
     result(run) {
       const { x, fun, grad, status, message } = run.outcome!;
-      const { nit, nfev, njev, nhev } = run;
+      const { nit, nfev, njev, nhev, population } = run;
       return {
         x: restored(x),
         fun,
@@ -216,6 +220,10 @@ function plan<X extends Start>(
         status,
         message,
         success: status === "converged" || (method.isOpenEnded === true && status === "maxIterations"),
+        ...(population !== undefined && {
+          population: layout.restoredMany(population.points) as Argument<X>,
+          populationEnergies: layout.leaf(population.values, false),
+        }),
         ...(keepsHistory && { history: history.map((one) => ({ x: restored(one.x), fun: one.fun })) }),
       };
     },

@@ -10,6 +10,7 @@ import { isTensor, type Tensor } from "../tensor.js";
 import type { Constraints } from "./constraints.js";
 import type { Layout, Pending } from "./layout.js";
 import type { Constrained, Question, Vector } from "./questions.js";
+import { joined } from "./vectors.js";
 
 /** The functions of a problem; those that are left out are found by differentiation. */
 export interface Functions {
@@ -250,16 +251,6 @@ export function secondOrder(of: Tensor, leaf: Tensor, shape: readonly number[]):
       .reshape(...shape);
   if (!of.requiresGrad) return zero();
   return autograd.grad(of, leaf, { allowUnused: true })[0] ?? zero();
-}
-
-/** Vectors, one after another. */
-function joined(points: readonly Vector[]): Vector {
-  const n = points[0]!.length;
-  const all = new Float64Array(points.length * n);
-  points.forEach((point, i) => {
-    all.set(point, i * n);
-  });
-  return all;
 }
 
 function toVector(values: ArrayLike<number>, from: number): Vector {

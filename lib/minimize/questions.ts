@@ -30,6 +30,14 @@ export interface Iterate {
   readonly fun: number;
   /** The gradient there, where the method knows it. */
   readonly grad?: Vector;
+  /** The points of a method that has many. */
+  readonly population?: Population;
+}
+
+/** Points, and the function's values there. */
+export interface Population {
+  readonly points: readonly Vector[];
+  readonly values: Vector;
 }
 
 /** A value, and the gradient at the same point. */

@@ -7,6 +7,7 @@ import type {
   Asking,
   Constrained,
   Iterate,
+  Population,
   Question,
   ResidualsAndJacobian,
   ValueAndGradient,
@@ -70,6 +71,8 @@ abstract class AnyRun<R extends { readonly status: Status }> {
   /** What has to be answered next; undefined once it has ended. */
   question: Question | undefined;
   outcome: R | undefined;
+  /** Of the last iteration, where the method has one. */
+  population: Population | undefined;
   nit = 0;
   nfev = 0;
   njev = 0;
@@ -120,6 +123,7 @@ abstract class AnyRun<R extends { readonly status: Status }> {
         return;
       }
       this.nit++;
+      this.population = value.iterate.population;
       // A method that has converged says so before it asks again.
       if (this.limits.onIteration(value.iterate, this.nit)) this.#due = "stopped";
       else if (this.nit >= this.limits.maxIter) this.#due = "maxIterations";

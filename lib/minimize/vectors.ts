@@ -164,3 +164,13 @@ export function inverted(matrix: readonly Float64Array[]): Float64Array[] | unde
   }
   return b;
 }
+
+/** Vectors, one after another. */
+export function joined(points: readonly Vector[]): Vector {
+  const n = points[0]!.length;
+  const all = new Float64Array(points.length * n);
+  points.forEach((point, i) => {
+    all.set(point, i * n);
+  });
+  return all;
+}

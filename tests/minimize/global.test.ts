@@ -171,6 +171,27 @@ describe("options", () => {
     expect(errorOf(() => minimizeSync(gallery.sphere, [0, 0], loose(given))).message).toContain(words);
   });
 
+  test("the last population of differential evolution is in the result, in the form of the start", () => {
+    const given = { method: "differential-evolution", bounds: [-4, 4], seed: 1, popsize: 5 } as const;
+    const f = ([a, b]: readonly [Tensor, Tensor]) => a.square().sum().add(b.sub(1).square());
+    const start = [tensor([[3, 2]], { dtype: "float64" }), tensor(1, { dtype: "float64" })] as const;
+    for (const maxIter of [4, 1000]) {
+      const { population, populationEnergies, fun, status } = minimizeSync(f, start, { ...given, maxIter });
+      expect(status).toBe(maxIter === 4 ? "maxIterations" : "converged");
+      expect(population!.map(({ shape }) => shape)).toEqual([[15, 1, 2], [15]]);
+      expect(populationEnergies!.shape).toEqual([15]);
+      const energies = numbers(populationEnergies!);
+      energies.forEach((energy, i) => {
+        const [a, b] = population!;
+        expect(f([a.select(0, i), b.select(0, i)]).item()).toBeCloseTo(energy, 12);
+      });
+      expect(Math.min(...energies)).toBeGreaterThanOrEqual(fun);
+      expect(Math.min(...energies)).toBeLessThan(fun + 1e-3);
+    }
+    const local = minimizeSync(f, start);
+    expect("population" in local || "populationEnergies" in local).toBe(false);
+  });
+
   test("without polish needs no gradients, for functions that have none", () => {
     const steps = (x: Tensor) => x.mul(4).round().abs().sum();
     const given = { bounds: [-3, 3] as [number, number], seed: 2 };

@@ -110,7 +110,8 @@ export function* evolution(
       if (found[i]! <= values[i]!) [members[i], values[i]] = [trial, found[i]!];
     });
     const now = lowest();
-    yield* iterated({ x: placed(members[now]!), fun: values[now]! });
+    const population = { points: members.map(placed), values: values.slice() };
+    yield* iterated({ x: placed(members[now]!), fun: values[now]!, population });
   }
 }
 
