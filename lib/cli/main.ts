@@ -17,7 +17,8 @@ const usage = `Usage: adjoint doctor [--device NAME] [--json]
   --start X,Y       where they begin; the function's usual start by default
   --steps N         the most steps; 300 by default
   --lr R            learning rates: one for all, or adam=0.1,sgd=0.01; by default the best of some
-  --out PREFIX      where the pictures go: PREFIX-paths.svg, PREFIX-loss.svg, PREFIX.html; "none" draws nothing
+  --out PREFIX      where the pictures go: PREFIX-paths.svg, PREFIX-loss.svg, PREFIX.html; with .png behind it as
+                    PNG; "none" draws nothing
 `;
 
 /** Says how to call the program, and ends it. */

@@ -183,8 +183,12 @@ export function inTable({ function: f, start, runners }: Race): string {
   ].join("\n");
 }
 
-/** Draws the paths, the values and an animation, and returns the files: `<prefix>-paths.svg`, `-loss.svg`, `.html`. */
-export async function draw({ function: f, start, runners }: Race, prefix: string): Promise<string[]> {
+/**
+ * Draws the paths, the values and an animation, and returns the files: `<prefix>-paths.svg`, `-loss.svg`, `.html`. A prefix
+ * that ends in .svg or .png says what kind the pictures are.
+ */
+export async function draw({ function: f, start, runners }: Race, out: string): Promise<string[]> {
+  const [, prefix, ending = ".svg"] = /^(.*?)(\.svg|\.png)?$/s.exec(out)!;
   const plot: typeof Plot = await import("../plot/index.js");
   const surface = (x: number, y: number) => f(tensor([x, y], { dtype: "float64" })).item();
   const trajectories = runners.map(({ name, lr, path }) => {
@@ -219,8 +223,8 @@ export async function draw({ function: f, start, runners }: Race, prefix: string
     { kind: "contour", title, xRange, yRange, interval: 120 },
   );
   return [
-    await map.save(`${prefix}-paths.svg`),
-    await curves.save(`${prefix}-loss.svg`),
+    await map.save(`${prefix}-paths${ending}`),
+    await curves.save(`${prefix}-loss${ending}`),
     await animation.save(`${prefix}.html`),
   ];
 }

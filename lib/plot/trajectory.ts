@@ -176,9 +176,19 @@ export function pathsOver(f: Surface, paths: readonly Trajectory[], options: Pat
     // What leaves the map is a gap.
     const shown = path.steps.map(({ x }) => (inside(x) ? x : [NaN, NaN]));
     const [xs, ys] = [0, 1].map((axis) => shown.map((x) => x[axis]!)) as [number[], number[]];
+    // A pale border sets it off from the map and from other paths.
+    result.plot(xs, ys, { color: "rgba(255, 255, 255, 0.75)", width: 4.5 });
     result.plot(xs, ys, { label: path.name, ...look });
+    result.scatter(xs.slice(-1), ys.slice(-1), { color: "#ffffff", size: 12 });
     result.scatter(xs.slice(-1), ys.slice(-1), { color: look.color, size: 9 });
   });
+  const starts = new Map(paths.flatMap(({ steps: [first] }) => (first ? [[String(first.x), first.x]] : [])));
+  const seen = [...starts.values()].filter(inside);
+  if (seen.length > 0) {
+    const [xs, ys] = [0, 1].map((axis) => seen.map((x) => x[axis]!)) as [number[], number[]];
+    result.scatter(xs, ys, { color: "#ffffff", size: 15 });
+    result.scatter(xs, ys, { label: "start", color: "#111111", size: 10 });
+  }
   if (read.minima.length > 0)
     result.scatter(
       read.minima.map(([x]) => x),

@@ -61,7 +61,7 @@ describe("a trajectory", () => {
     const paths = [descent("one"), descent("two")];
     expect(await animatePath(bowl, { one: paths[0]! }).toSVG()).toContain("step");
     const map = await pathsOver(bowl, paths, { title: "A bowl", minima: [[0, 0]] }).toSVG();
-    for (const text of ["A bowl", "one", "two", "minimum"]) expect(map).toContain(`>${text}</text>`);
+    for (const text of ["A bowl", "one", "two", "start", "minimum"]) expect(map).toContain(`>${text}</text>`);
     const curves = await lossCurves(paths).toSVG();
     expect(curves).toContain(">0.01</text>"); // a logarithmic axis
     expect(await lossCurves(paths, { least: -1 }).toSVG()).toContain("f above its least value");
@@ -131,6 +131,18 @@ describe("adjoint race", () => {
       const file = join(folder, `race-himmelblau${ending}`);
       expect(existsSync(file), file).toBe(true);
       expect(readFileSync(file, "utf8")).toContain("lbfgs");
+    }
+  });
+
+  test("draws PNGs where the prefix ends so, and drops the ending", () => {
+    for (const ending of [".png", ".svg"]) {
+      const { stdout, status } = adjoint("race", "--optimizers", "bfgs", "--out", `named${ending}`);
+      expect(status).toBe(0);
+      for (const file of [`named-paths${ending}`, `named-loss${ending}`, "named.html"]) {
+        expect(stdout).toContain(`${file}\n`);
+        const isPng = readFileSync(join(folder, file)).subarray(1, 4).toString() === "PNG";
+        expect(isPng, file).toBe(file.endsWith(".png"));
+      }
     }
   });
 
