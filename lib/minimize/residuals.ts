@@ -78,7 +78,7 @@ export class Residuals {
     if (this.#probes?.w.shape[0] !== m)
       this.#probes = {
         w: zeros([m], { ...(like as object), requiresGrad: true }),
-        directions: [...eye(n, like)],
+        directions: unitVectors(n, like),
       };
     return this.#probes;
   }
@@ -94,6 +94,11 @@ export class Residuals {
       { code: "ERR_ARGUMENT", op: this.what },
     );
   }
+}
+
+function unitVectors(n: number, like: never): Tensor[] {
+  const all = eye(n, like);
+  return Array.from({ length: n }, (_, j) => all.select(0, j));
 }
 
 /**
