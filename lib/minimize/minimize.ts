@@ -83,7 +83,7 @@ export interface MinimizeResult<X extends Start = Start> {
   population?: Argument<X>;
   /** The function's values of its members. */
   populationEnergies?: Tensor;
-  /** The points of all iterations, the start first, where `history` asks for them. */
+  /** The points that iterations have reached, where `history` asks for them; optimizers tell of those that they leave. */
   history?: { x: Argument<X>; fun: number }[];
 }
 
