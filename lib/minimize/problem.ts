@@ -23,6 +23,11 @@ export interface Functions {
   readonly vectorized?: boolean;
 }
 
+/** What those who ask for gradients at many points can do where there are none. */
+const withoutGradients =
+  ', or search without gradients: by "cma-es", "differential-evolution" with polish: false, or "dual-annealing" with ' +
+  "noLocalSearch: true";
+
 /** A function of a start, and its derivatives. */
 export class Problem {
   constructor(
@@ -78,7 +83,7 @@ export class Problem {
       if (isTensor(value) && value.numel() === 1) return value.reshape([]);
       throw this.#notOne(value);
     };
-    const values = vectorized === true ? this.#checked("f", f(given as never)) : vmap(one)(given);
+    const values = vectorized === true ? this.#checked("f", f(given as never)) : this.#mapped(one, given);
     if (isTensor(values) && values.numel() === count && values.shape.length <= 1) return values.reshape(-1);
     throw makeError(
       TypeError,
@@ -86,6 +91,21 @@ export class Problem {
         (isTensor(values) ? `shape [${values.shape.join(", ")}]` : describe(values)),
       { code: "ERR_ARGUMENT", op: this.what },
     );
+  }
+
+  #mapped(one: (x: unknown) => Tensor, given: unknown): unknown {
+    try {
+      return vmap(one)(given);
+    } catch (error) {
+      if ((error as { code?: unknown } | undefined)?.code !== "ERR_VMAP") throw error;
+      const why = (error as Error).message;
+      throw makeError(
+        Error,
+        `${this.what}: f is computed at many points at once by vmap, which it does not allow; write it for points along a ` +
+          `first dimension, and set vectorized: true (${why})`,
+        { code: "ERR_VMAP", op: this.what },
+      );
+    }
   }
 
   #values(points: readonly Vector[]): Pending {
@@ -106,14 +126,13 @@ export class Problem {
         grad: all.subarray(count + i * n, count + (i + 1) * n),
       }));
     };
-    if (this.functions.jac !== undefined) {
-      const single = points.map((x) => this.#valueAndGradient(x, false));
-      const values = single.map(({ value, leaf }) => value.detach().reshape(1).to(leaf.dtype));
-      return { packed: cat([...values, ...single.map(({ grad }) => grad)], 0), decode };
-    }
     const leaf = this.layout.leaf(joined(points), true);
     const values = this.#ofMany(leaf, count);
-    if (!values.requiresGrad) throw this.#noGradient();
+    if (this.functions.jac !== undefined) {
+      const grads = points.map((x) => this.#givenGradient(this.layout.leaf(x, true)).detach());
+      return { packed: cat([values.detach().to(leaf.dtype), ...grads], 0), decode };
+    }
+    if (!values.requiresGrad) throw this.#noGradient(withoutGradients);
     const [grad] = autograd.grad(values.sum(), leaf);
     return { packed: cat([values.detach().to(leaf.dtype), grad!], 0), decode };
   }
@@ -202,12 +221,16 @@ export class Problem {
     const leaf = layout.leaf(x, true);
     const value = this.#call(leaf);
     if (functions.jac !== undefined) {
-      const given = this.#checked("jac", functions.jac(layout.argument(leaf) as never));
-      const grad = layout.flat(given, "jac");
+      const grad = this.#givenGradient(leaf);
       return { leaf, value, grad: createGraph ? grad : grad.detach() };
     }
     if (!value.requiresGrad) throw this.#noGradient();
     return { leaf, value, grad: autograd.grad(value, leaf, { createGraph })[0]! };
+  }
+
+  #givenGradient(leaf: Tensor): Tensor {
+    const { layout, functions } = this;
+    return layout.flat(this.#checked("jac", functions.jac!(layout.argument(leaf) as never)), "jac");
   }
 
   #call(leaf: Tensor): Tensor {
@@ -227,11 +250,12 @@ export class Problem {
     );
   }
 
-  #noGradient(): Error {
+  #noGradient(hint = ""): Error {
     return makeError(
       Error,
       `${this.what}: the result of f does not depend on x by operations of tensors, so it has no gradient; ` +
-        "compute with methods of tensors, not with numbers read from them, or give its gradient as jac",
+        "compute with methods of tensors, not with numbers read from them, or give its gradient as jac" +
+        hint,
       { code: "ERR_AUTOGRAD", op: this.what },
     );
   }

@@ -100,6 +100,36 @@ describe.each(methods)("%s", (method) => {
     expect(minimizeSync((x) => x.sum().mul(NaN), [1, 1], given)).toMatchObject({ status: "nonFinite" });
   });
 
+  test("asks a function of many points for many, also in local searches", () => {
+    const given = { method, seed: 1, bounds: [-4, 4] as [number, number], vectorized: true };
+    const f = (x: Tensor) => x.select(1, 0).sub(1).square().add(x.select(1, 1).square());
+    expect(minimizeSync(f, [3, 3], given).fun).toBeLessThan(1e-6);
+    const jac = (x: Tensor) => x.sub(tensor([1, 0], { dtype: "float64" })).mul(2);
+    expect(minimizeSync((x) => f(x.detach()), [3, 3], { ...given, jac }).fun).toBeLessThan(1e-6);
+  });
+
+  test("says what to do about functions without gradients, and those that vmap cannot take", () => {
+    const given = { method, seed: 1, bounds: [-4, 4] as [number, number] };
+    let points = 0;
+    const plain = (x: Tensor) => {
+      points += x.shape[0]!;
+      return x.detach().square().sum(-1);
+    };
+    if (method !== "cma-es") {
+      const { code, message } = errorOf(() => minimizeSync(plain, [1, 1], { ...given, vectorized: true }));
+      expect(code).toBe("ERR_AUTOGRAD");
+      expect(message).toContain('or search without gradients: by "cma-es"');
+      // It is not found out in the end.
+      if (method === "differential-evolution") expect(points).toBe(1);
+    }
+    const reading = errorOf(() => minimizeSync((x) => x.mul(x.at(0).item()).sum(), [1, 1], given));
+    expect(reading.code).toBe("ERR_VMAP");
+    expect(reading.message).toContain(
+      "f is computed at many points at once by vmap, which it does not allow",
+    );
+    expect(reading.message).toContain("vectorized: true (");
+  });
+
   test("is not for batches, and refuses what it does not know", () => {
     const given = { method, bounds: [-1, 1] as [number, number] };
     const start = tensor([[0, 0]], { dtype: "float64" });

@@ -2,7 +2,8 @@ import { finite, flag, oneOf, option, optionError } from "../../optim/checks.js"
 import type { Bounds } from "../bounds.js";
 import type { Chance } from "../chance.js";
 import { ending, type Outcome } from "../outcome.js";
-import { type Asking, iterated, valuesAt, type Vector } from "../questions.js";
+import { type Asking, gradientsAt, iterated, valuesAt, type Vector } from "../questions.js";
+import { together } from "../together.js";
 import { tolerance } from "./bfgs.js";
 import { localSearch } from "./local.js";
 
@@ -92,7 +93,7 @@ export function* evolution(
       ? Array.from({ length: count }, () => x0.map(() => chance.uniform()))
       : chance.latinHypercube(count, n);
   members[0] = scaled(x0);
-  const values = yield* valuesAt(members.map(placed));
+  const values = yield* firstValues(members.map(placed), polish);
   for (let i = 0; i < count; ++i) if (Number.isNaN(values[i])) values[i] = Infinity;
   const lowest = () => values.reduce((best, value, i) => (value < values[best]! ? i : best), 0);
   for (;;) {
@@ -117,14 +118,15 @@ export function* evolution(
 
 /** What is found from the best member on. */
 function* polished(at: { x: Vector; fun: number }, bounds: Bounds): Asking<Outcome> {
-  const local = localSearch(at.x, bounds);
-  let answer: unknown;
-  for (;;) {
-    const { done, value } = local.next(answer);
-    if (done === true) return value.fun <= at.fun ? ending(value, "converged") : ending(at, "converged");
-    // Its iterations are not those of the population.
-    answer = value.ask === "iterated" ? undefined : yield value;
-  }
+  const [found] = yield* together([localSearch(at.x, bounds)]);
+  return ending(found!.fun <= at.fun ? found! : at, "converged");
+}
+
+/** The values of the first population. That there are gradients to polish with is better found out now than in the end. */
+function* firstValues(points: readonly Vector[], withGradient: boolean): Asking<Vector> {
+  if (!withGradient) return yield* valuesAt(points);
+  const [start] = yield* gradientsAt(points.slice(0, 1));
+  return Float64Array.of(start!.fun, ...(yield* valuesAt(points.slice(1))));
 }
 
 /** A member crossed with a mutant. */
