@@ -1,6 +1,7 @@
 // Local minimisations from many starts, all in one batch.
 import { tensor } from "../creation.js";
 import { isFloating } from "../dtype.js";
+import { refusePromise } from "../engine.js";
 import { makeError } from "../errors.js";
 import { vmap } from "../func/vmap.js";
 import { describe } from "../options.js";
@@ -109,7 +110,16 @@ function prepared(what: string, f: unknown, sampler: unknown, given: MultiStartO
   const starts = startsFrom(what, sampler, count, seed);
   const one = (x: Tensor): Tensor => {
     const value: unknown = (f as (x: Tensor) => unknown)(x);
-    return isTensor(value) && value.numel() === 1 ? value.reshape([]) : (value as Tensor);
+    if (isTensor(value) && value.numel() === 1) return value.reshape([]);
+    refusePromise(`${what}: f`, value);
+    throw makeError(
+      TypeError,
+      `${what}: f must return a Tensor of one element, but got ` +
+        (isTensor(value)
+          ? `shape [${value.shape.join(", ")}]; reduce it, or set vectorized: true where it takes many points`
+          : describe(value)),
+      { code: "ERR_ARGUMENT", op: what },
+    );
   };
   const many = vectorized ? (f as (x: Tensor) => Tensor) : vmap(one);
   return {

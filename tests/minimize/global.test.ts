@@ -352,6 +352,8 @@ describe("multiStart", () => {
 
   test.each<[string, unknown, unknown, unknown, string]>([
     ["no function", 1, [[0, 1]], undefined, "f must be a function"],
+    ["several values", (x: Tensor) => x, [[0, 1], [0, 1]], undefined, "of one element, but got shape [2]; reduce it"], // prettier-ignore
+    ["a promise", () => Promise.resolve(1), [[0, 1]], undefined, "Promise"],
     ["no sampler", gallery.sphere, 3, undefined, "the sampler must be a Tensor of starts"],
     [
       "a sampler of other numbers",
