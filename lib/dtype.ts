@@ -120,6 +120,15 @@ export function finfo(dtype: DType = getDefaultDtype()): FloatInfo {
  * @throws TypeError with code ERR_DTYPE for any other dtype.
  */
 export function iinfo(dtype: DType): IntegerInfo {
+  if ((dtype as unknown) === undefined)
+    throw makeError(
+      TypeError,
+      'iinfo() requires an integer input type, got none; name one, as in iinfo("int64")',
+      {
+        code: "ERR_DTYPE",
+        op: "iinfo",
+      },
+    );
   dtypeIndex(dtype);
   const bounds = integerBounds.get(dtype);
   if (bounds === undefined)

@@ -5,7 +5,7 @@ import { cat, stack } from "../joining.js";
 import { vectorNorm } from "../linalg/norms.js";
 import { describe, readOptions } from "../options.js";
 import { tensorsIn } from "../optim/params.js";
-import type { Tensor } from "../tensor.js";
+import { handleOf, type Tensor } from "../tensor.js";
 import { tensor } from "../creation.js";
 
 /** Parameters: one, or any number of them. */
@@ -83,6 +83,13 @@ export function clipGradNorm_(params: Parameters, maxNorm: number, options?: Cli
 /** Scales gradients in place as {@link clipGradNorm_} does, whose norm is known. */
 export function clipGradsWithNorm_(params: Parameters, maxNorm: number, totalNorm: Tensor): void {
   const most = limit("clipGradsWithNorm_", "maxNorm", maxNorm);
+  handleOf(totalNorm, "clipGradsWithNorm_");
+  if (totalNorm.numel() !== 1)
+    throw makeError(
+      RangeError,
+      `clipGradsWithNorm_: totalNorm must have one element, but has shape [${totalNorm.shape.join(", ")}]`,
+      { code: "ERR_SHAPE", op: "clipGradsWithNorm_", shapes: [totalNorm.shape] },
+    );
   noGrad(() => {
     scale(gradientsOf("clipGradsWithNorm_", params), most, totalNorm);
   });

@@ -99,6 +99,12 @@ test("clipGradValue_ and clipGradsWithNorm_", () => {
       [1.5, 0],
     ],
   ]);
+  expect(() => {
+    clipGradsWithNorm_(params, 1, 2 as never);
+  }).toThrow(TypeError);
+  expect(() => {
+    clipGradsWithNorm_(params, 1, tensor([1, 2], float64));
+  }).toThrow("totalNorm must have one element, but has shape [2]");
   clipGradsWithNorm_(params, 1, tensor(2 - 1e-6, float64));
   expect((gradients(params)[0] as number[])[0]).toBeCloseTo(0.75, 12);
 });

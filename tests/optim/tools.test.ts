@@ -237,6 +237,7 @@ test("finfo and iinfo", () => {
   expect(iinfo("int32")).toEqual({ dtype: "int32", bits: 32, min: -(2 ** 31), max: 2 ** 31 - 1 });
   expect(iinfo("int64")).toEqual({ dtype: "int64", bits: 64, min: -(2n ** 63n), max: 2n ** 63n - 1n });
   expect(() => finfo("int32")).toThrow("finfo() requires a floating point input type, got int32; use iinfo");
+  expect(() => (iinfo as () => unknown)()).toThrow("requires an integer input type, got none");
   expect(() => iinfo("float32")).toThrow("iinfo() requires an integer input type, got float32; use finfo");
   expect(() => iinfo("bool")).toThrow("iinfo() requires an integer input type, got bool");
   expect(() => iinfo(loose("int7"))).toThrow("unknown dtype");

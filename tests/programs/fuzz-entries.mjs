@@ -274,6 +274,7 @@ function stillWorks() {
   for (let level = 0; level < 100; ++level) native.endLevel();
   native.endScope([]);
   native.setGradEnabled(true);
+  native.setInference(false);
   native.setFused(true);
   native.setDefaultDtype(usual.dtype);
   native.setThreadCount(usual.threads);
